@@ -1,0 +1,1 @@
+"""Slipway: from a registered model to a pinned, canaried service."""

@@ -1,0 +1,3 @@
+module slipway.dev/tools/flagger
+
+go 1.26.0

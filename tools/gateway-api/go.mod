@@ -1,0 +1,3 @@
+module slipway.dev/tools/gateway-api
+
+go 1.26.0
