@@ -24,6 +24,8 @@ import yaml
 from slipway.errors import ExitCode, SlipwayError
 
 Object = dict[str, Any]
+#: An alias, because the method `list` hides the type inside the class.
+Objects = list[Object]
 
 #: Content type of a server-side apply; JSON is a subset of YAML.
 APPLY = "application/apply-patch+yaml"
@@ -162,7 +164,7 @@ class Kube:
 
     def list(
         self, api_version: str, kind: str, namespace: str | None = None, label_selector: str | None = None
-    ) -> list[Object]:
+    ) -> Objects:
         """List objects, in one request; kind and apiVersion are filled in, as the API leaves them out of items."""
         params = {"labelSelector": label_selector} if label_selector else {}
         items = self.request("GET", self.url_of(api_version, kind, namespace), params=params)["items"]
@@ -239,7 +241,7 @@ class Kube:
         field_selector: str | None = None,
         label_selector: str | None = None,
     ) -> Iterator[tuple[str, Object]]:
-        """Yield (event type, object) until `timeout_seconds` are over; without a resource version it starts with what exists.
+        """Yield (event type, object) for `timeout_seconds`; without a resource version it starts with what exists.
 
         Raises:
             KubeError: The connection broke, or the resource version is too old (status 410).
@@ -345,7 +347,7 @@ def _named(config: Object, section: str, name: str) -> Object:
 
 
 def _file(entry: Object, key: str, base: Path) -> str | None:
-    """Return a file name for `key`, writing inline data (`<key>-data`) to a private file, since requests takes only files."""
+    """Return a file name for `key`; inline data (`<key>-data`) go to a private file, since requests takes only files."""
     if entry.get(key):
         return str(base / entry[key])
     if not entry.get(f"{key}-data"):
