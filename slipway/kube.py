@@ -104,7 +104,7 @@ class Kube:
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
-        body: Object | list[Any] | None = None,
+        body: Object | Objects | None = None,
         content_type: str = "application/json",
     ) -> Object:
         """Send one request and return the parsed answer.
@@ -201,7 +201,7 @@ class Kube:
         kind: str,
         name: str,
         namespace: str | None,
-        body: Object | list[Any],
+        body: Object | Objects,
         *,
         subresource: str | None = None,
         content_type: str = MERGE,

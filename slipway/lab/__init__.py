@@ -1,0 +1,1 @@
+"""The embedded cluster: a real control plane on one machine, without root and without containers."""
