@@ -6,21 +6,15 @@ clashes with MLflow's dependencies; none passes dry runs, field validation and s
 
 from __future__ import annotations
 
-import atexit
-import base64
-import contextlib
 import json
-import os
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
 
+from slipway import kubeconfig
 from slipway.errors import ExitCode, SlipwayError
 
 Object = dict[str, Any]
@@ -62,41 +56,13 @@ class Kube:
         Raises:
             SlipwayError: The file is missing, malformed, or lacks the context.
         """
-        file = Path(path).expanduser()
-        try:
-            config = yaml.safe_load(file.read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise SlipwayError(f"{file}: not a readable kubeconfig ({str(error).splitlines()[0]})") from None
-        return cls.from_config(config, context, file.parent, timeout)
+        return cls.from_config(*kubeconfig.read(path), context, timeout)
 
     @classmethod
-    def from_config(
-        cls, config: Object, context: str | None = None, base: Path | None = None, timeout: float = 30.0
-    ) -> Kube:
+    def from_config(cls, config: Object, base: Path, context: str | None = None, timeout: float = 30.0) -> Kube:
         """Take a parsed kubeconfig; relative file names in it are relative to `base`."""
-        base = base or Path.cwd()
-        wanted = context or config.get("current-context")
-        try:
-            chosen = _named(config, "contexts", str(wanted))["context"]
-            cluster = _named(config, "clusters", chosen["cluster"])["cluster"]
-            user = _named(config, "users", chosen["user"])["user"] if chosen.get("user") else {}
-        except KeyError as error:
-            raise SlipwayError(f"kubeconfig: no {error.args[0]}; expected one of the named entries") from None
-        session = requests.Session()
-        # REQUESTS_CA_BUNDLE would otherwise override the cluster's own CA.
-        session.trust_env = False
-        session.verify = _file(cluster, "certificate-authority", base) or not cluster.get(
-            "insecure-skip-tls-verify", False
-        )
-        certificate, key = _file(user, "client-certificate", base), _file(user, "client-key", base)
-        if certificate and key:
-            session.cert = (certificate, key)
-        token = user.get("token") or (Path(user["tokenFile"]).read_text().strip() if user.get("tokenFile") else None)
-        if not token and user.get("exec"):
-            token = _exec_token(user["exec"])
-        if token:
-            session.headers["Authorization"] = f"Bearer {token}"
-        return cls(cluster["server"], session, timeout, chosen.get("namespace", "default"))
+        access = kubeconfig.access(config, base, context)
+        return cls(access.server, access.session(), timeout, access.namespace)
 
     def request(
         self,
@@ -337,50 +303,3 @@ def _error(answer: requests.Response) -> KubeError:
     except ValueError:
         status = {"message": answer.text.strip()}
     return KubeError(answer.status_code, status.get("reason", ""), status.get("message", answer.reason), status)
-
-
-def _named(config: Object, section: str, name: str) -> Object:
-    for entry in config.get(section) or []:
-        if entry["name"] == name:
-            return dict(entry)
-    raise KeyError(f"{name!r} in {section}")
-
-
-def _file(entry: Object, key: str, base: Path) -> str | None:
-    """Return a file name for `key`; inline data (`<key>-data`) go to a private file, since requests takes only files."""
-    if entry.get(key):
-        return str(base / entry[key])
-    if not entry.get(f"{key}-data"):
-        return None
-    handle, name = tempfile.mkstemp(prefix="slipway-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(base64.b64decode(entry[f"{key}-data"]))
-    atexit.register(_remove, name)
-    return name
-
-
-def _remove(name: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(name)
-
-
-def _exec_token(plugin: Object) -> str | None:
-    """Run a credential plugin (client.authentication.k8s.io), as `aws eks get-token` is one."""
-    command = [plugin["command"], *(plugin.get("args") or [])]
-    extra = {item["name"]: item["value"] for item in plugin.get("env") or []}
-    info = json.dumps({"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": {"interactive": False}})
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **extra, "KUBERNETES_EXEC_INFO": info},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        token = json.loads(done.stdout)["status"].get("token")
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-        raise SlipwayError(
-            f"kubeconfig: exec plugin {command[0]} gave no credentials ({type(error).__name__})", ExitCode.UNREACHABLE
-        ) from None
-    return str(token) if token else None
