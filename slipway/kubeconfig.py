@@ -98,7 +98,9 @@ def _named(config: Object, section: str, name: str) -> Object:
 def _token(user: Object, base: Path) -> str | None:
     if user.get("tokenFile"):
         return (base / user["tokenFile"]).read_text().strip()
-    return user.get("token") or (_exec_token(user["exec"]) if user.get("exec") else None)
+    if user.get("token"):
+        return str(user["token"])
+    return _exec_token(user["exec"]) if user.get("exec") else None
 
 
 def _file(entry: Object, key: str, base: Path) -> str | None:
