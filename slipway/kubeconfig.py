@@ -97,7 +97,7 @@ def _named(config: Object, section: str, name: str) -> Object:
 
 def _token(user: Object, base: Path) -> str | None:
     if user.get("tokenFile"):
-        return (base / user["tokenFile"]).read_text().strip()
+        return (base / str(user["tokenFile"])).read_text().strip()
     if user.get("token"):
         return str(user["token"])
     return _exec_token(user["exec"]) if user.get("exec") else None
