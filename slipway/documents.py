@@ -1,0 +1,282 @@
+"""YAML documents with a typed model behind them.
+
+What people write is refused with the file, the line and the nearest valid key. What the program writes has one
+canonical form, so that equal content is equal bytes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from yaml.constructor import ConstructorError
+
+from slipway.errors import SlipwayError, at
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+HEADER = "# Written by slipway; do not edit.\n"
+
+Loc = tuple[int | str, ...]
+
+
+class Frozen(BaseModel):
+    """Immutable data that takes no unknown key and converts no type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    #: Whether the program is the only writer of such a document.
+    written_by_slipway: ClassVar[bool] = False
+
+
+Model = TypeVar("Model", bound=Frozen)
+Key = TypeVar("Key", bound=str)
+Value = TypeVar("Value")
+
+
+def _by_key(value: dict[Key, Value]) -> dict[Key, Value]:
+    return dict(sorted(value.items()))
+
+
+#: A dictionary whose order never depends on who wrote it.
+Sorted = Annotated[dict[Key, Value], AfterValidator(_by_key)]
+
+
+class _Loader(yaml.CSafeLoader):
+    """The safe loader, without the silent "last one wins" of a key that stands twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                    raise ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read(path: Path, model: type[Model]) -> Model:
+    """Read one document.
+
+    Raises:
+        SlipwayError: The file cannot be read, is not YAML, or does not fit the model.
+    """
+    text = _text(path)
+    try:
+        content = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise SlipwayError(f"{at(display(path), line)}malformed YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise SlipwayError(f"{at(display(path))}malformed YAML: {str(error).splitlines()[0]}") from None
+    if content is None:
+        raise SlipwayError(f"{at(display(path))}empty; expected {_keys(model)}")
+    try:
+        return model.model_validate(frozen(content))
+    except ValidationError as error:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        found = [(_line(root, _path_of(e["loc"], model)), e) for e in error.errors(include_url=False)]
+        line, first = min(found, key=lambda pair: pair[0])
+        field = dotted(first["loc"])
+        raise SlipwayError(f"{at(display(path), line, field)}{explain(first, model)}{more(len(found))}") from None
+
+
+def line_of(path: Path, *loc: int | str) -> int | None:
+    """Say on which line of a document a field stands, for messages about documents that were read before."""
+    try:
+        return _line(yaml.compose(path.read_text(), Loader=yaml.CSafeLoader), loc)
+    except (OSError, yaml.YAMLError):
+        return None
+
+
+def dump(model: Frozen) -> str:
+    """Return the canonical text: fields in their order, defaults left out."""
+    # Leaving defaults out keeps a document as it is when its type grows an optional field.
+    content = model.model_dump(exclude_defaults=True)
+    text = yaml.dump(_plain(content), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
+    return (HEADER if model.written_by_slipway else "") + str(text)
+
+
+def write(path: Path, model: Frozen) -> None:
+    """Write one document; a reader sees the old one or the new one, never a part."""
+    write_text(path, dump(model))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file through a temporary one beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def display(path: Path) -> str:
+    """Name a file as a user would: relative to the project or the working directory when it is inside."""
+    absolute = Path(os.path.abspath(path))
+    for base in (os.environ.get("SLIPWAY_PROJECT"), os.getcwd()):
+        if base and absolute.is_relative_to(os.path.abspath(base)):
+            return str(absolute.relative_to(os.path.abspath(base)))
+    return str(path)
+
+
+def frozen(content: Any) -> Any:
+    """Turn lists into tuples, as frozen models take no others."""
+    if isinstance(content, dict):
+        return {key: frozen(value) for key, value in content.items()}
+    return tuple(frozen(item) for item in content) if isinstance(content, list) else content
+
+
+def dotted(loc: Sequence[int | str]) -> str:
+    """Write the place of a field: `gates[0].metric`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part != "[key]").lstrip(".")
+
+
+def more(count: int) -> str:
+    """Say how many problems stay unsaid."""
+    return f" (+{count - 1} more)" if count > 1 else ""
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """Return the known word that a typing error most likely meant."""
+    return next(iter(difflib.get_close_matches(word, known, n=1)), None)
+
+
+def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Say in words what is wrong with one field and what was expected."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        fields = list(_model_at(model, error["loc"][:-1]).model_fields)
+        near = nearest(str(error["loc"][-1]), fields)
+        return f"unknown key; nearest valid key is {near!r}" if near else f"unknown key; valid keys are {_list(fields)}"
+    if kind == "missing":
+        return f"missing; expected {_expected_at(model, error['loc'])}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _EXPECTED:
+        return f"expected {_EXPECTED[kind].format(**context)}, got {_shown(error['input'])}"
+    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {_shown(error['input'])}"
+
+
+#: Words for pydantic's error types (docs.pydantic.dev, "Validation Errors").
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text (put it in quotes)",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "literal_error": "{expected}",
+    "string_pattern_mismatch": "a text that matches {pattern}",
+    "string_too_short": "a text that is not empty",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "too_short": "at least {min_length} entries",
+}
+
+_WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        raise SlipwayError(f"{at(display(path))}no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SlipwayError(f"{at(display(path))}cannot be read ({error})") from None
+
+
+def _keys(model: type[BaseModel]) -> str:
+    return f"a mapping with the keys {_list(list(model.model_fields))}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(repr(word) for word in words)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, tuple | list):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _unwrap(annotation: Any) -> Any:
+    """Reduce Optional, Annotated, tuple, dict annotations to what one entry is."""
+    while origin := get_origin(annotation):
+        args = [arg for arg in get_args(annotation) if arg not in (type(None), Ellipsis)]
+        annotation = args[-1] if origin is dict else args[0]
+        if isinstance(annotation, str):  # a Literal's value
+            return str
+    return annotation
+
+
+def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> Any:
+    current: Any = model
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
+            current = _unwrap(current.model_fields[str(part)].annotation)
+    return current
+
+
+def _model_at(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel]:
+    found = _annotation_at(model, loc)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else model
+
+
+def _expected_at(model: type[BaseModel], loc: Sequence[int | str]) -> str:
+    found = _annotation_at(model, loc)
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return _keys(found)
+    return _WORDS.get(found, "a value")
+
+
+def _path_of(loc: Loc, model: type[BaseModel]) -> Loc:
+    return tuple(part for part in loc if part != "[key]")
+
+
+def _line(root: Any, loc: Sequence[int | str]) -> int:
+    """Follow `loc` as far as the document has it; a key's own line, else that of what encloses it."""
+    node, line = root, 1
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            entry = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if entry is None:
+                break
+            line, node = entry[0].start_mark.line + 1, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _plain(content: Any) -> Any:
+    """Turn tuples into lists, which YAML has."""
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(item) for item in content] if isinstance(content, tuple | list) else content

@@ -1,0 +1,202 @@
+"""What people write about a model: how it is served, what good means for it, how it rolls out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from slipway import documents
+from slipway.documents import Frozen, Sorted
+from slipway.errors import SlipwayError, at
+
+#: A DNS-1035 label, as Kubernetes asks of a Service's name.
+NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+#: A C identifier: what every shell takes as an environment variable's name.
+ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+
+
+def _canonical_cpu(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*m?", value):
+        raise ValueError(f"expected cores as '2' or thousandths as '1500m', got {value!r}")
+    if value.endswith("000m"):
+        raise ValueError(f"expected the canonical form {value[:-4]!r}, got {value!r}")
+    return value
+
+
+def _canonical_memory(value: str) -> str:
+    match = re.fullmatch(r"([1-9][0-9]*)(Ki|Mi|Gi|Ti|Pi|Ei)", value)
+    if not match:
+        raise ValueError(f"expected a whole number with Ki, Mi, Gi or Ti, as '512Mi', got {value!r}")
+    number, unit = int(match[1]), _BINARY.index(match[2])
+    while number % 1024 == 0 and unit < len(_BINARY) - 1:
+        number, unit = number // 1024, unit + 1
+    canonical = f"{number}{_BINARY[unit]}"
+    if canonical != value:
+        raise ValueError(f"expected the canonical form {canonical!r}, got {value!r}")
+    return value
+
+
+#: Only canonical quantities: the API server rewrites others, which would show as a difference for ever.
+Cpu = Annotated[str, AfterValidator(_canonical_cpu)]
+Memory = Annotated[str, AfterValidator(_canonical_memory)]
+EnvName = Annotated[str, Field(pattern=ENV_NAME)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class Replicas(Frozen):
+    """Bounds of the autoscaler."""
+
+    min: int = Field(default=1, ge=1)
+    max: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Replicas:
+        if self.max < self.min:
+            raise ValueError(f"expected max to be at least min, got min {self.min} with max {self.max}")
+        return self
+
+
+class Serving(Frozen):
+    """How one replica runs."""
+
+    cpu: Cpu = "500m"
+    memory: Memory = "1Gi"
+    gpus: int = Field(default=0, ge=0)
+    replicas: Replicas = Replicas()
+    timeout_seconds: int = Field(default=60, ge=1)
+    env: Sorted[EnvName, str] = Field(default_factory=dict)
+
+
+class AtLeast(Frozen):
+    """A bound below which it is bad."""
+
+    at_least: float
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a measured value is good."""
+        return value >= self.at_least
+
+    def __str__(self) -> str:
+        return f"at least {self.at_least:g}"
+
+
+class AtMost(Frozen):
+    """A bound above which it is bad."""
+
+    at_most: float = Field(gt=0)
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a measured value is good."""
+        return value <= self.at_most
+
+    def __str__(self) -> str:
+        return f"at most {self.at_most:g}"
+
+
+class Objectives(Frozen):
+    """What users of the model were promised."""
+
+    success_rate_percent: AtLeast
+    latency_p95_ms: AtMost
+    latency_p99_ms: AtMost | None = None
+
+    @model_validator(mode="after")
+    def _is_percentage(self) -> Objectives:
+        if not 0 < self.success_rate_percent.at_least <= 100:
+            raise ValueError(
+                "expected success_rate_percent.at_least between 0 and 100 (percent),"
+                f" got {self.success_rate_percent.at_least:g}"
+            )
+        return self
+
+
+class Gate(Frozen):
+    """A bound that a metric recorded in the registry must keep before a version may become a release."""
+
+    metric: str = Field(min_length=1)
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Gate:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError("expected exactly one of 'at_least' or 'at_most'")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a recorded value passes."""
+        if self.at_least is not None:
+            return value >= self.at_least
+        return self.at_most is not None and value <= self.at_most
+
+    @property
+    def bound(self) -> str:
+        """The bound in words."""
+        return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+
+
+class Rollout(Frozen):
+    """How a new version gets its traffic."""
+
+    strategy: Literal["canary"] = "canary"
+    #: Percent of the traffic; None takes the environment's.
+    steps: tuple[Percent, ...] | None = Field(default=None, min_length=1)
+    #: What users are expected to send: decides whether a step can ever gather enough requests.
+    requests_per_second: float = Field(gt=0)
+    min_requests_per_step: int = Field(default=20, ge=1)
+
+
+class ModelSpec(Frozen):
+    """One `models/<name>.yaml`."""
+
+    name: str = Field(pattern=NAME)
+    #: The name in the registry; empty in the file means the model's own name.
+    registered_model: str = ""
+    owner: str = Field(min_length=1)
+    description: str = ""
+    serving: Serving = Serving()
+    objectives: Objectives
+    gates: tuple[Gate, ...] = ()
+    rollout: Rollout
+
+    @model_validator(mode="before")
+    @classmethod
+    def _registered_under_its_name(cls, content: object) -> object:
+        if isinstance(content, dict) and "name" in content:
+            return {"registered_model": content["name"], **content}
+        return content
+
+
+def load_model_specs(directory: Path) -> dict[str, ModelSpec]:
+    """Read every model spec of a directory, by name.
+
+    Raises:
+        SlipwayError: No directory, a file that does not fit, or a name that is not the file's.
+    """
+    if not directory.is_dir():
+        raise SlipwayError(f"{at(documents.display(directory))}no such directory; expected model specs in it")
+    specs = {}
+    for path in sorted(directory.iterdir()):
+        if path.suffix == ".yml":
+            raise SlipwayError(f"{at(documents.display(path))}not read; name it {path.stem}.yaml")
+        if path.suffix == ".yaml" and not path.name.startswith("."):
+            specs[path.stem] = load_model_spec(path)
+    return dict(sorted(specs.items()))
+
+
+def load_model_spec(path: Path) -> ModelSpec:
+    """Read one model spec.
+
+    Raises:
+        SlipwayError: The file does not fit, or its name is not the model's.
+    """
+    spec = documents.read(path, ModelSpec)
+    if spec.name != path.stem:
+        where = at(documents.display(path), documents.line_of(path, "name"), "name")
+        raise SlipwayError(f"{where}expected the file's own name {path.stem!r}, got {spec.name!r}")
+    return spec
