@@ -1,0 +1,1 @@
+"""Trains the demo models into an MLflow registry."""

@@ -1,0 +1,45 @@
+"""What a model answers when it is loaded from the registry, without any serving in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.errors import SlipwayError
+from slipway.inference import Table
+from slipway.lab.seed.registry import connect, quiet
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A model's own input example, with the model's own answer to it."""
+
+    example: Table
+    answers: list[Any]
+
+
+def reference(tracking_uri: str, registered_model: str, version: int) -> Reference:
+    """Load one version and let it answer its input example.
+
+    Raises:
+        SlipwayError: The version was registered without an input example.
+    """
+    with quiet():
+        connect(tracking_uri)
+        import mlflow.pyfunc
+
+        uri = f"models:/{registered_model}/{version}"
+        model = mlflow.pyfunc.load_model(uri)
+        example = model.input_example
+        if example is None:
+            raise SlipwayError(f"{uri}: no input example; log the model with `input_example=`")
+        answers = model.predict(example)
+    columns = model.metadata.signature.inputs.inputs
+    table = Table(
+        names=tuple(column.name for column in columns),
+        types=tuple(column.type.name for column in columns),
+        rows=tuple(
+            tuple(row) for row in example[[column.name for column in columns]].astype(object).to_numpy().tolist()
+        ),
+    )
+    return Reference(table, answers.ravel().tolist())
