@@ -1,0 +1,56 @@
+# Everything is set up as it is needed: `make demo` and `make test` work in a fresh clone.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.NOTPARALLEL:
+.PHONY: help demo test test-unit bench setup setup-dev tools lint format types check lock
+
+# The Python that makes .venv: the first that is new enough and can make environments. `make PYTHON=… demo` chooses one.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+demo: setup ## From a registered model to a service that answers, on a real Kubernetes API
+	@$(BIN)/slipway demo
+
+test: setup-dev lint types tools ## Every check and every test
+	@echo "== pytest"
+	@$(BIN)/python -m pytest -v
+
+test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
+	@$(BIN)/python -m pytest -q tests/unit tests/program
+
+bench: setup-dev tools ## The table of docs/performance.md
+	@$(BIN)/python -m tests.bench
+
+setup: ## The Python environment .venv
+	@$(call need_python) && $(PYTHON) -m slipway.bootstrap
+
+setup-dev: ## The same, with what the tests need
+	@$(call need_python) && $(PYTHON) -m slipway.bootstrap --dev
+
+tools: setup ## The lab's binaries, built once into a cache outside the checkout
+	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure()'
+
+check: lint types ## Style and types
+
+lint: setup-dev ## Style
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup-dev ## Put every file into the one format
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+types: setup-dev ## Types
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+lock: setup-dev ## Write what is installed into constraints.txt
+	@{ echo "# Everything that requirements-dev.txt brings, as it was tested; written by \`make lock\`."; \
+	   $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+need_python = { [ -n "$(PYTHON)" ] || { echo "slipway: no Python 3.11 or newer with its venv module on PATH: install it (Debian: apt install python3 python3-venv), or name one: make PYTHON=/path/to/python3.11" >&2; exit 5; }; }
