@@ -1,0 +1,1 @@
+"""Pulumi components: thin, they take compiled manifests."""

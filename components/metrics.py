@@ -1,0 +1,33 @@
+"""The metric templates that all models of an environment share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components import tokens
+from components.manifest import Manifest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricsArgs:
+    """What `Metrics` takes.
+
+    Args:
+        templates: Compiled MetricTemplates.
+    """
+
+    templates: tuple[Mapping[str, Any], ...]
+
+
+class Metrics(pulumi.ComponentResource):
+    """The queries that decide about a candidate."""
+
+    def __init__(self, name: str, args: MetricsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.METRICS, name, None, opts)
+        for template in sorted(args.templates, key=lambda template: str(template["metadata"]["name"])):
+            Manifest(template["metadata"]["name"], template, pulumi.ResourceOptions(parent=self))
+        self.register_outputs({})

@@ -1,0 +1,9 @@
+"""Type tokens of the components.
+
+A token is part of every URN: renaming one needs an alias, or everything under it is replaced.
+"""
+
+from __future__ import annotations
+
+MODEL = "slipway:model:Model"
+METRICS = "slipway:metrics:Metrics"

@@ -1,0 +1,154 @@
+"""What one `up` would do to an environment, model by model, without Pulumi.
+
+The program registers what stands here, `slipway plan` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slipway import documents
+from slipway.compile import CompiledModel, compile_model, compile_shared, refusals, serving_changes
+from slipway.compile.objects import Object
+from slipway.environment import Environment
+from slipway.errors import SlipwayError, at
+from slipway.model_spec import ModelSpec, load_model_specs
+from slipway.pins import load_pins, pinned
+from slipway.release import Release, Releases
+from slipway.rollout import ModelPlan, ObservedModel, Wanted, follow, plan_model
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """What is planned for an environment.
+
+    Args:
+        environment: Its settings.
+        specs: The models that it runs, by name.
+        wanted: What an alias or the pins ask for, by name.
+        observed: What the cluster shows, by name; None where it was not seen.
+        plans: What is planned, by name; a model with a problem may have none.
+        notices: What a person should know.
+        problems: Why it cannot be; with any, nothing is.
+    """
+
+    environment: Environment
+    specs: Mapping[str, ModelSpec]
+    wanted: Mapping[str, Wanted]
+    observed: Mapping[str, ObservedModel] | None
+    plans: Mapping[str, ModelPlan] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    problems: tuple[SlipwayError, ...] = ()
+
+    def compiled(self) -> dict[str, CompiledModel]:
+        """Return the objects of each model; only for a plan without problems."""
+        return {name: compile_model(self.specs[name], plan, self.environment) for name, plan in self.plans.items()}
+
+    def shared(self) -> tuple[Object, ...]:
+        """Return the objects that all models share."""
+        return compile_shared(self.environment) if self.plans else ()
+
+    def to_create(self) -> tuple[Release, ...]:
+        """List the releases that run nowhere yet; none where the cluster was not seen."""
+        if self.observed is None:
+            return ()
+        known = {name: {s.version for s in seen.services.values()} for name, seen in self.observed.items()}
+        return tuple(
+            release
+            for name, plan in self.plans.items()
+            for release in plan.declared
+            if release.version not in known.get(name, set())
+        )
+
+
+def plan_environment(
+    project: Path, environment: Environment, observed: Mapping[str, ObservedModel] | None
+) -> EnvironmentPlan:
+    """Read the project's files (for a following environment: its registry) and plan.
+
+    Raises:
+        SlipwayError: A file does not fit, or the registry cannot be read; what is wrong with single models is
+            collected as the plan's problems.
+    """
+    specs = load_model_specs(project / "models")
+    notices, problems = list[str](), list[SlipwayError]()
+    if environment.releases == "follow":
+        wanted = followed(specs, environment, observed or {})
+    else:
+        wanted = _pinned(project, specs, environment, notices, problems)
+    specs = {name: specs[name] for name in wanted}
+    plans = {}
+    for name, spec in specs.items():
+        try:
+            plans[name] = plan_model(spec, wanted[name], (observed or {}).get(name))
+        except SlipwayError as error:
+            problems.append(error)
+        else:
+            notices += plans[name].notices
+    problems += map(SlipwayError, refusals(specs, plans, environment))
+    plan = EnvironmentPlan(environment, specs, wanted, observed, plans, (), tuple(problems))
+    if not problems and observed:
+        for name, objects in plan.compiled().items():
+            notices += serving_changes(objects, observed[name].services)
+    return EnvironmentPlan(environment, specs, wanted, observed, plans, tuple(notices), tuple(problems))
+
+
+def followed(
+    specs: Mapping[str, ModelSpec], environment: Environment, observed: Mapping[str, ObservedModel]
+) -> dict[str, Wanted]:
+    """Resolve the alias once, for every model; what is live comes from the cluster.
+
+    Raises:
+        SlipwayError: The registry cannot be reached, or lacks a model, its alias or a version.
+    """
+    if not specs:
+        return {}
+    # Imported only here: it brings MLflow, which takes a second, and a pinned environment never asks a registry.
+    from slipway.registry import Registry
+
+    registry = Registry(environment.registry.tracking_uri)
+    aliased = registry.resolve(specs, environment.alias)
+    versions = {name: seen.live_version for name, seen in observed.items() if seen.live_version is not None}
+    others = {name: version for name, version in versions.items() if version != aliased[name].version}
+    live = {**aliased, **registry.running(specs, others)} if others else aliased
+    return {name: follow(aliased[name], live[name] if name in versions else None) for name in specs}
+
+
+def _pinned(
+    project: Path,
+    specs: Mapping[str, ModelSpec],
+    environment: Environment,
+    notices: list[str],
+    problems: list[SlipwayError],
+) -> dict[str, Wanted]:
+    path, releases = project / "pins" / f"{environment.name}.yaml", Releases(project / "releases")
+    if not path.exists():
+        notices.append(f"{documents.display(path)}: no such file, so no model runs in {environment.name}")
+        return {}
+    pins = load_pins(path)
+    notices += [
+        f"models/{name}.yaml: not pinned in {documents.display(path)}, so it does not run in {environment.name}"
+        for name in specs
+        if name not in pins.models
+    ]
+    wanted = {}
+    for name, pin in sorted(pins.models.items()):
+        if name not in specs:
+            problems.append(_without_spec(path, name, specs))
+            continue
+        try:
+            stable, candidate = pinned(path, pins, name, releases)
+        except SlipwayError as error:
+            problems.append(error)
+        else:
+            wanted[name] = Wanted(stable, candidate, pin.rejected, pin.hold)
+    return wanted
+
+
+def _without_spec(path: Path, name: str, specs: Mapping[str, ModelSpec]) -> SlipwayError:
+    where = at(documents.display(path), documents.line_of(path, "models", name), f"models.{name}")
+    near = documents.nearest(name, list(specs))
+    hint = f"nearest is {near!r}" if near else "write it, or remove the pin"
+    return SlipwayError(f"{where}there is no models/{name}.yaml; {hint}")

@@ -1,0 +1,81 @@
+"""Locks that a dead run left in Pulumi's file backend.
+
+Pulumi writes one JSON file per writer (pkg/backend/diy/lock.go: pid, username, hostname, timestamp) and deletes it at
+the end. A run that was killed cannot; every later one is then refused until somebody deletes the file. Only a lock of
+this very host whose process is gone is provably dead; any other is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+#: Where the file backend keeps the locks of a stack; its organization is always called `organization`.
+LOCKS = ".pulumi/locks/organization"
+
+
+def backend_url(environ: Mapping[str, str]) -> str | None:
+    """Say which backend Pulumi uses: the environment's, else the one of the last `pulumi login`."""
+    if url := environ.get("PULUMI_BACKEND_URL"):
+        return url
+    home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    with contextlib.suppress(OSError, ValueError):
+        current = json.loads((home / "credentials.json").read_text()).get("current")
+        return str(current) if current else None
+    return None
+
+
+def break_dead(project: str, stack: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Delete the locks of dead runs on this host.
+
+    Args:
+        project: The project's name in Pulumi.yaml.
+        stack: The stack's name.
+        environ: What Pulumi's own process sees.
+
+    Returns:
+        One sentence per lock that was deleted.
+    """
+    directory = _directory(environ)
+    if directory is None:
+        return []
+    broken = []
+    for file in sorted((directory / LOCKS / project / stack).glob("*.json")):
+        try:
+            owner = json.loads(file.read_text())
+            pid, host, written = int(owner["pid"]), str(owner["hostname"]), file.stat().st_mtime
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if host == socket.gethostname() and not _lives(pid, written):
+            file.unlink(missing_ok=True)
+            broken.append(f"stack {stack}: removed the lock that a killed run left (pid {pid})")
+    return broken
+
+
+def _directory(environ: Mapping[str, str]) -> Path | None:
+    url = backend_url(environ)
+    if not url or not url.startswith("file://"):
+        return None
+    path = url.removeprefix("file://")
+    if path.startswith("~"):
+        return Path(path).expanduser()
+    return Path(unquote(urlparse(url).path)) if path.startswith("/") else Path(path)
+
+
+def _lives(pid: int, since: float) -> bool:
+    """Tell whether the process that wrote a lock lives; one that took over its pid has started later."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        booted = Path("/proc/stat").read_text().partition("btime ")[2].split()[0]
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # without /proc nothing is proven, so it counts as alive
+    except OSError:
+        return True
+    fields = stat.rpartition(")")[2].split()
+    state, started = fields[0], int(booted) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return state != "Z" and started < since + 2  # btime is in whole seconds

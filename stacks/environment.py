@@ -1,0 +1,141 @@
+"""One environment, declared: read, plan, refuse, register."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pulumi
+
+from components.manifest import Provider
+from components.metrics import Metrics, MetricsArgs
+from components.model import Model, ModelArgs
+from slipway import cluster, names, planning, state_lock
+from slipway.environment import Environment
+from slipway.errors import ExitCode, SlipwayError
+from slipway.model_spec import load_model_specs
+from slipway.planning import EnvironmentPlan
+from slipway.release import Release
+from slipway.rollout import ObservedModel
+from stacks import pacing, settings
+
+#: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
+#: status makes it add a line of its own, an exception makes it add a stack trace.
+TOLD = 32
+
+#: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
+NO_CLUSTER = '{"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}'
+
+
+async def main() -> None:
+    """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
+    pacing.quiet()
+    try:
+        project = Path(pulumi.get_root_directory())
+        plan = prepare(project, settings.read())
+    except SlipwayError as error:
+        pulumi.log.error(str(error))
+        sys.exit(TOLD)
+    await declare(plan, project)
+
+
+def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
+    """Read everything, decide everything.
+
+    Raises:
+        SlipwayError: It cannot be done; of several reasons, all but the last are logged.
+    """
+    if pulumi.runtime.is_dry_run():
+        for broken in state_lock.break_dead(pulumi.get_project(), environment.name):
+            pulumi.log.warn(broken)
+    plan = planning.plan_environment(project, environment, observe(project, environment))
+    for notice in plan.notices:
+        pulumi.log.info(notice)
+    problems = [*plan.problems, *verify(plan.to_create())]
+    for problem in problems[:-1]:
+        pulumi.log.error(str(problem))
+    if problems:
+        raise problems[-1]
+    return plan
+
+
+def observe(project: Path, environment: Environment) -> Mapping[str, ObservedModel] | None:
+    """Read what the cluster shows; a preview goes on without it, an `up` does not.
+
+    Raises:
+        SlipwayError: It cannot be read, and this is no preview.
+    """
+    try:
+        kube = cluster.connect(environment, project)
+        return cluster.observe(kube, environment.namespace, load_model_specs(project / "models"))
+    except SlipwayError as error:
+        away = error.exit_code is ExitCode.UNREACHABLE
+        if not (away and pulumi.runtime.is_dry_run()):
+            raise
+        said = f"{error}; what runs is unknown, so this preview shows a first deployment with unverified bytes"
+        pulumi.log.info(said) if environment.cluster.kubeconfig is None else pulumi.log.warn(said)
+        return None
+
+
+def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
+    """Hash the bytes of releases that are about to run for the first time; returns what is wrong."""
+    if not releases:
+        return []
+    from slipway.registry import verify as verify_release
+
+    def one(release: Release) -> SlipwayError | None:
+        try:
+            verify_release(release)
+        except SlipwayError as error:
+            return error
+        return None
+
+    # The first tells whether the store is there at all: a thousand time-outs are not waited for.
+    first = one(releases[0])
+    if first is not None and first.exit_code is ExitCode.UNREACHABLE:
+        found = [first]
+    else:
+        with ThreadPoolExecutor(8) as pool:
+            found = [error for error in (first, *pool.map(one, releases[1:])) if error is not None]
+    away = [error for error in found if error.exit_code is ExitCode.UNREACHABLE]
+    if away and pulumi.runtime.is_dry_run():
+        pulumi.log.warn(f"{away[0]}; the bytes are not verified, an up would stop here")
+        return [error for error in found if error not in away]
+    return found
+
+
+async def declare(plan: EnvironmentPlan, project: Path) -> None:
+    """Register the whole environment, models in the order of their names."""
+    environment, compiled = plan.environment, plan.compiled()
+    if not compiled:
+        pulumi.export("models", {})
+        return
+    file = environment.cluster.kubeconfig
+    provider = Provider(
+        environment.name,
+        kubeconfig=NO_CLUSTER if file is None else file,
+        identifier=environment.cluster.identifier,
+        context=environment.cluster.context,
+        namespace=environment.namespace,
+    )
+    options = pulumi.ResourceOptions(providers=[provider])
+    Metrics(environment.name, MetricsArgs(templates=plan.shared()), options)
+    outputs: dict[str, dict[str, object]] = {}
+
+    def register(name: str) -> Awaitable[None]:
+        args = ModelArgs(
+            compiled=compiled.pop(name),
+            target=plan.plans[name].target,
+            url=f"http://{names.host(name, environment.gateway.host_suffix)}/v2/models/{name}/infer",
+            protect=environment.protect,
+        )
+        model = Model(name, args, options)
+        outputs[name] = model.outputs
+        return model.registered()
+
+    each: list[Callable[[], Awaitable[None]]] = [functools.partial(register, name) for name in sorted(compiled)]
+    await pacing.paced(each)
+    pulumi.export("models", outputs)
