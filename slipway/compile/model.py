@@ -1,0 +1,187 @@
+"""The objects of one model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slipway import names
+from slipway.compile import metrics
+from slipway.compile.objects import (
+    Amounts,
+    Analysis,
+    Canary,
+    CanaryService,
+    CanarySpec,
+    ContainerPort,
+    EnvVar,
+    GatewayRef,
+    InferenceService,
+    InferenceServiceSpec,
+    Metadata,
+    Object,
+    Predictor,
+    PredictorModel,
+    Resources,
+    Selector,
+    Service,
+    ServicePort,
+    ServiceSpec,
+    TargetRef,
+)
+from slipway.environment import Environment
+from slipway.model_spec import ModelSpec
+from slipway.release import Release
+from slipway.rollout import ModelPlan, ObservedService
+
+#: MLServer answers there, because KServe's runtime says so (config/runtimes/kserve-mlserver.yaml) ...
+HTTP_PORT = 8080
+#: ... and tells its metrics there (mlserver/settings.py), whatever the runtime's annotation says.
+METRICS_PORT = 8082
+#: The port of the three Services.
+SERVICE_PORT = 80
+
+#: Every version behind one host answers to the model's own name; KServe would set the InferenceService's.
+MODEL_NAME_VARIABLE = "MLSERVER_MODEL_NAME"
+
+_CONTAINER_PORTS = (
+    ContainerPort(name="http", container_port=HTTP_PORT),
+    ContainerPort(name="metrics", container_port=METRICS_PORT),
+)
+_SERVICE_PORTS = (
+    ServicePort(name="http", port=SERVICE_PORT, target_port=HTTP_PORT),
+    ServicePort(name="metrics", port=METRICS_PORT, target_port=METRICS_PORT),
+)
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """What one model becomes."""
+
+    inference_services: tuple[Object, ...]
+    target: Object
+    primary: Object
+    canary_service: Object
+    canary: Object
+
+
+def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledModel:
+    """Turn a model's plan into objects; the plan must have passed `refusals`.
+
+    Labels and annotations of an InferenceService reach its pods, so nothing in them may change while it lives.
+    """
+    model, resources = spec.name, _resources(spec)
+    # The pair is created with what users get, respectively what is tried; later its selectors are Flagger's.
+    primary = plan.live or plan.target
+    return CompiledModel(
+        inference_services=tuple(
+            _inference_service(spec, release, resources, environment)
+            for release in sorted(plan.declared, key=lambda release: release.version)
+        ),
+        target=_service(model, model, plan.target, environment),
+        primary=_service(names.primary(model), model, primary, environment),
+        canary_service=_service(names.canary(model), model, plan.target, environment),
+        canary=_canary(spec, environment),
+    )
+
+
+def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
+    """Return the percentages that a rollout goes through."""
+    if environment.rollout.strategy == "immediate":
+        return (100,)
+    return spec.rollout.steps or environment.rollout.steps
+
+
+def serving_changes(compiled: CompiledModel, services: Mapping[str, ObservedService]) -> tuple[str, ...]:
+    """Say which running InferenceServices were created from other serving settings than today's."""
+    changed = []
+    for wanted in compiled.inference_services:
+        name, annotations = wanted["metadata"]["name"], wanted["metadata"]["annotations"]
+        runs = services.get(name)
+        if runs and runs.serving_digest != annotations[names.SERVING_DIGEST]:
+            changed.append(
+                f"{name}: serving settings have changed since it was created; it stays as it is,"
+                " and the next version takes them"
+            )
+    return tuple(changed)
+
+
+def _resources(spec: ModelSpec) -> Resources:
+    serving = spec.serving
+    amounts = Amounts(cpu=serving.cpu, memory=serving.memory, gpus=str(serving.gpus) if serving.gpus else None)
+    return Resources(requests=amounts, limits=amounts)
+
+
+def _inference_service(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> Object:
+    env = {**spec.serving.env, MODEL_NAME_VARIABLE: spec.name}
+    wire = InferenceServiceSpec(
+        predictor=Predictor(
+            service_account_name=environment.service_account,
+            min_replicas=spec.serving.replicas.min,
+            max_replicas=spec.serving.replicas.max,
+            model=PredictorModel(
+                runtime=environment.runtime,
+                storage_uri=release.artifact.uri,
+                env=tuple(EnvVar(name=name, value=env[name]) for name in sorted(env)),
+                ports=_CONTAINER_PORTS,
+                resources=resources,
+            ),
+        )
+    )
+    canonical = wire.model_dump_json(by_alias=True, exclude_none=True)
+    annotations = {
+        names.RELEASE: release.id,
+        names.MODEL_DIGEST: release.artifact.digest,
+        names.SERVING_DIGEST: f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}",
+        f"{names.PREFIX}dataset-hash": release.dataset.digest,
+        f"{names.PREFIX}git-commit": release.git_commit,
+        f"{names.PREFIX}training-run-id": release.registry.run_id,
+        "pulumi.com/waitFor": "condition=Ready",
+        # Said for each object, because the default differs between KServe's code, its ConfigMap and its chart.
+        "serving.kserve.io/deploymentMode": "Standard",
+    }
+    labels = {
+        # KServe must make no route of its own: users come through Flagger's.
+        "networking.kserve.io/visibility": "cluster-local",
+        names.MODEL: spec.name,
+    }
+    metadata = Metadata(
+        name=names.inference_service(spec.name, release.version),
+        namespace=environment.namespace,
+        labels=labels,
+        annotations=annotations,
+    )
+    return InferenceService(metadata=metadata, spec=wire).manifest()
+
+
+def _service(name: str, model: str, release: Release, environment: Environment) -> Object:
+    selector = names.selector(names.inference_service(model, release.version))
+    return Service(
+        metadata=Metadata(name=name, namespace=environment.namespace, labels={names.MODEL: model}),
+        spec=ServiceSpec(selector=Selector(app=selector["app"]), ports=_SERVICE_PORTS),
+    ).manifest()
+
+
+def _canary(spec: ModelSpec, environment: Environment) -> Object:
+    immediate = environment.rollout.strategy == "immediate"
+    interval = f"{environment.rollout.interval_seconds}s"
+    return Canary(
+        metadata=Metadata(name=spec.name, namespace=environment.namespace, labels={names.MODEL: spec.name}),
+        spec=CanarySpec(
+            target_ref=TargetRef(name=spec.name),
+            service=CanaryService(
+                port=SERVICE_PORT,
+                hosts=(names.host(spec.name, environment.gateway.host_suffix),),
+                gateway_refs=(GatewayRef(name=environment.gateway.name, namespace=environment.gateway.namespace),),
+                timeout=f"{spec.serving.timeout_seconds}s",
+            ),
+            analysis=Analysis(
+                interval=interval,
+                threshold=environment.rollout.threshold,
+                step_weights=rollout_steps(spec, environment),
+                metrics=() if immediate else tuple(metrics.checks(spec, interval)),
+            ),
+            skip_analysis=True if immediate else None,
+        ),
+    ).manifest()

@@ -1,0 +1,269 @@
+"""The Kubernetes objects that are emitted, field by field.
+
+Only what is emitted exists here: a field that KServe or Flagger know but that nobody emits cannot be set by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Object = dict[str, Any]
+
+#: The form that the API server writes back (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes); any other
+#: would show as a difference for ever, because KServe's webhook rewrites it.
+_QUANTITY = re.compile(r"[1-9][0-9]*(m|Ki|Mi|Gi|Ti|Pi|Ei)?")
+
+
+def _canonical(value: str) -> str:
+    match = _QUANTITY.fullmatch(value)
+    number, unit = (int(value.removesuffix(match[1] or "")), match[1]) if match else (0, None)
+    if not match or (unit == "m" and number % 1000 == 0) or (unit not in (None, "m") and number % 1024 == 0):
+        raise ValueError(f"expected a canonical quantity, as '1500m', '2' or '512Mi', got {value!r}")
+    return value
+
+
+Quantity = Annotated[str, AfterValidator(_canonical)]
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+#: RFC 1123 label: what names most objects.
+Name = Annotated[str, Field(pattern=rf"^{_LABEL}$", max_length=63)]
+#: RFC 1123 subdomain: what names the others, and hosts.
+Subdomain = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+#: Seconds, as Flagger's CRD takes an interval.
+Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]*s$")]
+LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)]
+
+
+class Wire(BaseModel):
+    """Something that goes over the wire: frozen, camelCase, without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class Metadata(Wire):
+    """Name and labels of an object."""
+
+    name: Name
+    namespace: Name
+    labels: dict[str, LabelValue] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Manifest(Wire):
+    """A whole object."""
+
+    def manifest(self) -> Object:
+        """Return the object as it is sent."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class EnvVar(Wire):
+    """One environment variable."""
+
+    name: str
+    value: str
+
+
+class ContainerPort(Wire):
+    """One port of a container."""
+
+    name: Literal["http", "metrics"]
+    container_port: Port
+    protocol: Literal["TCP"] = "TCP"
+
+
+class Amounts(Wire):
+    """What a replica needs."""
+
+    cpu: Quantity
+    memory: Quantity
+    gpus: Quantity | None = Field(default=None, alias="nvidia.com/gpu")
+
+
+class Resources(Wire):
+    """What is reserved, with what is allowed."""
+
+    requests: Amounts
+    limits: Amounts
+
+
+class ModelFormat(Wire):
+    """What the runtime must be able to load; no version, so that the named runtime decides."""
+
+    name: Literal["mlflow"] = "mlflow"
+
+
+class PredictorModel(Wire):
+    """The model that a runtime serves."""
+
+    model_format: ModelFormat = ModelFormat()
+    protocol_version: Literal["v2"] = "v2"
+    runtime: Subdomain
+    storage_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
+    env: tuple[EnvVar, ...]
+    ports: tuple[ContainerPort, ...]
+    resources: Resources
+
+
+class Predictor(Wire):
+    """The component that answers."""
+
+    service_account_name: Subdomain
+    min_replicas: Annotated[int, Field(ge=1)]
+    max_replicas: Annotated[int, Field(ge=1)]
+    model: PredictorModel
+
+
+class InferenceServiceSpec(Wire):
+    """What an InferenceService runs."""
+
+    predictor: Predictor
+
+
+class InferenceService(Manifest):
+    """KServe's InferenceService, one for each release."""
+
+    api_version: Literal["serving.kserve.io/v1beta1"] = "serving.kserve.io/v1beta1"
+    kind: Literal["InferenceService"] = "InferenceService"
+    metadata: Metadata
+    spec: InferenceServiceSpec
+
+
+class ServicePort(Wire):
+    """One port of a Service."""
+
+    name: Literal["http", "metrics"]
+    port: Port
+    protocol: Literal["TCP"] = "TCP"
+    target_port: Port
+
+
+class Selector(Wire):
+    """The pods of one InferenceService."""
+
+    app: LabelValue
+
+
+class ServiceSpec(Wire):
+    """A headless Service: the only kind whose pair Flagger can keep."""
+
+    type: Literal["ClusterIP"] = "ClusterIP"
+    cluster_ip: Literal["None"] = Field(default="None", alias="clusterIP")
+    selector: Selector
+    ports: tuple[ServicePort, ...]
+
+
+class Service(Manifest):
+    """One of the three Services of a model."""
+
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["Service"] = "Service"
+    metadata: Metadata
+    spec: ServiceSpec
+
+
+class TargetRef(Wire):
+    """The Service whose changes start a rollout."""
+
+    api_version: Literal["v1"] = "v1"
+    kind: Literal["Service"] = "Service"
+    name: Name
+
+
+class GatewayRef(Wire):
+    """The Gateway that the route hangs on."""
+
+    name: Subdomain
+    namespace: Name
+
+
+class CanaryService(Wire):
+    """The route; `name` is not a field, because the controller would ignore it where the router does not."""
+
+    port: Port
+    hosts: Annotated[tuple[Subdomain, ...], Field(min_length=1)]
+    gateway_refs: Annotated[tuple[GatewayRef, ...], Field(min_length=1)]
+    timeout: Seconds
+
+
+class Floor(Wire):
+    """A range whose bad side is below."""
+
+    min: int | float
+
+
+class Ceiling(Wire):
+    """A range whose bad side is above."""
+
+    max: int | float
+
+
+class TemplateRef(Wire):
+    """A MetricTemplate of the same namespace."""
+
+    name: Name
+
+
+class MetricCheck(Wire):
+    """A measurement that halts the rollout when it is out of its range."""
+
+    name: Name
+    interval: Seconds
+    template_ref: TemplateRef
+    threshold_range: Floor | Ceiling
+
+
+class Analysis(Wire):
+    """How traffic moves; only step weights, because they exclude mirroring or iterations."""
+
+    interval: Seconds
+    threshold: Annotated[int, Field(ge=1)]
+    step_weights: Annotated[tuple[Percent, ...], Field(min_length=1)]
+    metrics: tuple[MetricCheck, ...]
+
+
+class CanarySpec(Wire):
+    """How new versions of a model are rolled out."""
+
+    provider: Literal["gatewayapi:v1"] = "gatewayapi:v1"
+    target_ref: TargetRef
+    service: CanaryService
+    analysis: Analysis
+    skip_analysis: Literal[True] | None = None
+
+
+class Canary(Manifest):
+    """Flagger's Canary, one for each model."""
+
+    api_version: Literal["flagger.app/v1beta1"] = "flagger.app/v1beta1"
+    kind: Literal["Canary"] = "Canary"
+    metadata: Metadata
+    spec: CanarySpec
+
+
+class MetricProvider(Wire):
+    """Where a query is asked."""
+
+    type: Literal["prometheus"] = "prometheus"
+    address: Annotated[str, Field(pattern=r"^https?://")]
+
+
+class MetricTemplateSpec(Wire):
+    """A query for any model."""
+
+    provider: MetricProvider
+    query: str
+
+
+class MetricTemplate(Manifest):
+    """Flagger's MetricTemplate, shared by all models."""
+
+    api_version: Literal["flagger.app/v1beta1"] = "flagger.app/v1beta1"
+    kind: Literal["MetricTemplate"] = "MetricTemplate"
+    metadata: Metadata
+    spec: MetricTemplateSpec

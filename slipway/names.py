@@ -1,0 +1,59 @@
+"""The names that a model has in a cluster."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+#: Our own prefix of labels and annotations; Flagger is told to keep it (`-include-label-prefix`).
+PREFIX = "slipway.dev/"
+MODEL = f"{PREFIX}model"
+RELEASE = f"{PREFIX}release"
+MODEL_DIGEST = f"{PREFIX}model-digest"
+SERVING_DIGEST = f"{PREFIX}serving-digest"
+
+#: A label value has at most 63 characters (Kubernetes), and KServe's longest one for a predictor is
+#: `isvc.<name>-predictor` (kserve pkg/constants/constants.go, GetRawServiceLabel of PredictorServiceName).
+MAX_INFERENCE_SERVICE = 63 - len("isvc.") - len("-predictor")
+
+
+def inference_service(model: str, version: int) -> str:
+    """Name the InferenceService of one version."""
+    return f"{model}-v{version}"
+
+
+def primary(model: str) -> str:
+    """Name the Service that carries what users get."""
+    return f"{model}-primary"
+
+
+def canary(model: str) -> str:
+    """Name the Service that carries what is being tried."""
+    return f"{model}-canary"
+
+
+def predictor(service: str) -> str:
+    """Name what KServe derives from an InferenceService: its Deployment, its Service."""
+    return f"{service}-predictor"
+
+
+def selector(service: str) -> dict[str, str]:
+    """Return the labels that KServe gives the pods of an InferenceService, as a Service selects them."""
+    return {"app": f"isvc.{predictor(service)}"}
+
+
+def selected_version(model: str, labels: Mapping[str, str]) -> int | None:
+    """Return the version that a selector names; None where it names none of this model's."""
+    match = re.fullmatch(rf"isvc\.{re.escape(model)}-v([1-9][0-9]*)-predictor", labels.get("app", ""))
+    return int(match[1]) if match and len(labels) == 1 else None
+
+
+def host(model: str, suffix: str) -> str:
+    """Name the host that users ask."""
+    return f"{model}.{suffix}"
+
+
+def base_of(name: str) -> str | None:
+    """Return the model that would take `name` for one of its own objects, at some version; None for no model."""
+    match = re.fullmatch(r"(.+?)(?:-primary|-canary|-v[1-9][0-9]*(?:-predictor)?)", name)
+    return match[1] if match else None

@@ -1,0 +1,249 @@
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+from builders import a_plan, a_release, a_spec, an_environment
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway import names
+from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, refusals, serving_changes
+from slipway.compile.objects import Ceiling, Floor
+from slipway.model_spec import AtLeast, AtMost
+from slipway.rollout import ObservedService
+
+V7, V8 = a_release(version=7), a_release(version=8)
+IMMEDIATE = {"strategy": "immediate", "steps": [10, 100], "interval_seconds": 10, "threshold": 1}
+
+
+def compiled(plan: Any = None, spec: Any = None, environment: Any = None) -> CompiledModel:
+    return compile_model(spec or a_spec(), plan or a_plan(V7, V8), environment or an_environment())
+
+
+def objects(model: CompiledModel) -> list[dict[str, Any]]:
+    return [*model.inference_services, model.target, model.primary, model.canary_service, model.canary]
+
+
+def test_the_same_inputs_give_the_same_bytes() -> None:
+    assert json.dumps(objects(compiled())) == json.dumps(objects(compiled()))
+    assert json.dumps(compile_shared(an_environment())) == json.dumps(compile_shared(an_environment()))
+
+
+def test_an_inference_service_serves_one_release_under_the_models_own_name() -> None:
+    service = compiled(
+        spec=a_spec(serving={"cpu": "2", "memory": "4Gi", "gpus": 1, "env": {"A": "1", "Z": "2"}})
+    ).inference_services[1]
+    assert service["metadata"]["name"] == "churn-v8"
+    assert service["metadata"]["labels"] == {
+        "networking.kserve.io/visibility": "cluster-local",
+        "slipway.dev/model": "churn",
+    }
+    digest = service["metadata"]["annotations"].pop("slipway.dev/serving-digest")
+    assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
+    assert service["metadata"]["annotations"] == {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "pulumi.com/waitFor": "condition=Ready",
+        "slipway.dev/release": V8.id,
+        "slipway.dev/model-digest": V8.artifact.digest,
+        "slipway.dev/dataset-hash": V8.dataset.digest,
+        "slipway.dev/git-commit": V8.git_commit,
+        "slipway.dev/training-run-id": V8.registry.run_id,
+    }
+    amounts = {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert service["spec"]["predictor"] == {
+        "serviceAccountName": "models",
+        "minReplicas": 1,
+        "maxReplicas": 1,
+        "model": {
+            "modelFormat": {"name": "mlflow"},
+            "protocolVersion": "v2",
+            "runtime": "kserve-mlserver",
+            "storageUri": "s3://mlflow/churn/8/artifacts",
+            "env": [
+                {"name": "A", "value": "1"},
+                {"name": "MLSERVER_MODEL_NAME", "value": "churn"},
+                {"name": "Z", "value": "2"},
+            ],
+            "ports": [
+                {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+                {"name": "metrics", "containerPort": 8082, "protocol": "TCP"},
+            ],
+            "resources": {"requests": amounts, "limits": amounts},
+        },
+    }
+
+
+def test_a_rollout_declares_both_releases_with_the_target_on_the_candidate() -> None:
+    model = compiled()
+    assert [service["metadata"]["name"] for service in model.inference_services] == ["churn-v7", "churn-v8"]
+    assert model.target["spec"]["selector"] == {"app": "isvc.churn-v8-predictor"}
+    assert model.canary_service["spec"]["selector"] == {"app": "isvc.churn-v8-predictor"}
+    assert model.primary["spec"]["selector"] == {"app": "isvc.churn-v7-predictor"}
+
+
+def test_the_primary_is_declared_with_what_users_get_even_when_that_is_the_candidate() -> None:
+    assert compiled(a_plan(V7, V8, live=V8)).primary["spec"]["selector"] == {"app": "isvc.churn-v8-predictor"}
+
+
+def test_the_first_deployment_has_all_three_services_on_the_stable_release() -> None:
+    model = compiled(a_plan(V7, live=None))
+    for service in (model.target, model.primary, model.canary_service):
+        assert service["spec"]["selector"] == {"app": "isvc.churn-v7-predictor"}
+
+
+def test_the_three_services_differ_in_name_with_selector_only() -> None:
+    services = []
+    for service in (compiled().target, compiled().primary, compiled().canary_service):
+        service["metadata"].pop("name")
+        service["spec"].pop("selector")
+        services.append(service)
+    assert services[0] == services[1] == services[2]
+    # Headless: Flagger can keep no other pair (its PUT carries clusterIP without clusterIPs).
+    assert services[0]["spec"]["clusterIP"] == "None"
+
+
+def test_a_canary_steps_through_the_environments_percentages() -> None:
+    canary = compiled().canary["spec"]
+    assert canary["provider"] == "gatewayapi:v1"
+    assert canary["targetRef"] == {"apiVersion": "v1", "kind": "Service", "name": "churn"}
+    assert canary["service"] == {
+        "port": 80,
+        "hosts": ["churn.models.example.com"],
+        "gatewayRefs": [{"name": "models", "namespace": "gateway-system"}],
+        "timeout": "60s",
+    }
+    assert {key: canary["analysis"][key] for key in ("interval", "threshold", "stepWeights")} == {
+        "interval": "60s",
+        "threshold": 3,
+        "stepWeights": [10, 25, 50, 100],
+    }
+    assert "skipAnalysis" not in canary
+
+
+def test_a_spec_with_steps_of_its_own_overrides_the_environments() -> None:
+    spec = a_spec(rollout={"requests_per_second": 20, "steps": [2, 100]})
+    assert compiled(spec=spec).canary["spec"]["analysis"]["stepWeights"] == [2, 100]
+
+
+def test_an_immediate_environment_skips_the_analysis_whatever_the_spec_says() -> None:
+    spec = a_spec(rollout={"requests_per_second": 20, "steps": [2, 100]})
+    canary = compiled(spec=spec, environment=an_environment(rollout=IMMEDIATE)).canary["spec"]
+    assert canary["skipAnalysis"] is True
+    assert canary["analysis"] == {"interval": "10s", "threshold": 1, "stepWeights": [100], "metrics": []}
+
+
+def test_every_check_is_an_objective_with_its_bad_side() -> None:
+    spec = a_spec(
+        objectives={
+            "success_rate_percent": {"at_least": 99.5},
+            "latency_p95_ms": {"at_most": 250},
+            "latency_p99_ms": {"at_most": 400.5},
+        }
+    )
+    checks = compiled(spec=spec).canary["spec"]["analysis"]["metrics"]
+    assert {check["name"]: check["thresholdRange"] for check in checks} == {
+        "requests": {"min": 20},
+        "success-rate": {"min": 99.5},
+        "latency-p95": {"max": 250},
+        "latency-p99": {"max": 400.5},
+    }
+    # 250, not 250.0: what the API server gives back.
+    assert json.dumps(checks[2]["thresholdRange"]) == '{"max": 250}'
+    # A window longer than a tick would hold pods from before the step.
+    assert {check["interval"] for check in checks} == {"60s"}
+
+
+def test_a_check_that_has_no_objective_is_left_out() -> None:
+    names_of_checks = [check["name"] for check in compiled().canary["spec"]["analysis"]["metrics"]]
+    assert names_of_checks == ["requests", "success-rate", "latency-p95"]
+
+
+def test_every_check_names_a_template_of_its_own_namespace() -> None:
+    templates = {template["metadata"]["name"] for template in compile_shared(an_environment())}
+    used = {check["templateRef"]["name"] for check in compiled().canary["spec"]["analysis"]["metrics"]}
+    assert used <= templates
+    assert {template["metadata"]["namespace"] for template in compile_shared(an_environment())} == {"models"}
+
+
+@pytest.mark.parametrize(
+    "template", compile_shared(an_environment()), ids=lambda template: template["metadata"]["name"]
+)
+def test_every_query_aggregates_all_series_into_one(template: dict[str, Any]) -> None:
+    query = template["spec"]["query"]
+    selectors = re.findall(r"(sum(?: by \(le\))? ?\((?:rate|increase)\()?\w+\{[^}]*\{\{", query)
+    assert selectors
+    assert all(selectors)
+    assert query.count("sum by (le)") == query.count("histogram_quantile")
+
+
+@pytest.mark.parametrize(
+    "template", compile_shared(an_environment()), ids=lambda template: template["metadata"]["name"]
+)
+def test_every_query_asks_about_the_canary_of_its_own_target(template: dict[str, Any]) -> None:
+    query, known = template["spec"]["query"], {"namespace", "target", "interval"}
+    assert set(re.findall(r"\{\{ (\S+) \}\}", query)) == known
+    assert query.count('service="{{ target }}-canary"') == query.count("rest_server_")
+    assert template["spec"]["provider"] == {"type": "prometheus", "address": "http://prometheus.monitoring:9090"}
+
+
+def test_no_requests_count_as_zero_while_a_rate_of_nothing_is_nothing() -> None:
+    # `or vector(0)` in a denominator or around a quantile would turn "no data" into a value that passes.
+    assert metrics.REQUESTS.query.endswith("or vector(0)")
+    assert "vector" not in metrics.SUCCESS_RATE.query.partition(" / ")[2]
+    assert "vector" not in metrics.LATENCY_P95.query + metrics.LATENCY_P99.query
+
+
+def test_a_floor_becomes_a_minimum_with_a_ceiling_a_maximum() -> None:
+    floor, ceiling = AtLeast(at_least=1), AtMost(at_most=2)
+    assert metrics.SUCCESS_RATE.check(floor, "10s").threshold_range == Floor(min=1)
+    assert metrics.LATENCY_P95.check(ceiling, "10s").threshold_range == Ceiling(max=2)
+
+
+@given(
+    st.sampled_from([a_plan(V7), a_plan(V7, V8), a_plan(V7, V8, live=V8)]),
+    st.sampled_from([{}, {"rollout": IMMEDIATE}]),
+)
+def test_no_object_carries_what_makes_kserve_delete_it(plan: Any, settings: dict[str, Any]) -> None:
+    """KServe v0.20 deletes what has its own pair of labels, owner or not (predictor.go, reconcileCanaryDeployments)."""
+    for found in objects(compiled(plan, environment=an_environment(**settings))):
+        labels = found["metadata"]["labels"]
+        assert "serving.kserve.io/inferenceservice" not in labels
+        assert "component" not in labels
+
+
+def test_the_target_has_no_name_that_kserve_gives_to_its_own_objects() -> None:
+    model = compiled()
+    kserves = {
+        name for s in model.inference_services for name in (s["metadata"]["name"], f"{s['metadata']['name']}-predictor")
+    }
+    ours = {s["metadata"]["name"] for s in (model.target, model.primary, model.canary_service)}
+    assert not kserves & ours
+
+
+def test_an_inference_service_never_changes_with_the_plan_around_it() -> None:
+    alone = compiled(a_plan(V7)).inference_services[0]
+    assert compiled(a_plan(V7, V8)).inference_services[0] == alone
+    assert compiled(a_plan(V7, V8, live=V8, weight=50, notices=("a notice",))).inference_services[0] == alone
+
+
+def test_a_changed_serving_setting_is_told_for_the_version_that_keeps_the_old_one() -> None:
+    before = compiled(a_plan(V7)).inference_services[0]["metadata"]["annotations"][names.SERVING_DIGEST]
+    running = {"churn-v7": ObservedService(7, V7.id, True, before)}
+    assert serving_changes(compiled(), running) == ()
+    bigger = a_spec(serving={"cpu": "2"})
+    assert serving_changes(compiled(spec=bigger), running) == (
+        "churn-v7: serving settings have changed since it was created; it stays as it is,"
+        " and the next version takes them",
+    )
+
+
+def test_a_thousand_models_compile_in_about_a_third_of_a_second() -> None:
+    specs = {name: a_spec(name) for name in (f"m{i}" for i in range(1000))}
+    plans = {name: a_plan(a_release(name, 7), a_release(name, 8)) for name in specs}
+    environment, started = an_environment(), time.process_time()
+    assert refusals(specs, plans, environment) == []
+    for name, spec in specs.items():
+        compile_model(spec, plans[name], environment)
+    assert time.process_time() - started < 1.0
