@@ -1,0 +1,6 @@
+"""What the model registry says, frozen into releases."""
+
+from slipway.registry.artifacts import hash_artifact, verify
+from slipway.registry.client import Registry
+
+__all__ = ["Registry", "hash_artifact", "verify"]

@@ -1,0 +1,75 @@
+"""The bytes of a model, hashed where they are stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from slipway.digest import IGNORED, HashedFile, Tree, check_paths, tree
+from slipway.errors import SlipwayError
+from slipway.registry import cache, stores
+from slipway.release import Artifact, Release
+
+#: MLflow's description of a model, at the top of its artifacts.
+MLMODEL = "MLmodel"
+
+
+@dataclass(frozen=True)
+class ArtifactTree:
+    """What was read of one model: its digest, with the texts that say how to load it."""
+
+    tree: Tree
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def hash_artifact(uri: str) -> Artifact:
+    """Hash the artifacts below a URI.
+
+    Raises:
+        SlipwayError: The store cannot be reached, or what it has is no portable tree.
+    """
+    found = read_artifact(uri).tree
+    return Artifact(uri=uri, digest=found.digest, size_bytes=found.size_bytes, files=found.files)
+
+
+def verify(release: Release) -> None:
+    """Check that the bytes of a release are those that it was pinned to.
+
+    Raises:
+        SlipwayError: They are not, or the store cannot be reached (exit code UNREACHABLE).
+    """
+    where = f"releases/{release.model}/{release.id}.yaml: artifact"
+    try:
+        found = read_artifact(release.artifact.uri).tree.digest
+    except SlipwayError as error:
+        raise SlipwayError(f"{where}.uri: {error}", error.exit_code) from None
+    if found != release.artifact.digest:
+        raise SlipwayError(
+            f"{where}.digest: artifact changed since it was pinned: expected {release.artifact.digest}, found {found}"
+            f" at {release.artifact.uri}; restore the bytes, or register the new ones as a new version"
+        )
+
+
+def read_artifact(uri: str) -> ArtifactTree:
+    """Hash the artifacts below a URI, unless the very same objects were hashed before."""
+    store = stores.open_store(uri)
+    objects = store.objects()
+    check_paths(uri, (item.path for item in objects))
+    # A store changes an object's tag or time with its bytes, so the listing names the content.
+    key = json.dumps([uri, sorted(asdict(item).items() for item in objects)], default=list)
+    known = cache.registry_cache().get("artifact", key)
+    if known is not None:
+        content = json.loads(known)
+        return ArtifactTree(Tree(**content["tree"]), content["texts"])
+    files, texts = [], {}
+    for item in objects:
+        if item.path in IGNORED:
+            continue
+        sha256, size, text = store.read(item.path, keep=item.path == MLMODEL)
+        files.append(HashedFile(item.path, sha256, size))
+        if text is not None:
+            texts[item.path] = text
+    found = ArtifactTree(tree(uri, files), texts)
+    cache.registry_cache().put("artifact", {key: json.dumps({"tree": asdict(found.tree), "texts": texts})})
+    return found

@@ -1,0 +1,68 @@
+"""A cache of what can never change, because its key names an immutable thing.
+
+It is only ever a shortcut: a cache that is lost, broken or read-only costs time, never an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+
+def directory() -> Path:
+    """Say where caches are: SLIPWAY_CACHE, else the user's cache directory (XDG Base Directory Specification)."""
+    chosen = os.environ.get("SLIPWAY_CACHE")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
+
+
+class Cache:
+    """Text by key, in one SQLite file that processes may share."""
+
+    def __init__(self, file: Path) -> None:
+        self._lock = threading.Lock()
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._db = _opened(str(file))
+        except (OSError, sqlite3.Error):
+            self._db = _opened(":memory:")
+
+    def get(self, kind: str, key: str) -> str | None:
+        """Return what was put, or None."""
+        try:
+            with self._lock:
+                row = self._db.execute("SELECT value FROM entry WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        except sqlite3.Error:
+            return None
+        return str(row[0]) if row else None
+
+    def put(self, kind: str, entries: dict[str, str]) -> None:
+        """Keep entries; a failure to keep them is no failure."""
+        rows = [(kind, key, value) for key, value in entries.items()]
+        try:
+            with self._lock, self._db:
+                self._db.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", rows)
+        except sqlite3.Error:
+            return
+
+
+@lru_cache(maxsize=4)
+def shared(file: Path) -> Cache:
+    """Return the process's one connection to a cache file."""
+    return Cache(file)
+
+
+def registry_cache() -> Cache:
+    """Return the cache of registry facts and artifact digests."""
+    return shared(directory() / "registry" / "v1.db")
+
+
+def _opened(file: str) -> sqlite3.Connection:
+    db = sqlite3.connect(file, timeout=5.0, check_same_thread=False)
+    with db:
+        db.execute("CREATE TABLE IF NOT EXISTS entry (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))")
+    return db
