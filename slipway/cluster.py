@@ -37,7 +37,7 @@ def kubeconfig(environment: Environment, project: Path) -> Path:
     where, file = f"Pulumi.{environment.name}.yaml: slipway:cluster.kubeconfig: ", environment.cluster.kubeconfig
     if file is None:
         raise SlipwayError(
-            f"{where}missing; expected the kubeconfig of the cluster {environment.cluster.identifier}, so set it",
+            f"{where}missing; set it to the kubeconfig file of the cluster {environment.cluster.identifier}",
             ExitCode.UNREACHABLE,
         )
     path = project / Path(file).expanduser()

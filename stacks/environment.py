@@ -34,7 +34,7 @@ async def main() -> None:
     """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
     pacing.quiet()
     try:
-        project = Path(pulumi.get_root_directory())
+        project = Path.cwd()
         plan = prepare(project, settings.read())
     except SlipwayError as error:
         pulumi.log.error(str(error))
@@ -75,7 +75,7 @@ def observe(project: Path, environment: Environment) -> Mapping[str, ObservedMod
         away = error.exit_code is ExitCode.UNREACHABLE
         if not (away and pulumi.runtime.is_dry_run()):
             raise
-        said = f"{error}; what runs is unknown, so this preview shows a first deployment with unverified bytes"
+        said = f"{error}; until then what runs is unknown: a preview shows a first deployment, of unverified bytes"
         pulumi.log.info(said) if environment.cluster.kubeconfig is None else pulumi.log.warn(said)
         return None
 
