@@ -1,0 +1,199 @@
+"""Compares wanted inputs with the last known live object, without a call to the cluster.
+
+What others added to the object is no difference: the live object is first pruned to the shape of the old inputs.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from slipway.lab.plugin import paths
+from slipway.lab.plugin.paths import Path
+
+Object = dict[str, Any]
+_MISSING: Any = object()
+
+
+class Kind(Enum):
+    """How a field differs."""
+
+    ADD = "ADD"
+    DELETE = "DELETE"
+    UPDATE = "UPDATE"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field that differs.
+
+    Args:
+        path: Where.
+        kind: How.
+        replace: Whether the object must be replaced for it.
+    """
+
+    path: Path
+    kind: Kind
+    replace: bool = False
+
+
+@dataclass(frozen=True)
+class Mutable:
+    """Which kinds a provider may change in place, though Pulumi replaces them by default."""
+
+    config_maps: bool = False
+    secrets: bool = False
+
+
+def prune(live: Any, shape: Any) -> Any:
+    """Return the part of `live` that `shape` has, too; where the two are of different types, all of `live`."""
+    if isinstance(live, dict) and isinstance(shape, dict):
+        return {key: prune(value, shape[key]) for key, value in live.items() if key in shape}
+    if isinstance(live, list) and isinstance(shape, list):
+        return [prune(value, like) for value, like in zip(live, shape, strict=False)]
+    return live
+
+
+def compare(live: Object, old_inputs: Object, new_inputs: Object, mutable: Mutable = Mutable()) -> list[Change]:
+    """Return what must change for the object of `live` to become what `new_inputs` say.
+
+    Args:
+        live: The last known live object.
+        old_inputs: What it was made from.
+        new_inputs: What is wanted.
+        mutable: Exceptions from the replace rules.
+    """
+    old, new = (
+        _comparable(prune(fold_secret(live), fold_secret(old_inputs)), live),
+        _comparable(fold_secret(new_inputs), live),
+    )
+    replacing = replace_paths(new, mutable)
+    return [
+        Change(path, kind, _touches(path, value, replacing))
+        for path, kind, value in _changes((), old, new, lenient=_is_built_in(new))
+    ]
+
+
+def without_ignored(changes: Sequence[Change], ignored: Sequence[str]) -> list[Change]:
+    """Drop the changes below the paths of `ignoreChanges`."""
+    prefixes = [paths.parse(text) for text in ignored]
+    return [change for change in changes if not any(paths.covers(prefix, change.path) for prefix in prefixes)]
+
+
+def delete_before_replace(changes: Sequence[Change], live: Object, new_inputs: Object) -> bool:
+    """Tell whether the old object is in the way of the new one: same explicit name, same namespace."""
+    old, new = live["metadata"], new_inputs["metadata"]
+    autonamed = (new.get("annotations") or {}).get("pulumi.com/autonamed") == "true"
+    return (
+        any(change.replace for change in changes)
+        and not autonamed
+        and all(old.get(key) == new.get(key) for key in ("name", "namespace"))
+    )
+
+
+def replace_paths(obj: Object, mutable: Mutable) -> list[Path]:
+    """Return the fields of an object that cannot be changed in place.
+
+    The table is pulumi-kubernetes' (provider/pkg/provider/diff.go), shortened to the served versions of today; for Pods
+    and volumes it is coarser: all of `spec`.
+    """
+    group, _, version = str(obj.get("apiVersion")).rpartition("/")
+    kind, frozen = str(obj.get("kind")), obj.get("immutable") is True
+    fields: Sequence[str] = _REPLACE.get((group, kind), ()) if version == "v1" else ()
+    if (group, kind) == ("", "ConfigMap") and (frozen or not mutable.config_maps):
+        fields = ("data", "binaryData")
+    if (group, kind) == ("", "Secret") and (frozen or not mutable.secrets):
+        fields = ("type", "data", "stringData")
+    return [("metadata", "name"), ("metadata", "namespace"), *(paths.parse(field) for field in fields)]
+
+
+_REPLACE: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "Secret"): ("type",),
+    ("", "Service"): ("spec.clusterIP",),
+    ("", "Pod"): ("spec",),
+    ("", "PersistentVolume"): ("spec",),
+    ("", "PersistentVolumeClaim"): ("spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"),
+    ("", "ResourceQuota"): ("spec.scopes",),
+    ("apps", "Deployment"): ("spec.selector",),
+    ("apps", "DaemonSet"): ("spec.selector",),
+    ("apps", "StatefulSet"): (
+        "spec.podManagementPolicy",
+        "spec.revisionHistoryLimit",
+        "spec.selector",
+        "spec.serviceName",
+        "spec.volumeClaimTemplates",
+    ),
+    ("batch", "Job"): ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
+    ("rbac.authorization.k8s.io", "RoleBinding"): ("roleRef",),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): ("roleRef",),
+    ("storage.k8s.io", "StorageClass"): ("parameters", "provisioner"),
+}
+
+
+def _changes(path: Path, old: Any, new: Any, *, lenient: bool) -> Iterator[tuple[Path, Kind, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from _changes((*path, key), old.get(key, _MISSING), new.get(key, _MISSING), lenient=lenient)
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            before = old[index] if index < len(old) else _MISSING
+            after = new[index] if index < len(new) else _MISSING
+            yield from _changes((*path, index), before, after, lenient=lenient)
+    elif old is _MISSING:
+        if not (lenient and new in ({}, [], None)):
+            yield path, Kind.ADD, new
+    elif new is _MISSING:
+        yield path, Kind.DELETE, old
+    # 1 and True are equal in Python, yet not in JSON.
+    elif old != new or isinstance(old, bool) != isinstance(new, bool):
+        yield path, Kind.UPDATE, new
+
+
+def _touches(path: Path, value: Any, replacing: Sequence[Path]) -> bool:
+    """Tell whether a change at `path` with this value changes one of the fields that force a replacement."""
+    for field in replacing:
+        if paths.covers(field, path):
+            return True
+        if paths.covers(path, field):
+            try:
+                paths.get(value, field[len(path) :])
+            except KeyError:
+                continue
+            return True
+    return False
+
+
+def _is_built_in(obj: Object) -> bool:
+    """Tell built-in kinds: the server drops their empty maps and lists, whereas a custom resource keeps them."""
+    group = str(obj.get("apiVersion")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def _comparable(obj: Object, live: Object) -> Object:
+    """Give both sides the same idea of name and namespace.
+
+    The name of the live object counts where one is wanted; a namespace on a cluster-wide object means nothing.
+    """
+    metadata = {**(obj.get("metadata") or {})}
+    namespace = (live.get("metadata") or {}).get("namespace")
+    if namespace is None:
+        metadata.pop("namespace", None)
+    else:
+        metadata.setdefault("namespace", namespace)
+    metadata.setdefault("name", live["metadata"]["name"])
+    return {**obj, "metadata": metadata}
+
+
+def fold_secret(obj: Object) -> Object:
+    """Put a Secret's `stringData` where the server puts it: encoded, into `data`."""
+    texts = obj.get("stringData")
+    if obj.get("kind") != "Secret" or not isinstance(texts, dict):
+        return obj
+    encoded = {
+        key: base64.b64encode(text.encode()).decode() if isinstance(text, str) else text for key, text in texts.items()
+    }
+    return {**{k: v for k, v in obj.items() if k != "stringData"}, "data": {**(obj.get("data") or {}), **encoded}}

@@ -1,0 +1,73 @@
+"""Translates what Pulumi stores of an object.
+
+It is the live object, with `__inputs`, `__initialApiVersion` and `__fieldManager` beside its own fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct
+
+from slipway.lab.plugin import diff, values
+from slipway.lab.plugin.check import usually_namespaced
+
+Object = dict[str, Any]
+
+INPUTS, FIRST_VERSION, MANAGER = "__inputs", "__initialApiVersion", "__fieldManager"
+
+#: What the server alone writes: no part of inputs that are made up from a live object.
+_SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+_SERVER_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
+
+
+def read(struct: Struct) -> tuple[Object, Object]:
+    """Return inputs and live object (with the two other marks) of a stored state, without secret marks."""
+    live = values.plain(values.to_python(struct))
+    return live.pop(INPUTS, {}), live
+
+
+def write(given: Object, live: Object, manager: str, first_version: str = "") -> Struct:
+    """Return the state to store.
+
+    Args:
+        given: The inputs, with secret marks; the same places become secret in the live object.
+        live: The object.
+        manager: Its field manager.
+        first_version: The apiVersion that it was created with; empty for the inputs' one.
+    """
+    state = values.marked(live, given)
+    state[INPUTS], state[FIRST_VERSION], state[MANAGER] = given, first_version or given.get("apiVersion"), manager
+    return values.to_struct(state)
+
+
+def first(live: Object, inputs: Object) -> str:
+    """Return the apiVersion that an object was created with."""
+    return str(live.get(FIRST_VERSION) or inputs.get("apiVersion") or "")
+
+
+def inputs_of(live: Object, old_inputs: Object) -> Object:
+    """Return inputs that would make the live object.
+
+    Args:
+        live: The object.
+        old_inputs: Their shape is kept; empty at an import, where everything counts that the server did not add.
+    """
+    if old_inputs:
+        pruned: Object = diff.prune(live, diff.fold_secret(old_inputs))
+        return pruned
+    metadata = {key: value for key, value in live["metadata"].items() if key not in _SERVER_METADATA}
+    annotations = metadata.pop("annotations", {})
+    if kept := {key: value for key, value in annotations.items() if key not in _SERVER_ANNOTATIONS}:
+        metadata["annotations"] = kept
+    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": metadata}
+
+
+def is_complete(inputs: Struct, kind: str) -> bool:
+    """Tell inputs to which a check has nothing to add, without converting them."""
+    fields = inputs.fields
+    if kind == "Secret" or "metadata" not in fields or "kind" not in fields or fields["kind"].string_value != kind:
+        return False
+    metadata = fields["metadata"].struct_value.fields
+    wanted = ("name", "namespace") if usually_namespaced(kind) else ("name",)
+    return all(key in metadata and metadata[key].string_value for key in wanted) and "generateName" not in metadata
