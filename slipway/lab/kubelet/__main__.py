@@ -1,0 +1,40 @@
+"""`python -m slipway.lab.kubelet`, run by the lab inside its namespaces."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from slipway.errors import SlipwayError
+from slipway.kube import Kube
+from slipway.lab.kubelet.images import read_images
+from slipway.lab.kubelet.kubelet import Kubelet
+
+
+def main() -> int:
+    """Run the kubelet until it is told to end."""
+    parser = argparse.ArgumentParser(prog="python -m slipway.lab.kubelet", description=__doc__)
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--state", type=Path, required=True, help="directory for logs and volumes")
+    parser.add_argument("--images", type=Path, required=True, help="JSON: image -> venv, entrypoint, command, env")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        kubelet = Kubelet(
+            Kube.from_kubeconfig(arguments.kubeconfig), read_images(arguments.images), arguments.state.resolve()
+        )
+        asyncio.run(kubelet.run())
+    except SlipwayError as error:
+        print(error, file=sys.stderr)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    # The watch's thread still blocks in a read; it holds nothing that needs closing.
+    os._exit(code)

@@ -1,0 +1,149 @@
+"""The kubelet's way to the API server, off its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.kube import Kube, KubeError
+from slipway.lab.kubelet.variables import Sources, decode, references
+
+Object = dict[str, Any]
+log = logging.getLogger("slipway.kubelet")
+#: Seconds between attempts while the API server does not answer.
+RETRY = 0.5
+
+
+def now() -> str:
+    """Return the time as the API writes it."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Api:
+    """What the kubelet asks of the API server, each as a coroutine.
+
+    Args:
+        kube: The client.
+        node: The name under which events are reported.
+    """
+
+    kube: Kube
+    node: str
+    _events: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
+
+    async def patch_status(self, pod: Object, status: Object) -> Object:
+        """Write a pod's status; return the pod as it is then.
+
+        Raises:
+            KubeError: Status 404 or 409: that pod is gone, though another may have its name.
+        """
+        meta = pod["metadata"]
+        body = {"metadata": {"uid": meta["uid"]}, "status": status}
+        return await asyncio.to_thread(
+            self.kube.patch, "v1", "Pod", meta["name"], meta["namespace"], body, subresource="status"
+        )
+
+    async def bind(self, pod: Object) -> None:
+        """Give a pod to this node."""
+        meta = pod["metadata"]
+        path = self.kube.url_of("v1", "Pod", meta["namespace"], meta["name"], "binding")
+        target = {"apiVersion": "v1", "kind": "Node", "name": self.node}
+        body = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]}, "target": target}
+        await asyncio.to_thread(self.kube.request, "POST", path, body=body)
+
+    async def delete(self, pod: Object) -> None:
+        """Remove a pod whose processes have ended."""
+        meta = pod["metadata"]
+        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
+        path = self.kube.url_of("v1", "Pod", meta["namespace"], meta["name"])
+        while True:
+            try:
+                await asyncio.to_thread(self.kube.request, "DELETE", path, body=body)
+                return
+            except KubeError as error:
+                if error.status in (404, 409):
+                    return
+                log.warning("pod %s/%s: not removed: %s", meta["namespace"], meta["name"], error)
+                await asyncio.sleep(RETRY)
+
+    async def sources_of(self, pod: Object) -> Sources:
+        """Read the Secrets and ConfigMaps that a pod refers to; those that do not exist are left out."""
+        return await asyncio.to_thread(self._sources, pod)
+
+    def _sources(self, pod: Object) -> Sources:
+        found: dict[str, dict[str, dict[str, bytes]]] = {"Secret": {}, "ConfigMap": {}}
+        for kind, name in references(pod):
+            obj = self.kube.find("v1", kind, name, pod["metadata"]["namespace"])
+            if obj is not None:
+                found[kind][name] = decode(kind, obj)
+        return Sources(found["Secret"], found["ConfigMap"])
+
+    async def event(self, pod: Object, reason: str, message: str, *, warning: bool = True) -> None:
+        """Report something about a pod; the same thing again raises the count of its event."""
+        try:
+            await asyncio.to_thread(self._event, pod, reason, message[:1024], warning)
+        except KubeError as error:
+            log.warning("event %s of %s: %s", reason, pod["metadata"]["name"], error)
+
+    def _event(self, pod: Object, reason: str, message: str, warning: bool) -> None:
+        meta = pod["metadata"]
+        key = (meta["uid"], reason, message)
+        name, count = self._events.get(key, (f"{meta['name'][:200]}.{uuid.uuid4().hex[:16]}", 0))
+        self._events[key] = (name, count + 1)
+        if count:
+            body = {"count": count + 1, "lastTimestamp": now()}
+            self.kube.patch("v1", "Event", name, meta["namespace"], body)
+            return
+        about = {key: meta[key] for key in ("name", "namespace", "uid")}
+        self.kube.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Event",
+                "metadata": {"name": name, "namespace": meta["namespace"]},
+                "involvedObject": {"apiVersion": "v1", "kind": "Pod", **about},
+                "reason": reason,
+                "message": message,
+                "type": "Warning" if warning else "Normal",
+                "source": {"component": "kubelet", "host": self.node},
+                "firstTimestamp": now(),
+                "lastTimestamp": now(),
+                "count": 1,
+            }
+        )
+
+    def forget(self, uid: str) -> None:
+        """Drop what is remembered of a pod that is gone."""
+        for key in [key for key in self._events if key[0] == uid]:
+            del self._events[key]
+
+
+def watch_pods(kube: Kube, deliver: Callable[[str, list[Object]], None], stopping: threading.Event) -> None:
+    """Deliver every pod, then every change: ("ALL", pods), (event type, [pod]); runs until `stopping`.
+
+    Blocks; run it in a thread of its own.
+    """
+    version: str | None = None
+    while not stopping.is_set():
+        try:
+            if version is None:
+                listed = kube.request("GET", kube.url_of("v1", "Pod"))
+                version = listed["metadata"]["resourceVersion"]
+                deliver("ALL", listed["items"])
+            for kind, pod in kube.watch("v1", "Pod", resource_version=version):
+                version = pod["metadata"]["resourceVersion"]
+                deliver(kind, [pod])
+        except KubeError as error:
+            if stopping.is_set():
+                return
+            if error.status != 410:
+                log.warning("watching pods: %s", error)
+                time.sleep(RETRY)
+            version = None

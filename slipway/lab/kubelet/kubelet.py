@@ -1,0 +1,144 @@
+"""The kubelet's main loop: what the watch says, each pod's task, the node's heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from slipway.kube import Kube, KubeError
+from slipway.lab.kubelet.api import RETRY, Api, watch_pods
+from slipway.lab.kubelet.images import ImageTable
+from slipway.lab.kubelet.logs import log_directory, prune, rotate
+from slipway.lab.kubelet.network import Addresses
+from slipway.lab.kubelet.node import HEARTBEAT, NODE, heartbeat, register
+from slipway.lab.kubelet.pod import Machine, Pod
+
+Object = dict[str, Any]
+log = logging.getLogger("slipway.kubelet")
+
+
+def to_schedule(pod: Object) -> bool:
+    """Tell whether a pod waits for a node, and for this scheduler."""
+    spec = pod["spec"]
+    return (
+        not spec.get("nodeName")
+        and not spec.get("schedulingGates")
+        and spec.get("schedulerName", "default-scheduler") == "default-scheduler"
+        and "deletionTimestamp" not in pod["metadata"]
+    )
+
+
+class Kubelet:
+    """All pods of the node.
+
+    Args:
+        kube: The API server; one client, shared by all threads.
+        table: What images stand for.
+        state: Directory for logs and for the pods' volumes.
+    """
+
+    def __init__(self, kube: Kube, table: ImageTable, state: Path) -> None:
+        self.kube = kube
+        self.machine = Machine(Api(kube, NODE), table, Addresses(), state)
+        self._pods: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
+        self._binding: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then end every container."""
+        # Nothing of an earlier run lives: its processes died with it, and volumes are a pod's from start to end.
+        shutil.rmtree(self.machine.state / "run", ignore_errors=True)
+        (self.machine.state / "pods").mkdir(parents=True, exist_ok=True)
+        loop, ending, stopping = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ending.set)
+        await self._registered()
+        log.info("node %s is registered", NODE)
+
+        def deliver(kind: str, pods: list[Object]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._take_in, kind, pods)
+
+        threading.Thread(target=watch_pods, args=(self.kube, deliver, stopping), daemon=True).start()
+        beating = asyncio.create_task(self._beat())
+        await ending.wait()
+        stopping.set()
+        beating.cancel()
+        tasks = [task for _, task in self._pods.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _registered(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(register, self.kube)
+                return
+            except KubeError as error:
+                log.warning("node not registered yet: %s", error)
+                await asyncio.sleep(RETRY)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(heartbeat, self.kube)
+            except KubeError as error:
+                log.warning("heartbeat: %s", error)
+            living = {log_directory(self.machine.state, pod.pod).name for pod, _ in self._pods.values()}
+            await asyncio.to_thread(rotate, self.machine.state)
+            await asyncio.to_thread(prune, self.machine.state, living)
+            await asyncio.sleep(HEARTBEAT)
+
+    def _take_in(self, kind: str, pods: list[Object]) -> None:
+        if kind == "ALL":
+            listed = {pod["metadata"]["uid"] for pod in pods}
+            for uid in set(self._pods) - listed:
+                self._pods[uid][0].removed()
+        for pod in pods:
+            if kind == "DELETED":
+                self._deleted(pod["metadata"]["uid"])
+            elif to_schedule(pod):
+                self._bind(pod)
+            elif pod["spec"].get("nodeName") == NODE:
+                self._run_or_update(pod)
+
+    def _deleted(self, uid: str) -> None:
+        if uid in self._pods:
+            self._pods[uid][0].removed()
+
+    def _run_or_update(self, obj: Object) -> None:
+        uid = obj["metadata"]["uid"]
+        if uid in self._pods:
+            self._pods[uid][0].update(obj)
+            return
+        pod = Pod(self.machine, obj)
+        task = asyncio.create_task(pod.run())
+        self._pods[uid] = (pod, task)
+        task.add_done_callback(lambda done: self._forget(uid, done))
+
+    def _forget(self, uid: str, done: asyncio.Task[None]) -> None:
+        self._pods.pop(uid, None)
+        if not done.cancelled() and (error := done.exception()):
+            log.error("pod %s: %s", uid, error, exc_info=error)
+
+    def _bind(self, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        if uid not in self._binding:
+            self._binding[uid] = asyncio.create_task(self._bound(pod))
+            self._binding[uid].add_done_callback(lambda _: self._binding.pop(uid, None))
+
+    async def _bound(self, pod: Object) -> None:
+        while True:
+            try:
+                await self.machine.api.bind(pod)
+                return
+            except KubeError as error:
+                if error.status in (404, 409):
+                    return
+                log.warning("pod %s: not bound: %s", pod["metadata"]["name"], error)
+                await asyncio.sleep(RETRY)

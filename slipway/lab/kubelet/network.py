@@ -1,0 +1,115 @@
+"""Network namespaces on the lab's bridge."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import ipaddress
+import os
+from collections.abc import Iterator
+
+from slipway.lab.network import ADDRESS, BRIDGE, PREFIX
+
+#: Pods get addresses from here to the end of the bridge's network; 10.244.0.x belongs to the lab itself.
+FIRST_POD_ADDRESS = "10.244.1.1"
+#: linux/sched.h
+_CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Addresses:
+    """The addresses of pods; one that was given back is the last to be given again."""
+
+    def __init__(self, first: str = FIRST_POD_ADDRESS, network: str = f"{ADDRESS}/{PREFIX}") -> None:
+        bounds = ipaddress.IPv4Network(network, strict=False)
+        self._first = self._next = int(ipaddress.IPv4Address(first))
+        self._last = int(bounds.broadcast_address) - 1
+        self._taken: set[int] = set()
+
+    def take(self, wanted: str | None = None) -> str:
+        """Return a free address: the wanted one if it is one of ours, which keeps a pod's address over restarts."""
+        with contextlib.suppress(ValueError):
+            number = int(ipaddress.IPv4Address(wanted or ""))
+            if self._first <= number <= self._last and number not in self._taken:
+                self._taken.add(number)
+                return str(ipaddress.IPv4Address(number))
+        for _ in range(self._last - self._first + 1):
+            number, self._next = self._next, self._next + 1 if self._next < self._last else self._first
+            if number not in self._taken:
+                self._taken.add(number)
+                return str(ipaddress.IPv4Address(number))
+        raise OSError("no pod address is free")
+
+    def give_back(self, address: str) -> None:
+        """Make an address free."""
+        self._taken.discard(int(ipaddress.IPv4Address(address)))
+
+
+def interface_name(uid: str) -> str:
+    """Return the name of a pod's link on the bridge; the kernel allows 15 characters."""
+    return "pod" + hashlib.sha256(uid.encode()).hexdigest()[:12]
+
+
+def make_network(uid: str, address: str) -> int:
+    """Make a network namespace with one link on the bridge; it lives as long as the returned descriptor is open.
+
+    Blocks for some milliseconds; call it in a worker thread, since pyroute2 runs an event loop of its own.
+    """
+    # Imported late, it takes 0.3 s: not for those who only read the table of images.
+    from pyroute2 import IPRoute  # type: ignore[import-untyped]
+
+    name = interface_name(uid)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        _check("unshare", _LIBC.unshare(_CLONE_NEWNET))
+        space = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        _check("setns", _LIBC.setns(home, _CLONE_NEWNET))
+        try:
+            with IPRoute() as links:
+                for index in links.link_lookup(ifname=name):
+                    links.link("del", index=index)
+                bridge = links.link_lookup(ifname=BRIDGE)
+                if not bridge:
+                    raise OSError(f"there is no bridge {BRIDGE}; the kubelet runs inside the lab's network namespace")
+                links.link(
+                    "add", ifname=name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": space}, master=bridge[0]
+                )
+                links.link("set", index=links.link_lookup(ifname=name)[0], state="up")
+            with _inside(space, home), IPRoute() as links:
+                links.link("set", index=links.link_lookup(ifname="lo")[0], state="up")
+                inner = links.link_lookup(ifname="eth0")[0]
+                links.addr("add", index=inner, address=address, prefixlen=PREFIX)
+                links.link("set", index=inner, state="up")
+                links.route("add", dst="default", gateway=ADDRESS)
+        except BaseException:
+            os.close(space)
+            raise
+        return space
+    finally:
+        os.close(home)
+
+
+def remove_network(uid: str, space: int) -> None:
+    """Remove a pod's link, and its namespace once its last process has ended."""
+    from pyroute2 import IPRoute
+
+    os.close(space)
+    with IPRoute() as links:
+        for index in links.link_lookup(ifname=interface_name(uid)):
+            links.link("del", index=index)
+
+
+@contextlib.contextmanager
+def _inside(space: int, home: int) -> Iterator[None]:
+    _check("setns", _LIBC.setns(space, _CLONE_NEWNET))
+    try:
+        yield
+    finally:
+        _check("setns", _LIBC.setns(home, _CLONE_NEWNET))
+
+
+def _check(what: str, result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")

@@ -1,0 +1,146 @@
+"""From a pod's spec to the processes that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.lab.kubelet.images import Image, ImageTable
+from slipway.lab.kubelet.probes import Probe, parse_probe
+from slipway.lab.kubelet.refusal import Refusal, unsupported
+from slipway.lab.kubelet.variables import Sources, expand, expand_all, variables_of
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A directory or file of the machine that a container sees at `target`."""
+
+    source: str
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class ContainerPlan:
+    """A container as a process."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    mounts: tuple[Mount, ...]
+    workdir: str | None
+    home: str
+    probes: Mapping[str, Probe]
+
+
+def is_sidecar(container: Object) -> bool:
+    """Tell whether an init container keeps running beside the others."""
+    return container.get("restartPolicy") == "Always"
+
+
+def check_pod(pod: Object, table: ImageTable) -> None:
+    """Refuse what can be seen to be impossible before anything starts.
+
+    Raises:
+        Refusal: The pod asks for what this kubelet does not do.
+    """
+    spec = pod["spec"]
+    for flag in ("hostNetwork", "hostPID", "hostIPC"):
+        if spec.get(flag):
+            raise unsupported(flag)
+    for container in [*(spec.get("initContainers") or ()), *spec["containers"]]:
+        check_container(container, table)
+
+
+def check_container(container: Object, table: ImageTable) -> None:
+    """Refuse a container that cannot become a process; arguments and errors as `check_pod`."""
+    image_of(container, table)
+    name = container["name"]
+    if (container.get("lifecycle") or {}).get("postStart"):
+        raise unsupported(f"container {name}: lifecycle.postStart")
+    for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+        if container.get(kind):
+            parse_probe(container[kind], container)
+    for mount in container.get("volumeMounts") or ():
+        if mount.get("subPathExpr"):
+            raise unsupported(f"container {name}: volumeMounts subPathExpr")
+
+
+def image_of(container: Object, table: ImageTable) -> Image:
+    """Return what stands for a container's image.
+
+    Raises:
+        Refusal: The table does not know it.
+    """
+    image = table.find(container["image"])
+    if image is None:
+        known = ", ".join(sorted(table.images)) or "none"
+        raise Refusal(
+            "ErrImagePull",
+            f"image {container['image']!r} is not in the lab's image table: the lab pulls no images, it runs local "
+            f"commands that stand for them (known: {known})",
+        )
+    return image
+
+
+def plan_container(
+    container: Object, pod: Object, table: ImageTable, sources: Sources, address: str, directory: Path
+) -> ContainerPlan:
+    """Say which process a container is.
+
+    Args:
+        container: Its spec.
+        pod: The pod that it belongs to.
+        table: What images stand for.
+        sources: The Secrets and ConfigMaps that the pod refers to.
+        address: The pod's address.
+        directory: The pod's own directory on this machine; `volumes/<name>` are in it.
+
+    Raises:
+        Refusal: The container cannot start.
+    """
+    check_container(container, table)
+    image = image_of(container, table)
+    home = str(directory / "homes" / container["name"])
+    env = variables_of(container, pod, {**image.variables(), "HOME": home, "TMPDIR": home}, sources, address)
+    command = container.get("command") or list(image.entrypoint)
+    # As in OCI: a command of its own drops the image's default arguments too.
+    arguments = container.get("args") or ([] if container.get("command") else list(image.command))
+    argv = expand_all([*command, *arguments], env)
+    if not argv:
+        raise Refusal("CreateContainerError", f"container {container['name']}: neither it nor its image has a command")
+    return ContainerPlan(
+        name=container["name"],
+        argv=argv,
+        env=env,
+        mounts=_mounts(container, pod, directory, env),
+        workdir=container.get("workingDir"),
+        home=home,
+        probes={
+            kind: parse_probe(container[kind], container)
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe")
+            if container.get(kind)
+        },
+    )
+
+
+def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, str]) -> tuple[Mount, ...]:
+    volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
+    mounts = []
+    for mount in container.get("volumeMounts") or ():
+        if mount["name"] not in volumes:
+            raise Refusal("CreateContainerConfigError", f"no volume {mount['name']!r} in the pod")
+        source = directory / "volumes" / mount["name"]
+        if sub_path := mount.get("subPath"):
+            if ".." in Path(sub_path).parts:
+                raise unsupported(f"a subPath outside the volume: {sub_path!r}")
+            source = source / sub_path
+        # As Kubernetes does since 1.9.6: what comes from the API cannot be written to.
+        read_only = bool(mount.get("readOnly")) or "emptyDir" not in volumes[mount["name"]]
+        mounts.append(Mount(str(source), expand(mount["mountPath"], env).rstrip("/"), read_only))
+    # A mount inside another one must come after it.
+    return tuple(sorted(mounts, key=lambda mount: mount.target))

@@ -1,0 +1,173 @@
+"""A container's environment variables, from its spec."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.lab.kubelet.refusal import Refusal, unsupported
+
+Object = dict[str, Any]
+#: `$(NAME)`, or `$$` which escapes a dollar sign.
+_REFERENCE = re.compile(r"\$(?:\$|\(([^()$]+)\))")
+_MAP_KEY = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The Secrets and ConfigMaps of a namespace that a pod refers to, by name.
+
+    Args:
+        secrets: Values decoded.
+        config_maps: `data` and `binaryData` together.
+    """
+
+    secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    config_maps: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+
+    def all_of(self, kind: str, name: str, optional: bool) -> Mapping[str, bytes]:
+        """Return every entry of one object.
+
+        Raises:
+            Refusal: It does not exist, yet must.
+        """
+        held = self.secrets if kind == "Secret" else self.config_maps
+        if name not in held and not optional:
+            raise Refusal("CreateContainerConfigError", f"{kind.lower()} {name!r} not found", retry=True)
+        return held.get(name, {})
+
+    def value(self, kind: str, reference: Object) -> bytes | None:
+        """Return the value of a secretKeyRef or configMapKeyRef, None where an optional one is absent.
+
+        Raises:
+            Refusal: The object or the key does not exist, yet must.
+        """
+        name, key, optional = reference.get("name", ""), reference["key"], bool(reference.get("optional"))
+        entries = self.all_of(kind, name, optional)
+        if key not in entries and not optional:
+            raise Refusal("CreateContainerConfigError", f"{kind.lower()} {name!r} has no key {key!r}", retry=True)
+        return entries.get(key)
+
+
+def decode(kind: str, obj: Object) -> dict[str, bytes]:
+    """Return the entries of a Secret or ConfigMap."""
+    encoded = obj.get("data" if kind == "Secret" else "binaryData") or {}
+    plain = {} if kind == "Secret" else obj.get("data") or {}
+    return {
+        **{key: text.encode() for key, text in plain.items()},
+        **{key: base64.b64decode(text) for key, text in encoded.items()},
+    }
+
+
+def references(pod: Object) -> set[tuple[str, str]]:
+    """Name the (kind, name) of everything that a pod takes values from."""
+    found = set()
+    for node in _objects(pod["spec"]):
+        for field_name, kind in _REFERENCE_FIELDS.items():
+            reference = node.get(field_name)
+            if isinstance(reference, dict) and (name := reference.get("name") or reference.get("secretName")):
+                found.add((kind, name))
+    return found
+
+
+_REFERENCE_FIELDS = {
+    "secretKeyRef": "Secret",
+    "secretRef": "Secret",
+    "secret": "Secret",
+    "configMapKeyRef": "ConfigMap",
+    "configMapRef": "ConfigMap",
+    "configMap": "ConfigMap",
+}
+
+
+def _objects(node: Any) -> Iterator[Object]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _objects(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _objects(child)
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace `$(NAME)` by its value; an unknown name stays as it is, and `$$` is a dollar sign."""
+
+    def replace(match: re.Match[str]) -> str:
+        return "$" if match[1] is None else variables.get(match[1], match[0])
+
+    return _REFERENCE.sub(replace, text)
+
+
+def pod_field(pod: Object, path: str, address: str) -> str:
+    """Return the value of a downward API field.
+
+    Raises:
+        Refusal: It is not one that this kubelet knows.
+    """
+    metadata, spec = pod["metadata"], pod["spec"]
+    if match := _MAP_KEY.fullmatch(path):
+        return str((metadata.get(match[1]) or {}).get(match[2], ""))
+    if path in ("metadata.labels", "metadata.annotations"):
+        entries = metadata.get(path.partition(".")[2]) or {}
+        return "\n".join(f'{key}="{value}"' for key, value in sorted(entries.items()))
+    known = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+        "metadata.uid": metadata["uid"],
+        "spec.nodeName": spec.get("nodeName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
+        "status.podIP": address,
+        "status.podIPs": address,
+        "status.hostIP": (pod.get("status") or {}).get("hostIP", ""),
+    }
+    if path not in known:
+        raise unsupported(f"fieldRef {path!r}")
+    return str(known[path])
+
+
+def variables_of(
+    container: Object, pod: Object, image_variables: Mapping[str, str], sources: Sources, address: str
+) -> dict[str, str]:
+    """Return a container's environment: the image's, then `envFrom`, then `env`, each over the one before.
+
+    Raises:
+        Refusal: A source does not exist, or is of a kind that this kubelet does not know.
+    """
+    own: dict[str, str] = {}
+    for source in container.get("envFrom") or ():
+        own.update(_all_from(source, sources))
+    for entry in container.get("env") or ():
+        value = _value(entry, pod, sources, address, own)
+        if value is not None:
+            own[entry["name"]] = value
+    return {**image_variables, "HOSTNAME": pod["metadata"]["name"], **own}
+
+
+def _all_from(source: Object, sources: Sources) -> dict[str, str]:
+    kind = "Secret" if "secretRef" in source else "ConfigMap"
+    reference = source.get("secretRef") or source.get("configMapRef") or {}
+    entries = sources.all_of(kind, reference.get("name", ""), bool(reference.get("optional")))
+    prefix = source.get("prefix") or ""
+    return {prefix + key: value.decode(errors="replace") for key, value in entries.items()}
+
+
+def _value(entry: Object, pod: Object, sources: Sources, address: str, before: Mapping[str, str]) -> str | None:
+    source = entry.get("valueFrom")
+    if not source:
+        return expand(entry.get("value") or "", before)
+    if "fieldRef" in source:
+        return pod_field(pod, source["fieldRef"]["fieldPath"], address)
+    for field_name in ("secretKeyRef", "configMapKeyRef"):
+        if field_name in source:
+            value = sources.value(_REFERENCE_FIELDS[field_name], source[field_name])
+            return None if value is None else value.decode(errors="replace")
+    raise unsupported(f"env {entry['name']}: valueFrom {'/'.join(sorted(source))}")
+
+
+def expand_all(texts: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Expand each of a command's words."""
+    return tuple(expand(text, variables) for text in texts)
