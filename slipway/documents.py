@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 HEADER = "# Written by slipway; do not edit.\n"
 
-Loc = tuple[int | str, ...]
-
 
 class Frozen(BaseModel):
     """Immutable data that takes no unknown key and converts no type."""
@@ -81,8 +79,9 @@ def read(path: Path, model: type[Model]) -> Model:
         return model.model_validate(frozen(content))
     except ValidationError as error:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        found = [(_line(root, _path_of(e["loc"], model)), e) for e in error.errors(include_url=False)]
-        line, first = min(found, key=lambda pair: pair[0])
+        found = problems(error)
+        first = min(found, key=lambda each: (each["type"] == "missing", _line(root, each["loc"])))
+        line = _line(root, first["loc"])
         field = dotted(first["loc"])
         raise SlipwayError(f"{at(display(path), line, field)}{explain(first, model)}{more(len(found))}") from None
 
@@ -141,6 +140,11 @@ def frozen(content: Any) -> Any:
 def dotted(loc: Sequence[int | str]) -> str:
     """Write the place of a field: `gates[0].metric`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part != "[key]").lstrip(".")
+
+
+def problems(error: ValidationError) -> list[ErrorDetails]:
+    """List what pydantic found; missing keys last, as they are mostly misspelt ones."""
+    return sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
 
 
 def more(count: int) -> str:
@@ -252,10 +256,6 @@ def _expected_at(model: type[BaseModel], loc: Sequence[int | str]) -> str:
     if isinstance(found, type) and issubclass(found, BaseModel):
         return _keys(found)
     return _WORDS.get(found, "a value")
-
-
-def _path_of(loc: Loc, model: type[BaseModel]) -> Loc:
-    return tuple(part for part in loc if part != "[key]")
 
 
 def _line(root: Any, loc: Sequence[int | str]) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from slipway.documents import Frozen, dotted, explain, frozen, more
+from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.model_spec import NAME, Percent
 
@@ -81,6 +81,6 @@ class Environment(Frozen):
         try:
             return cls.model_validate({**frozen(dict(settings)), "name": stack})
         except ValidationError as error:
-            found = error.errors(include_url=False)
+            found = problems(error)
             place = dotted(found[0]["loc"])
             raise SlipwayError(f"{source}: slipway:{place}: {explain(found[0], cls)}{more(len(found))}") from None
