@@ -170,7 +170,7 @@ def _target(
         notices.append(f"{model}: {candidate.id} is promoted; record it as stable to retire {stable.id}")
     elif candidate.version == seen.target_version and seen.phase == "Failed":
         notices.append(
-            f"{model}: {candidate.id} failed its analysis and {live.id} serves;"
+            f"{model}: {candidate.id} is not promoted: the last rollout failed, and {live.id} serves;"
             " to try again point back to it first, then forward"
         )
     elif candidate.version == seen.target_version:
