@@ -1,0 +1,19 @@
+"""Clusters in some state of a rollout."""
+
+from __future__ import annotations
+
+from builders import a_release
+
+from slipway.rollout import ObservedModel, ObservedService
+
+STABLE, CANDIDATE = a_release("churn", 7), a_release("churn", 8)
+
+
+def seen(live: int, target: int, phase: str, *versions: int) -> dict[str, ObservedModel]:
+    """Say what a cluster shows of `churn`; `versions` are those that run."""
+    services = {
+        f"churn-v{version}": ObservedService(version, release.id, True, "sha256:" + "0" * 64, release.artifact.digest)
+        for version, release in ((7, STABLE), (8, CANDIDATE))
+        if version in versions
+    }
+    return {"churn": ObservedModel(live, target, phase, services)}
