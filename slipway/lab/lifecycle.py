@@ -1,0 +1,242 @@
+"""Starts, stops, inspects a lab from outside: what `slipway lab` does."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slipway
+from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import shell, state, toolchain
+from slipway.lab.paths import Paths
+
+BINARIES = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kserve-manager",
+    "flagger",
+    "traefik",
+    "versitygw",
+)
+DATA = ("kserve", "flagger", "gateway-api")
+VENVS = ("mlserver", "kserve-storage")
+#: Seconds for a graceful end: pods, controllers, API server, etcd one after the other, each within its own limit.
+DOWN_LIMIT = 60.0
+#: Seconds for the kernel to end a namespace whose process 1 was killed.
+KILL_LIMIT = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What `slipway lab status` says of a component; `pid` as the user's shell sees it, 0 where it does not run."""
+
+    name: str
+    state: str
+    pid: int
+    restarts: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `slipway lab status` says."""
+
+    running: bool
+    project: str
+    supervisor: int
+    urls: dict[str, str]
+    components: tuple[Part, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything runs."""
+        return self.running and bool(self.components) and all(part.state == "ready" for part in self.components)
+
+
+def up(project: Path, say: Say = print) -> state.Facts:
+    """Start the lab, return when all of it is ready.
+
+    Raises:
+        SlipwayError: One already runs, a component did not start, or the machine lacks something.
+    """
+    paths = Paths(project.resolve())
+    os.close(state.lock(paths))
+    request = {
+        "project": str(paths.project),
+        "binaries": {name: str(toolchain.binary(name)) for name in BINARIES},
+        "data": {name: str(toolchain.data(name)) for name in DATA},
+        "venvs": {name: str(toolchain.venv(name)) for name in VENVS},
+    }
+    supervisor = 0
+    try:
+        for event in _launch(request):
+            if "error" in event:
+                for line in event["log"]:
+                    say(f"    {line}")
+                raise SlipwayError(event["error"], ExitCode(event["exit_code"]))
+            supervisor = event.get("supervisor", supervisor)
+            if "ready" in event:
+                say(f"  ✓ {event['ready']}: {event['seconds']:.1f} s")
+            if event.get("done"):
+                say(f"  ✓ lab: ready in {event['seconds']:.1f} s")
+                break
+        else:
+            raise SlipwayError(f"lab: the supervisor ended; see {paths.log('supervisor')}", ExitCode.MACHINE)
+    except BaseException:
+        # Also when interrupted: a lab is up or it is not.
+        _end(paths, supervisor)
+        raise
+    facts = state.load(paths)
+    assert facts is not None
+    shell.write(paths, facts)
+    return facts
+
+
+def down(project: Path) -> bool:
+    """Stop the lab, return when nothing is left of it; False where none ran."""
+    paths = Paths(project.resolve())
+    facts = state.load(paths)
+    if facts is None or not state.running(paths):
+        return False
+    _end(paths, facts.supervisor)
+    return True
+
+
+def reset(project: Path) -> None:
+    """Wipe everything but the passphrase.
+
+    Raises:
+        SlipwayError: The lab runs.
+    """
+    paths = Paths(project.resolve())
+    if not paths.root.exists():
+        return
+    os.close(state.lock(paths))
+    for entry in paths.root.iterdir():
+        if entry == paths.passphrase:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def status(project: Path) -> Status:
+    """Say what runs."""
+    paths = Paths(project.resolve())
+    facts, running = state.load(paths), state.running(paths)
+    if facts is None or not running:
+        return Status(False, str(paths.project), 0, {}, ())
+    pids = _host_pids(facts.supervisor)
+    parts = [
+        Part(name, entry["state"], pids.get(entry["pid"], 0), entry["restarts"], _memory(pids.get(entry["pid"], 0)))
+        for name, entry in state.component_states(paths).items()
+    ]
+    urls = {name: facts.url(name) for name in facts.ports}
+    return Status(True, str(paths.project), facts.supervisor, urls, tuple(parts))
+
+
+def log_files(project: Path) -> dict[str, Path]:
+    """Find the log of each component, of each container as <pod>/<container>."""
+    paths = Paths(project.resolve())
+    found = {file.stem: file for file in sorted(paths.logs.glob("*.log"))}
+    # The layout is the kubelet's: pods/<namespace>_<pod>_<uid>/logs/<container>.log
+    for file in sorted(paths.kubelet.glob("pods/*/logs/*.log"), key=lambda file: file.stat().st_mtime):
+        pod = file.parents[1].name.split("_")[1:2] or [file.parents[1].name]
+        found[f"{pod[0]}/{file.stem}"] = file
+    return found
+
+
+def _launch(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Start the supervisor, yield what it says until it is done or gone."""
+    reader, writer = os.pipe()
+    try:
+        package = str(Path(slipway.__file__).parents[1])
+        python_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        launcher = subprocess.run(
+            [sys.executable, "-m", "slipway.lab.supervisor"],
+            input=json.dumps({**request, "events": writer}).encode(),
+            pass_fds=(writer,),
+            env={**os.environ, "PYTHONPATH": python_path},
+        )
+    finally:
+        os.close(writer)
+    with os.fdopen(reader) as events:
+        if launcher.returncode:
+            raise SlipwayError(f"lab: the supervisor did not start (exit {launcher.returncode})", ExitCode.MACHINE)
+        for line in events:
+            yield json.loads(line)
+
+
+def _end(paths: Paths, pid: int) -> None:
+    """End a supervisor with everything below it: ask first, then kill, as init follows its parent."""
+    facts = state.load(paths)
+    started = facts.started if facts and facts.supervisor == pid else 0
+    if pid and started and state.start_time(pid) == started:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            handle = -1
+        # Asked again behind the handle: between the two, the id could have changed hands.
+        if handle >= 0 and state.start_time(pid) == started:
+            for number, limit in ((signal.SIGTERM, DOWN_LIMIT), (signal.SIGKILL, KILL_LIMIT)):
+                signal.pidfd_send_signal(handle, number)
+                if _gone(handle, limit):
+                    break
+        if handle >= 0:
+            os.close(handle)
+    deadline = time.monotonic() + KILL_LIMIT
+    while state.running(paths):
+        if time.monotonic() > deadline:
+            raise SlipwayError(f"lab: still running after it was stopped (supervisor {pid})", ExitCode.BUSY)
+        time.sleep(0.05)  # the lock of a process that was killed tells nobody when it is free
+
+
+def _gone(handle: int, limit: float) -> bool:
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    return bool(poller.poll(limit * 1000))
+
+
+def _host_pids(supervisor: int) -> dict[int, int]:
+    """Map process ids inside the lab to those outside, for all descendants of the supervisor (proc(5), NSpid)."""
+    parents, inner = {}, {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = dict(line.split(":", 1) for line in (entry / "status").read_text().splitlines() if ":" in line)
+        except OSError:
+            continue
+        pid, chain = int(entry.name), fields["NSpid"].split()
+        parents[pid] = int(fields["PPid"])
+        if len(chain) > 1:
+            inner[pid] = int(chain[1])
+
+    def below(pid: int) -> bool:
+        while pid and pid != supervisor:
+            pid = parents.get(pid, 0)
+        return pid == supervisor
+
+    return {number: pid for pid, number in inner.items() if below(pid)}
+
+
+def _memory(pid: int) -> int:
+    """Read the resident set of a process, in bytes (proc(5): second field of statm, in pages)."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0

@@ -1,0 +1,224 @@
+"""The objects that every lab starts with.
+
+Definitions, webhooks, configuration, runtimes are read from the files of the pinned modules; only what a lab has to say
+differently is said here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import network
+
+Object = dict[str, Any]
+
+NAMESPACES = ("kserve", "flagger-system", "gateway-system", "models")
+MODELS = "models"
+RUNTIME = "slipway-mlserver"
+SERVICE_ACCOUNT = "model-reader"
+GATEWAY, GATEWAY_NAMESPACE = "models", "gateway-system"
+#: Images that the kubelet's table knows (kubelet/images.py).
+MLSERVER = "slipway.dev/mlserver:1.7.1-mlflow3.17.2"
+STORAGE_INITIALIZER = "kserve/storage-initializer:v0.20.0"
+#: Hosts of the lab end in it; Traefik matches the Host header, so no DNS is needed.
+DOMAIN = "models.localhost"
+#: What Traefik calls itself (pkg/provider/kubernetes/gateway/kubernetes.go, controllerName).
+TRAEFIK = "traefik.io/gateway-controller"
+METRICS_PORT = 8082
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One CustomResourceDefinition, as the text that its module ships: parsing two megabytes of YAML takes seconds."""
+
+    name: str
+    text: str
+
+
+def definitions(data: Mapping[str, Path]) -> list[Definition]:
+    """Read the CRDs that KServe (without its LLM and cache parts), Flagger and Traefik need, biggest first.
+
+    Args:
+        data: Root of each pinned module's files, by tool name.
+    """
+    crds = data["kserve"] / "config/crd/full"
+    files = [
+        *crds.glob("*.yaml"),
+        *(crds / "clusterstoragecontainer").glob("*.yaml"),
+        *(data["gateway-api"] / "config/crd/standard").glob("*.yaml"),
+        data["flagger"] / "artifacts/flagger/crd.yaml",
+    ]
+    found = [
+        Definition(_name(text, file), text)
+        for file in files
+        for text in _documents(file)
+        if "\nkind: CustomResourceDefinition" in text
+    ]
+    if not found:
+        raise SlipwayError(f"{crds}: no CRDs there; build the tools again", ExitCode.MACHINE)
+    return sorted(found, key=lambda definition: (-len(definition.text), definition.name))
+
+
+def before_controllers(kserve: Path) -> list[Object]:
+    """List what KServe's manager reads as it starts, in order."""
+    return [*namespaces(), inference_service_config(kserve)]
+
+
+def namespaces() -> list[Object]:
+    """Make the namespaces."""
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
+
+
+def inference_service_config(kserve: Path) -> Object:
+    """Adjust KServe's own configuration: plain Deployments, no ingress, an initializer that the kubelet has."""
+    config = _one(kserve / "config/configmap/inferenceservice.yaml")
+    values: dict[str, str] = {key: value for key, value in config["data"].items() if key != "_example"}
+
+    def change(key: str, **changes: Any) -> None:
+        values[key] = json.dumps({**json.loads(values[key]), **changes}, indent=1, sort_keys=True)
+
+    change("deploy", defaultDeploymentMode="Standard")
+    change("ingress", disableIngressCreation=True, ingressDomain=DOMAIN, disableIstioVirtualHost=True)
+    change("storageInitializer", image=STORAGE_INITIALIZER, enableModelcar=False)
+    return {**config, "data": values}
+
+
+def storage_container(kserve: Path) -> Object:
+    """Adjust KServe's default storage initializer: the image is the one that the kubelet has."""
+    container = _one(kserve / "config/storagecontainers/default.yaml")
+    container["spec"]["container"]["image"] = STORAGE_INITIALIZER
+    return container
+
+
+def runtime(kserve: Path) -> Object:
+    """Adjust KServe's MLServer runtime to the lab's environment: MLflow models only, probes, metrics port."""
+    found = _one(kserve / "config/runtimes/kserve-mlserver.yaml")
+    found["metadata"]["name"] = RUNTIME
+    spec = found["spec"]
+    spec["annotations"]["prometheus.kserve.io/port"] = str(METRICS_PORT)
+    formats = [entry for entry in spec["supportedModelFormats"] if entry["name"] == "mlflow"]
+    spec["supportedModelFormats"] = [*formats, {**formats[-1], "version": "3"}]
+    (server,) = spec["containers"]
+    server["image"] = MLSERVER
+    server["env"] += [
+        {"name": "MLSERVER_METRICS_PORT", "value": str(METRICS_PORT)},
+        # A worker process per model would cost a second interpreter with all of MLflow.
+        {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
+    ]
+    # Ready once the model is loaded; KServe's own default only asks whether the port is open.
+    server["readinessProbe"] = _probe("/v2/health/ready", period=1, failures=3)
+    server["livenessProbe"] = _probe("/v2/health/live", period=10, failures=6) | {"initialDelaySeconds": 60}
+    return found
+
+
+def webhooks(kserve: Path, authority: bytes) -> list[Object]:
+    """Point KServe's webhooks at the manager's own address, since there is no Service in front of it.
+
+    Args:
+        kserve: Root of the module's files.
+        authority: The certificate, PEM, that the manager's certificate is signed with.
+    """
+    found = [yaml.load(text, _Loader) for text in _documents(kserve / "config/webhook/manifests.yaml")]
+    for configuration in found:
+        configuration["metadata"] = {"name": configuration["metadata"]["name"]}
+        for webhook in configuration["webhooks"]:
+            path = webhook["clientConfig"]["service"]["path"]
+            webhook["clientConfig"] = {
+                "url": f"https://{network.ADDRESS}:{network.WEBHOOK_PORT}{path}",
+                "caBundle": base64.b64encode(authority).decode(),
+            }
+    return found
+
+
+def gateway() -> list[Object]:
+    """Make the Gateway that users reach; Traefik wants its port to be that of its own entry point."""
+    group = "gateway.networking.k8s.io/v1"
+    listener = {
+        "name": "http",
+        "port": network.GATEWAY_PORT,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    return [
+        {
+            "apiVersion": group,
+            "kind": "GatewayClass",
+            "metadata": {"name": "traefik"},
+            "spec": {"controllerName": TRAEFIK},
+        },
+        {
+            "apiVersion": group,
+            "kind": "Gateway",
+            "metadata": {"name": GATEWAY, "namespace": GATEWAY_NAMESPACE},
+            "spec": {"gatewayClassName": "traefik", "listeners": [listener]},
+        },
+    ]
+
+
+def model_reader(access_key: str, secret_key: str) -> list[Object]:
+    """Make the service account whose credentials the storage initializer uses (KServe: pkg/credentials/s3)."""
+    prefix = "serving.kserve.io"
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": SERVICE_ACCOUNT,
+                "namespace": MODELS,
+                "annotations": {
+                    f"{prefix}/s3-endpoint": f"{network.ADDRESS}:{network.S3_PORT}",
+                    f"{prefix}/s3-usehttps": "0",
+                    f"{prefix}/s3-region": "us-east-1",
+                    f"{prefix}/s3-usevirtualbucket": "false",
+                },
+            },
+            "type": "Opaque",
+            "stringData": {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": SERVICE_ACCOUNT, "namespace": MODELS},
+            "secrets": [{"name": SERVICE_ACCOUNT}],
+        },
+    ]
+
+
+def _probe(path: str, *, period: int, failures: int) -> Object:
+    check = {"httpGet": {"path": path, "port": 8080}}
+    return {**check, "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 5}
+
+
+#: libyaml's, ten times faster; its type is the pure one's.
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _one(file: Path) -> Object:
+    (text,) = _documents(file)
+    parsed: Object = yaml.load(text, _Loader)
+    return parsed
+
+
+def _documents(file: Path) -> list[str]:
+    try:
+        text = file.read_text()
+    except OSError:
+        raise SlipwayError(f"{file}: missing from the pinned module; build the tools again", ExitCode.MACHINE) from None
+    parts = re.split(r"^---[ \t]*$", text, flags=re.MULTILINE)
+    return [part for part in parts if re.search(r"^kind:", part, flags=re.MULTILINE)]
+
+
+def _name(text: str, file: Path) -> str:
+    found = re.search(r"^  name: *(\S+)", text, flags=re.MULTILINE)
+    if not found:
+        raise SlipwayError(f"{file}: a document without metadata.name", ExitCode.MACHINE)
+    return found.group(1)

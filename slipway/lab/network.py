@@ -1,0 +1,42 @@
+"""Addresses of the lab's network.
+
+One bridge carries everything: the control plane listens on the bridge's own address, each pod gets another one in a
+network namespace of its own. Loopback addresses would not do, the API server refuses them as pod addresses.
+"""
+
+from __future__ import annotations
+
+BRIDGE = "slipway0"
+ADDRESS = "10.244.0.1"
+PREFIX = 16
+#: Cluster addresses of Services. No proxy answers them; the local route makes a connection fail at once, not hang.
+SERVICES = "10.96.0.0/16"
+
+API_PORT = 6443
+S3_PORT = 7070
+GATEWAY_PORT = 8000
+WEBHOOK_PORT = 9443
+
+API = f"https://{ADDRESS}:{API_PORT}"
+S3 = f"http://{ADDRESS}:{S3_PORT}"
+#: Where the lab's Prometheus is expected; Flagger starts without it.
+PROMETHEUS = f"http://{ADDRESS}:9090"
+
+#: What the user's shell reaches at 127.0.0.1: name -> port inside.
+RELAYED = {"api": API_PORT, "gateway": GATEWAY_PORT, "s3": S3_PORT}
+
+
+def bring_up() -> None:
+    """Bring up loopback, the bridge, the route for Services in the namespace of the calling process."""
+    # Imported late: the user's commands only need the addresses.
+    from pyroute2 import IPRoute  # type: ignore[import-untyped]
+
+    with IPRoute() as netlink:
+        loopback = netlink.link_lookup(ifname="lo")[0]
+        netlink.link("set", index=loopback, state="up")
+        netlink.link("add", ifname=BRIDGE, kind="bridge")
+        bridge = netlink.link_lookup(ifname=BRIDGE)[0]
+        netlink.addr("add", index=bridge, address=ADDRESS, prefixlen=PREFIX)
+        netlink.link("set", index=bridge, state="up")
+        # "ip route add local 10.96.0.0/16 dev lo" in the table `local` (255).
+        netlink.route("add", dst=SERVICES, oif=loopback, type="local", table=255, scope="host")

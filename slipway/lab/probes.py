@@ -1,0 +1,55 @@
+"""Ways to ask a component whether it is ready."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from slipway.kube import Kube
+
+#: Seconds for one question; a component that is overloaded is asked again.
+TIMEOUT = 2.0
+
+
+def answers(url: str, pki: Path | None = None) -> Callable[[], bool]:
+    """Ask over HTTP for any status below 400.
+
+    Args:
+        url: Where to ask.
+        pki: Directory of the authority, whose admin certificate is shown, for https.
+    """
+    parts = urlsplit(url)
+
+    def connection() -> http.client.HTTPConnection:
+        if parts.scheme != "https" or pki is None:
+            return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
+        context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
+        context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
+        return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT, context=context)
+
+    def ask() -> bool:
+        link = connection()
+        try:
+            link.request("GET", parts.path)
+            return link.getresponse().status < 400
+        finally:
+            link.close()
+
+    return ask
+
+
+def a_node_is_ready(kubeconfig: Path) -> Callable[[], bool]:
+    """Ask the API server whether a kubelet has reported its Node as ready."""
+    kube: list[Kube] = []
+
+    def ask() -> bool:
+        # Made late: the kubeconfig is written after the components are described.
+        if not kube:
+            kube.append(Kube.from_kubeconfig(kubeconfig, timeout=TIMEOUT))
+        conditions = [c for node in kube[0].list("v1", "Node") for c in node.get("status", {}).get("conditions", [])]
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    return ask

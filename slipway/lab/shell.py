@@ -1,0 +1,61 @@
+"""The environment of a user's shell that works with the lab."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from slipway.lab import control_plane, toolchain
+from slipway.lab.paths import Paths, private_directory, write_private
+from slipway.lab.state import Facts
+
+
+def write(paths: Paths, facts: Facts) -> None:
+    """Write `.slipway/env`, to be used as `source .slipway/env`."""
+    for directory in (paths.pulumi_backend, paths.pulumi_home):
+        private_directory(directory)
+    if not paths.passphrase.exists():
+        write_private(paths.passphrase, secrets.token_urlsafe(24) + "\n")
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in exports(paths, facts).items()]
+    entries = os.pathsep.join(str(entry) for entry in path_entries())
+    lines.append(f'export PATH={shlex.quote(entries)}:"$PATH"')
+    write_private(paths.env, "# Made by `slipway lab up`; use: source .slipway/env\n" + "\n".join(lines) + "\n")
+
+
+def variables(paths: Paths, facts: Facts, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what a shell has after `source .slipway/env`."""
+    path = os.pathsep.join([*(str(entry) for entry in path_entries()), inherited.get("PATH", os.defpath)])
+    return {**inherited, **exports(paths, facts), "PATH": path}
+
+
+def exports(paths: Paths, facts: Facts) -> dict[str, str]:
+    """Return the variables, PATH apart."""
+    return {
+        "KUBECONFIG": str(paths.kubeconfig),
+        "PULUMI_BACKEND_URL": f"file://{paths.pulumi_backend}",
+        "PULUMI_HOME": str(paths.pulumi_home),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.passphrase),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # A plugin that is missing is an error at once, not a download that hangs.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "AWS_ACCESS_KEY_ID": facts.access_key,
+        "AWS_SECRET_ACCESS_KEY": facts.secret_key,
+        "AWS_REGION": control_plane.REGION,
+        "AWS_DEFAULT_REGION": control_plane.REGION,
+        "AWS_ENDPOINT_URL_S3": facts.url("s3"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{paths.mlflow_database}",
+        "MLFLOW_S3_ENDPOINT_URL": facts.url("s3"),
+    }
+
+
+def path_entries() -> list[Path]:
+    """Return what goes before the user's PATH: this Python's programs, the tools, the stand-in where it is needed."""
+    return [Path(sys.prefix) / "bin", *toolchain.path_entries(), *_plugin()]
+
+
+def _plugin() -> list[Path]:
+    return []

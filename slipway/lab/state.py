@@ -1,0 +1,145 @@
+"""What a lab remembers: its lock, its ports, its credentials, its supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import network
+from slipway.lab.paths import Paths, private_directory, write_private
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The content of lab.json.
+
+    Args:
+        identifier: Names this cluster; changes when the state is wiped.
+        ports: Host ports by relayed name (`api`, `gateway`, `s3`).
+        access_key: Of the object store.
+        secret_key: Of the object store.
+        supervisor: Process id of the running lab, 0 where none runs.
+        started: Start time of that process in clock ticks since boot: tells it from a later one with the same id.
+    """
+
+    identifier: str
+    ports: Mapping[str, int]
+    access_key: str
+    secret_key: str
+    supervisor: int = 0
+    started: int = 0
+
+    def url(self, name: str) -> str:
+        """Address of a relayed port, as the user's shell sees it."""
+        return f"{'https' if name == 'api' else 'http'}://127.0.0.1:{self.ports[name]}"
+
+
+def load(paths: Paths) -> Facts | None:
+    """Read lab.json; None where there has never been a lab."""
+    try:
+        return Facts(**json.loads(paths.facts.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise SlipwayError(
+            f"{paths.facts}: not readable ({type(error).__name__}); `slipway lab reset` starts afresh"
+        ) from None
+
+
+def save(paths: Paths, facts: Facts) -> None:
+    """Write lab.json."""
+    write_private(paths.facts, json.dumps(asdict(facts), indent=2) + "\n")
+
+
+def new(ports: Mapping[str, int]) -> Facts:
+    """Make the facts of a lab that has no state yet."""
+    return Facts(
+        identifier=f"slipway-lab-{secrets.token_hex(4)}",
+        ports=ports,
+        access_key=f"slipway{secrets.token_hex(6)}",
+        secret_key=secrets.token_urlsafe(30),
+    )
+
+
+def lock(paths: Paths) -> int:
+    """Take the lab's lock for as long as the returned descriptor, or a copy in a child, is open.
+
+    Raises:
+        SlipwayError: Another lab holds it.
+    """
+    private_directory(paths.root)
+    private_directory(paths.lab)
+    descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        facts = load(paths)
+        who = f" (process {facts.supervisor})" if facts and facts.supervisor else ""
+        raise SlipwayError(
+            f"lab: one is already running for {paths.project}{who}; see `slipway lab status`, or `slipway lab down`",
+            ExitCode.BUSY,
+        ) from None
+    return descriptor
+
+
+def running(paths: Paths) -> bool:
+    """Tell whether a lab of this project runs."""
+    if not paths.lock.exists():
+        return False
+    try:
+        os.close(lock(paths))
+    except SlipwayError:
+        return True
+    return False
+
+
+def listen(ports: Mapping[str, int]) -> dict[str, socket.socket]:
+    """Open the listening sockets on loopback: at the given port where that is still free, else at any."""
+    return {name: _listen(ports.get(name, 0)) for name in network.RELAYED}
+
+
+def _listen(port: int) -> socket.socket:
+    for candidate in (port, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # The port of the last run may have connections in TIME_WAIT.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise SlipwayError("lab: no free port on 127.0.0.1", ExitCode.MACHINE)
+
+
+def with_supervisor(facts: Facts, pid: int) -> Facts:
+    """Note which process runs the lab."""
+    return replace(facts, supervisor=pid, started=start_time(pid) or 0)
+
+
+def start_time(pid: int) -> int | None:
+    """Read when a process started (proc(5), field 22 of stat); None where it is gone or a zombie."""
+    try:
+        # The command name may contain blanks: fields are counted after its closing parenthesis.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def component_states(paths: Paths) -> dict[str, dict[str, Any]]:
+    """Read what the running lab last said of its components."""
+    with contextlib.suppress(OSError, ValueError):
+        return dict(json.loads(paths.components.read_text()))
+    return {}
