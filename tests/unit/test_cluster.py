@@ -1,0 +1,105 @@
+"""What is read of a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import an_environment
+
+from slipway import cluster
+from slipway.errors import ExitCode, SlipwayError
+from slipway.kube import KubeError
+from slipway.rollout import ObservedModel, ObservedService
+
+
+def service(name: str, version: int, model: str = "churn") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"selector": {"app": f"isvc.{model}-v{version}-predictor"}}}
+
+
+def inference_service(name: str, model: str, ready: str = "True") -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "labels": {"slipway.dev/model": model},
+            "annotations": {
+                "slipway.dev/release": "v8-000000000000",
+                "slipway.dev/serving-digest": "sha256:s",
+                "slipway.dev/model-digest": "sha256:m",
+            },
+        },
+        "status": {"conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": ready}]},
+    }
+
+
+class FakeKube:
+    """Answers lists, counting them."""
+
+    def __init__(self, **lists: Any) -> None:
+        self.lists, self.asked = lists, 0
+
+    def list(self, api_version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+        self.asked += 1
+        found = self.lists.get(kind, [])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def test_a_rollout_is_read_from_the_selectors_the_canary_and_the_inference_services():
+    kube = FakeKube(
+        Service=[service("churn", 8), service("churn-primary", 7), service("churn-canary", 8)],
+        Canary=[{"metadata": {"name": "churn"}, "status": {"phase": "Progressing", "canaryWeight": 25}}],
+        InferenceService=[inference_service("churn-v8", "churn", ready="Unknown")],
+    )
+    assert cluster.observe(kube, "models", ["churn"]) == {
+        "churn": ObservedModel(
+            live_version=7,
+            target_version=8,
+            phase="Progressing",
+            services={"churn-v8": ObservedService(8, "v8-000000000000", False, "sha256:s", "sha256:m")},
+            weight=25,
+        )
+    }
+
+
+def test_a_model_that_is_not_there_is_seen_as_nothing():
+    assert cluster.observe(FakeKube(), "models", ["churn"]) == {"churn": ObservedModel()}
+
+
+def test_a_thousand_models_are_read_with_three_lists():
+    models = [f"m{number}" for number in range(1000)]
+    kube = FakeKube(Service=[service(f"{model}-primary", 1, model) for model in models])
+    assert cluster.observe(kube, "models", models)["m999"].live_version == 1
+    assert kube.asked == 3
+
+
+def test_the_selector_of_another_model_is_no_version_of_this_one():
+    kube = FakeKube(Service=[service("churn-primary", 7, "fraud")])
+    assert cluster.observe(kube, "models", ["churn"])["churn"].live_version is None
+
+
+def test_a_cluster_without_the_definitions_has_none_of_the_objects():
+    missing = KubeError(404, "NotFound", "the cluster does not know it")
+    kube = FakeKube(InferenceService=missing, Canary=missing)
+    assert cluster.observe(kube, "models", ["churn"]) == {"churn": ObservedModel()}
+
+
+def test_a_refusal_of_the_cluster_is_not_taken_for_an_empty_one():
+    with pytest.raises(KubeError, match="forbidden"):
+        cluster.observe(FakeKube(Canary=KubeError(403, "Forbidden", "forbidden")), "models", ["churn"])
+
+
+def test_a_missing_kubeconfig_names_the_setting(tmp_path):
+    with pytest.raises(SlipwayError, match=r"Pulumi\.staging\.yaml: slipway:cluster\.kubeconfig: missing") as caught:
+        cluster.connect(an_environment(), tmp_path)
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+
+
+def test_a_kubeconfig_is_looked_for_in_the_project(tmp_path):
+    environment = an_environment(cluster={"identifier": "x", "kubeconfig": "here/config"})
+    with pytest.raises(SlipwayError, match="no such file here/config"):
+        cluster.kubeconfig(environment, tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/config").touch()
+    assert cluster.kubeconfig(environment, tmp_path) == tmp_path / "here/config"

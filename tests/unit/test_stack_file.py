@@ -1,0 +1,45 @@
+"""Settings read without Pulumi."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from projects import CHECKOUT
+
+from slipway.errors import SlipwayError
+from slipway.stack_file import read_environment
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_every_stack_of_the_checkout_can_be_read(stack):
+    environment = read_environment(CHECKOUT, stack)
+    assert environment.name == stack
+    assert environment.namespace == "models"
+
+
+def test_only_local_and_dev_follow_an_alias_and_leave_canaries_unprotected():
+    environments = [read_environment(CHECKOUT, stack) for stack in ("local", "dev", "staging", "prod")]
+    assert [environment.releases for environment in environments] == ["follow", "follow", "pinned", "pinned"]
+    assert [environment.protect for environment in environments] == [False, False, True, True]
+
+
+def test_every_setting_of_an_environment_is_described_in_the_projects_schema():
+    from slipway.environment import Environment
+
+    schema = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())["config"]
+    ours = {key.removeprefix("slipway:") for key in schema if key.startswith("slipway:")}
+    assert ours == set(Environment.model_fields) - {"name"}
+    assert all(entry["description"] for key, entry in schema.items() if key.startswith("slipway:"))
+
+
+def test_an_unknown_stack_is_told_with_those_there_are(tmp_path):
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+    with pytest.raises(SlipwayError, match=r"Pulumi\.qa\.yaml: no such file; the stacks of this project are dev"):
+        read_environment(tmp_path, "qa")
+
+
+def test_a_malformed_stack_file_is_told_in_one_line(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: [\n")
+    with pytest.raises(SlipwayError, match=r"Pulumi\.dev\.yaml: cannot be read"):
+        read_environment(tmp_path, "dev")
