@@ -22,7 +22,13 @@ _SERVER_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.
 
 
 def read(struct: Struct) -> tuple[Object, Object]:
-    """Return inputs and live object (with the two other marks) of a stored state, without secret marks."""
+    """Return inputs and live object (with the two other marks) of a stored state, without secret marks.
+
+    The largest parts, which nothing here asks for, are dropped from `struct` before it is converted.
+    """
+    struct.fields.pop("status", None)
+    if "metadata" in struct.fields:
+        struct.fields["metadata"].struct_value.fields.pop("managedFields", None)
     live = values.plain(values.to_python(struct))
     return live.pop(INPUTS, {}), live
 

@@ -16,7 +16,7 @@ Object = dict[str, Any]
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
-_UNKNOWN_BYTES, _SECRET_BYTES = UNKNOWN_TEXT.encode(), SECRET_SIGNATURE.encode()
+_UNKNOWN_BYTES = UNKNOWN_TEXT.encode()
 
 #: Python SDKs cannot name a property `x-kubernetes-…`, so Pulumi's state holds it with underscores.
 _DASHED, _UNDERSCORED = "x-kubernetes-", "x_kubernetes_"
@@ -59,11 +59,6 @@ UNKNOWN = Unknown()
 def has_unknowns(struct: Struct) -> bool:
     """Tell whether anything inside is unknown; a search of the bytes is far cheaper than a walk."""
     return _UNKNOWN_BYTES in struct.SerializeToString()
-
-
-def has_secrets(struct: Struct) -> bool:
-    """Tell whether anything inside is marked as secret."""
-    return _SECRET_BYTES in struct.SerializeToString()
 
 
 def to_python(struct: Struct) -> Object:
