@@ -40,14 +40,17 @@ def verify(release: Release) -> None:
         SlipwayError: They are not, or the store cannot be reached (exit code UNREACHABLE).
     """
     where = f"releases/{release.model}/{release.id}.yaml: artifact"
+    pinned = release.artifact
     try:
-        found = read_artifact(release.artifact.uri).tree.digest
+        found = read_artifact(pinned.uri).tree.digest
+    except stores.DamagedError:
+        found = "bytes that differ from the store's own checksum"
     except SlipwayError as error:
         raise SlipwayError(f"{where}.uri: {error}", error.exit_code) from None
-    if found != release.artifact.digest:
+    if found != pinned.digest:
         raise SlipwayError(
-            f"{where}.digest: artifact changed since it was pinned: expected {release.artifact.digest}, found {found}"
-            f" at {release.artifact.uri}; restore the bytes, or register the new ones as a new version"
+            f"{where}.digest: artifact changed since it was pinned: expected {pinned.digest}, found {found}"
+            f" at {pinned.uri}; restore the bytes, or register the new ones as a new version"
         )
 
 

@@ -33,6 +33,10 @@ class StoredObject:
     tag: str
 
 
+class DamagedError(SlipwayError):
+    """Stored bytes that are not those which the store took a checksum of."""
+
+
 class Store(Protocol):
     """The artifacts below one URI."""
 
@@ -118,6 +122,9 @@ class S3Store:
             return question(_client(endpoint))
         except exceptions.NoCredentialsError:
             raise SlipwayError(f"{self.uri}: no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE") from None
+        except exceptions.FlexibleChecksumError:
+            # Edited on the store's disk, behind its API.
+            raise DamagedError(f"{self.uri}: bytes that differ from the store's own checksum; restore them") from None
         except exceptions.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             kind = ExitCode.UNREACHABLE if status >= 500 else ExitCode.USER

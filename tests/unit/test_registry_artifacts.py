@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, FlexibleChecksumError, NoCredentialsError
 from builders import a_release
 
 from slipway.digest import local_tree
@@ -127,6 +127,15 @@ def test_verify_accepts_what_was_pinned_and_names_what_was_not(bucket: Bucket) -
         " the new ones as a new version"
     )
     assert raised.value.exit_code == ExitCode.USER
+
+
+def test_bytes_edited_behind_the_store_count_as_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = FlexibleChecksumError(error_msg="Expected checksum a did not match calculated checksum b")
+    monkeypatch.setattr(stores, "_client", lambda endpoint: Bucket({}, error))
+    with pytest.raises(SlipwayError, match=r"artifact changed since it was pinned: .* found bytes that differ"):
+        verify(a_release(uri="s3://models/m"))
+    with pytest.raises(SlipwayError, match=r"^s3://models/m: bytes that differ from the store's own checksum; restore"):
+        hash_artifact("s3://models/m")
 
 
 @pytest.mark.parametrize(

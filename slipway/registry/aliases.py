@@ -1,0 +1,25 @@
+"""Moves an alias of the registry: the one thing that Slipway writes there."""
+
+from __future__ import annotations
+
+from slipway.errors import SlipwayError
+from slipway.registry.connection import Connection
+
+
+def move_alias(tracking_uri: str | None, registered_model: str, alias: str, version: int) -> int | None:
+    """Point an alias at a version; returns the version that it named before.
+
+    Raises:
+        SlipwayError: There is no such model or version, the registry reserves the alias, or it cannot be reached.
+    """
+    connection = Connection(tracking_uri)
+    known = sorted(each.version for each in connection.versions() if each.name == registered_model)
+    if version not in known:
+        has = f"it has {', '.join(map(str, known[-5:]))}" if known else "it has none"
+        raise SlipwayError(f"registered model {registered_model!r} has no version {version}; {has}")
+    before = connection.aliases().get(registered_model, {}).get(alias)
+    if before != version:
+        connection._asked(
+            "set_registered_model_alias", {"name": registered_model, "alias": alias, "version": str(version)}
+        )
+    return before
