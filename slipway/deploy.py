@@ -27,6 +27,8 @@ _EMPTY_ERRORS = ("update failed", "preview failed", "refresh failed", "destroy f
 _NO_PASSPHRASE = "passphrase must be set"
 _WRONG_PASSPHRASE = "incorrect passphrase"
 _PENDING = "pending operations from previous deployment"
+#: Where a plugin comes from is said by `slipway lab`, once; Pulumi would say it with every run.
+_AMBIENT_PLUGIN = "using pulumi-"
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep) -> None:
         said = _COLOUR.sub("", event.diagnostic_event.message).strip()
         severity = event.diagnostic_event.severity
         lists = {"error": heard.errors, "warning": heard.warnings, "info": heard.messages}
-        if severity in lists and said:
+        if severity in lists and said and not said.startswith(_AMBIENT_PLUGIN):
             # The first line says it; what follows is how Pulumi got there.
             lists[severity].append(said.splitlines()[0] if severity == "error" else said)
     elif event.summary_event:
