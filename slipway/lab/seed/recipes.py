@@ -89,9 +89,9 @@ def split(model: DemoModel) -> Data:
 
 
 def content_digest(frame: pd.DataFrame) -> str:
-    """Hash the rows themselves: MLflow's own dataset digest samples them, and keeps 32 bits."""
+    """Return the sha256 of the rows themselves: MLflow's own dataset digest samples them, and keeps 32 bits."""
     rows = frame.to_csv(index=False, float_format="%.17g", lineterminator="\n")
-    return "sha256:" + hashlib.sha256(rows.encode()).hexdigest()
+    return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def _classification(truth: Any, predicted: Any) -> dict[str, float]:

@@ -1,0 +1,95 @@
+"""The project that a command is run in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.errors import SlipwayError
+
+if TYPE_CHECKING:
+    from slipway.model_spec import ModelSpec
+    from slipway.release import Release, Releases
+
+#: The stack whose cluster is the lab.
+LAB_STACK = "local"
+
+
+def project() -> Path:
+    """Return the project's directory."""
+    from slipway.lab.paths import project_directory
+
+    return project_directory()
+
+
+def specs() -> dict[str, ModelSpec]:
+    """Read all model specs of the project."""
+    from slipway.model_spec import load_model_specs
+
+    return load_model_specs(project() / "models")
+
+
+def spec_of(model: str) -> ModelSpec:
+    """Read one model spec.
+
+    Raises:
+        SlipwayError: There is none of that name.
+    """
+    from slipway.documents import nearest
+
+    known = specs()
+    if model in known:
+        return known[model]
+    near = nearest(model, list(known))
+    hint = f"nearest is {near}" if near else f"there are {', '.join(known) or 'none'}"
+    raise SlipwayError(f"models/{model}.yaml: no such model spec; {hint}")
+
+
+def releases() -> Releases:
+    """Return the frozen releases of the project."""
+    from slipway.release import Releases
+
+    return Releases(project() / "releases")
+
+
+def release_of(model: str, release_id: str) -> Release:
+    """Read one frozen release.
+
+    Raises:
+        SlipwayError: There is none of that id.
+    """
+    frozen = releases()
+    found = frozen.find(model, release_id)
+    if found is None:
+        near = frozen.nearest(model, release_id)
+        hint = (
+            f"nearest are {', '.join(near)}" if near else f"freeze one: slipway release create {model} --alias champion"
+        )
+        raise SlipwayError(f"releases/{model}/{release_id}.yaml: no such release; {hint}")
+    return found
+
+
+def use_lab_registry() -> None:
+    """Take the lab's registry where the shell names none: the commands work before `source .slipway/env`."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return
+    from slipway.lab import shell, state
+    from slipway.lab.paths import Paths
+
+    paths = Paths(project())
+    if (facts := state.load(paths)) is not None:
+        os.environ.update(shell.exports(paths, facts))
+
+
+def use_lab(stack: str) -> None:
+    """Take the lab's settings for its own stack; any other takes the shell's, as `pulumi` itself does."""
+    if stack != LAB_STACK:
+        return
+    from slipway.lab import shell, state
+    from slipway.lab.paths import Paths
+
+    paths = Paths(project())
+    if (facts := state.load(paths)) is None:
+        raise SlipwayError("lab: there is none yet; `slipway lab up` starts it, `slipway demo` also fills it")
+    os.environ.update(shell.variables(paths, facts, os.environ))

@@ -1,0 +1,31 @@
+"""What `slipway` can do."""
+
+from __future__ import annotations
+
+import typer
+
+from slipway.cli import demo, lab, models, pins, release, stack
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
+    " 3 something outside could not be reached: registry, artifact store, cluster; 4 another writer is at work: a"
+    " locked stack, a running lab; 5 this machine lacks something: user namespaces, a tool."
+)
+
+app = typer.Typer(
+    name="slipway",
+    help="From a registered model to a pinned service that answers.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(demo.demo)
+app.add_typer(lab.app, name="lab")
+app.add_typer(models.app, name="models")
+app.add_typer(release.app, name="release")
+app.add_typer(pins.app, name="pins")
+app.command("plan")(stack.plan)
+app.command("preview")(stack.preview)
+app.command("up")(stack.up)
+app.command("destroy")(stack.destroy)

@@ -1,0 +1,248 @@
+"""The whole way, from training to an answer: what `make demo` does.
+
+Every step finds out by itself what is done already, so an interrupted demo goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from slipway import cluster, names
+from slipway.errors import ExitCode, SlipwayError
+from slipway.inference import infer_answer, infer_request, same_answers
+from slipway.kube import Kube
+from slipway.model_spec import load_model_specs
+from slipway.progress import say, step
+from slipway.stack_file import read_environment
+
+if TYPE_CHECKING:
+    from slipway.deploy import OnStep
+    from slipway.environment import Environment
+    from slipway.lab.paths import Paths
+    from slipway.lab.seed.registry import Seeded
+    from slipway.lab.state import Facts
+    from slipway.rollout import ObservedModel
+
+#: The stack whose cluster is the lab.
+STACK = "local"
+#: Seconds from `up` to three model servers that are ready, on two otherwise idle cores.
+UP_SECONDS = 60
+#: Seconds for a model server to be ready, then for Flagger's first look with the gateway's route after it.
+READY_LIMIT = 180.0
+ROUTE_LIMIT = 90.0
+#: Seconds between two tries while the gateway takes over a route: it tells nobody when it has.
+RETRY = 0.5
+#: What a gateway answers for a route that it does not have, or whose servers it does not know yet.
+NOT_YET = frozenset({404, 502, 503})
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One model after `up`.
+
+    Args:
+        versions: The registry versions that may answer: the live one, with one in a rollout beside it.
+    """
+
+    model: str
+    version: int
+    release: str
+    digest: str
+    state: str
+    url: str
+    registered_model: str
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One model's answer to its own input example, served and not served."""
+
+    model: str
+    version: int
+    served: list[Any]
+    loaded: list[Any]
+    equal: bool
+
+
+@contextmanager
+def chapter(number: int, title: str) -> Iterator[None]:
+    """Print the heading of one of the six steps, then how long it took."""
+    say(f"[{number}/6] {title}")
+    start = time.monotonic()
+    yield
+    say(f"      done in {time.monotonic() - start:.0f} s")
+
+
+def start_lab(project: Path) -> tuple[Paths, Facts]:
+    """Start the lab, or take the one that runs; its settings become this process's."""
+    from slipway.lab import lifecycle, shell, state
+    from slipway.lab.paths import Paths
+
+    paths = Paths(project)
+    if state.running(paths):
+        say("  ✓ lab: runs already")
+        facts = state.load(paths)
+    else:
+        facts = lifecycle.up(project, say)
+    if facts is None:
+        raise SlipwayError(f"lab: runs without {paths.facts}; `slipway lab down`, then again", ExitCode.MACHINE)
+    os.environ.update(shell.variables(paths, facts, os.environ))
+    return paths, facts
+
+
+def plugin(paths: Paths) -> str:
+    """Choose Pulumi's Kubernetes plugin, the official one wherever it can be had; says which, and why."""
+    from slipway.lab.plugin import choice
+
+    with step("look for the official Kubernetes plugin"):
+        chosen = choice.choose(paths.root / "plugin", install=True, environ=os.environ)
+    if chosen.kind == "stand-in":
+        os.environ["PATH"] = os.pathsep.join([str(chosen.path.parent), os.environ["PATH"]])
+    return str(chosen)
+
+
+def seed(project: Path) -> Seeded:
+    """Fill the registry with what is missing in it."""
+    from slipway.lab.seed.registry import head_commit, seed_registry
+
+    found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(project))
+    say(f"  ✓ registry: {found.total} versions, {found.added} of them new")
+    return found
+
+
+def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
+    """Run `pulumi up`, then wait until every model that it declares is ready."""
+    from slipway.deploy import Deployment
+
+    with step(f"pulumi up --stack {STACK}", UP_SECONDS):
+        summary = Deployment(project, STACK).up(on_step)
+    for notice in (*summary.warnings, *summary.messages):
+        say(f"  note: {notice}")
+    counts = ", ".join(f"{count} {op}" for op, count in sorted(summary.changes.items()))
+    say(f"  ✓ resources: {counts}")
+    environment = read_environment(project, STACK)
+    kube = cluster.connect(environment, project)
+    for name, outputs in summary.models.items():
+        _wait_until_ready(kube, environment, name, outputs.version)
+    observed = cluster.observe(kube, environment.namespace, summary.models)
+    specs = load_model_specs(project / "models")
+    return [
+        Deployed(
+            model=name,
+            version=outputs.version,
+            release=outputs.release,
+            digest=outputs.digest,
+            state=_state(observed[name], outputs.version),
+            url=outputs.url,
+            registered_model=specs[name].registered_model,
+            versions=_may_answer(observed[name], outputs.version),
+        )
+        for name, outputs in summary.models.items()
+    ]
+
+
+def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
+    """Ask each model its own input example, as a user's client would, beside the model that is not served.
+
+    Args:
+        deployed: The models.
+        gateway: Address of the gateway, as `http://127.0.0.1:8000`.
+    """
+    from slipway.lab.seed.reference import reference
+
+    session = requests.Session()
+    # A proxy of the user's shell knows nothing of the lab.
+    session.trust_env = False
+    found = []
+    for one in deployed:
+        with step(f"ask {one.model}"):
+            known = {version: reference(_registry(), one.registered_model, version) for version in one.versions}
+            example = known[one.versions[0]].example
+            served = infer_answer(ask(session, gateway, one.url, infer_request(example)))
+            # In a rollout either version may answer; it must then be one of them, wholly.
+            version = next((v for v in one.versions if same_answers(served, known[v].answers)), one.versions[0])
+            loaded = known[version].answers
+        found.append(Compared(one.model, version, served, loaded, same_answers(served, loaded)))
+    return found
+
+
+def ask(session: requests.Session, gateway: str, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a request through the gateway; waits a while for a route that is new.
+
+    Raises:
+        SlipwayError: The gateway cannot be reached, or answers with an error.
+    """
+    address = urlsplit(url)
+    deadline = time.monotonic() + ROUTE_LIMIT
+    while True:
+        try:
+            answer = session.post(gateway + address.path, json=body, headers={"Host": address.netloc}, timeout=30)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise SlipwayError(
+                f"{url} at {gateway}: no answer ({reason}); is the lab up?", ExitCode.UNREACHABLE
+            ) from None
+        if answer.status_code == 200:
+            return dict(answer.json())
+        if answer.status_code not in NOT_YET or time.monotonic() > deadline:
+            said = " ".join(answer.text.split())[:200] or answer.reason
+            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
+        time.sleep(RETRY)
+
+
+def next_steps(model: str) -> list[tuple[str, str]]:
+    """Return commands to try, each with what it is for."""
+    return [
+        ("source .slipway/env", "puts pulumi, kubectl, slipway on PATH, with the lab's settings"),
+        (f"slipway models show {model}", "its versions: what each would be, which gates it passes"),
+        (f"slipway models alias {model} champion 3", "say that version 3 is ready …"),
+        (f"pulumi preview --stack {STACK} --diff", "… and see what would change: a canary beside version 2"),
+        ("kubectl get inferenceservices,canaries,httproutes", "what runs"),
+        (f"pulumi destroy --stack {STACK} --yes", "take it all down again"),
+        ("slipway lab down", "stop the lab; its state stays, `make demo` brings it back"),
+    ]
+
+
+def _registry() -> str:
+    return os.environ["MLFLOW_TRACKING_URI"]
+
+
+def _wait_until_ready(kube: Kube, environment: Environment, model: str, version: int) -> None:
+    service = names.inference_service(model, version)
+    with step(f"{service} to be ready", 20):
+        kube.wait_for(*cluster.INFERENCE_SERVICE, service, environment.namespace, _is_ready, timeout=READY_LIMIT)
+    with step(f"{model}: Flagger to take over its traffic", 20):
+        kube.wait_for(
+            *cluster.CANARY, model, environment.namespace, lambda canary: bool(_phase(canary)), timeout=READY_LIMIT
+        )
+
+
+def _is_ready(service: Mapping[str, Any]) -> bool:
+    conditions = (service.get("status") or {}).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _phase(canary: Mapping[str, Any]) -> str:
+    phase = str((canary.get("status") or {}).get("phase") or "")
+    return "" if phase == "Initializing" else phase
+
+
+def _state(seen: ObservedModel, version: int) -> str:
+    service = next((each for each in seen.services.values() if each.version == version), None)
+    ready = "Ready" if service and service.ready else "not ready"
+    return f"{ready}, {seen.phase}" if seen.phase else ready
+
+
+def _may_answer(seen: ObservedModel, version: int) -> tuple[int, ...]:
+    live = seen.live_version or version
+    return (live, version) if seen.weight and version != live else (live,)
