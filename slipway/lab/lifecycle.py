@@ -153,10 +153,9 @@ def log_files(project: Path) -> dict[str, Path]:
     """Find the log of each component, of each container as <pod>/<container>."""
     paths = Paths(project.resolve())
     found = {file.stem: file for file in sorted(paths.logs.glob("*.log"))}
-    # The layout is the kubelet's: pods/<namespace>_<pod>_<uid>/logs/<container>.log
-    for file in sorted(paths.kubelet.glob("pods/*/logs/*.log"), key=lambda file: file.stat().st_mtime):
-        pod = file.parents[1].name.split("_")[1:2] or [file.parents[1].name]
-        found[f"{pod[0]}/{file.stem}"] = file
+    # The layout is the kubelet's: pods/<namespace>_<pod>/<container>.log
+    for file in sorted(paths.kubelet.glob("pods/*/*.log")):
+        found[f"{file.parent.name.partition('_')[2]}/{file.stem}"] = file
     return found
 
 

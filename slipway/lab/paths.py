@@ -43,6 +43,11 @@ class Paths:
         return self.root / "pulumi-home"
 
     @property
+    def plugin(self) -> Path:
+        """Launcher of the stand-in for Pulumi's Kubernetes plugin."""
+        return self.root / "plugin"
+
+    @property
     def mlflow_database(self) -> Path:
         """The registry."""
         return self.root / "mlflow.db"

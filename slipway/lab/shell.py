@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slipway.lab import control_plane, toolchain
 from slipway.lab.paths import Paths, private_directory, write_private
+from slipway.lab.plugin import choice
 from slipway.lab.state import Facts
 
 
@@ -21,14 +22,14 @@ def write(paths: Paths, facts: Facts) -> None:
     if not paths.passphrase.exists():
         write_private(paths.passphrase, secrets.token_urlsafe(24) + "\n")
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports(paths, facts).items()]
-    entries = os.pathsep.join(str(entry) for entry in path_entries())
+    entries = os.pathsep.join(str(entry) for entry in path_entries(paths))
     lines.append(f'export PATH={shlex.quote(entries)}:"$PATH"')
     write_private(paths.env, "# Made by `slipway lab up`; use: source .slipway/env\n" + "\n".join(lines) + "\n")
 
 
 def variables(paths: Paths, facts: Facts, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return what a shell has after `source .slipway/env`."""
-    path = os.pathsep.join([*(str(entry) for entry in path_entries()), inherited.get("PATH", os.defpath)])
+    path = os.pathsep.join([*(str(entry) for entry in path_entries(paths)), inherited.get("PATH", os.defpath)])
     return {**inherited, **exports(paths, facts), "PATH": path}
 
 
@@ -52,10 +53,9 @@ def exports(paths: Paths, facts: Facts) -> dict[str, str]:
     }
 
 
-def path_entries() -> list[Path]:
+def path_entries(paths: Paths) -> list[Path]:
     """Return what goes before the user's PATH: this Python's programs, the tools, the stand-in where it is needed."""
-    return [Path(sys.prefix) / "bin", *toolchain.path_entries(), *_plugin()]
-
-
-def _plugin() -> list[Path]:
-    return []
+    chosen = choice.choose(paths.plugin)
+    # Only where there is no official plugin, so that the stand-in can never come first.
+    stand_in = [chosen.path.parent] if chosen.kind == "stand-in" else []
+    return [Path(sys.prefix) / "bin", *toolchain.path_entries(), *stand_in]
