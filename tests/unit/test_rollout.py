@@ -55,6 +55,7 @@ def test_a_candidate_waits_until_flagger_has_taken_the_target_for_promoted() -> 
     before = plan(V7, V8, live_version=7, target_version=7, phase=None)
     assert (before.target, before.declared) == (V7, (V7, V8))
     assert plan(V7, V8, live_version=7, target_version=8, phase=None).target == V7
+    assert plan(V7, V8, live_version=8, target_version=8, phase=None).target == V8
 
 
 @pytest.mark.parametrize("phase", sorted(SETTLED))
@@ -321,7 +322,13 @@ def live_objects() -> list[dict[str, Any]]:
                 "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "True"}]
             },
         },
-        {"kind": "InferenceService", "metadata": {"name": "churn-v8", "labels": {"slipway.dev/model": "churn"}}},
+        {
+            "kind": "InferenceService",
+            "metadata": {"name": "churn-v8", "labels": {"slipway.dev/model": "churn"}},
+            "status": {
+                "conditions": [{"type": "PredictorReady", "status": "True"}, {"type": "Ready", "status": "False"}]
+            },
+        },
         {"kind": "InferenceService", "metadata": {"name": "churn-v9"}},
         {"kind": "HTTPRoute", "metadata": {"name": "churn"}},
     ]

@@ -1,0 +1,191 @@
+"""Every object that is compiled, before the real API server with KServe's and Flagger's own definitions and webhooks.
+
+Nothing is created: dry runs pass through defaulting, validation, admission, and stop before the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from builders import a_plan, a_release, a_spec, an_environment
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from slipway.compile import compile_model, compile_shared, refusals
+from slipway.compile.objects import Object
+from slipway.environment import Environment
+from slipway.kube import Kube, KubeError
+
+V7, V8 = a_release(version=7), a_release(version=8)
+#: Kinds whose fields a CRD defines.
+CUSTOM = {
+    "InferenceService": "inferenceservices.serving.kserve.io",
+    "Canary": "canaries.flagger.app",
+    "MetricTemplate": "metrictemplates.flagger.app",
+}
+#: Maps whose keys are free.
+FREE = {"labels", "annotations", "selector", "requests", "limits"}
+
+FULL = a_spec(
+    serving={
+        "cpu": "1500m",
+        "memory": "1536Mi",
+        "gpus": 1,
+        "replicas": {"min": 2, "max": 6},
+        "timeout_seconds": 5,
+        "env": {"OMP_NUM_THREADS": "1"},
+    },
+    objectives={
+        "success_rate_percent": {"at_least": 99.5},
+        "latency_p95_ms": {"at_most": 250},
+        "latency_p99_ms": {"at_most": 400.5},
+    },
+)
+IMMEDIATE = {"strategy": "immediate", "steps": [100], "interval_seconds": 10, "threshold": 1}
+
+
+@pytest.fixture(scope="module")
+def environment(lab: Any) -> Environment:
+    (runtime,) = lab.kube.list("serving.kserve.io/v1alpha1", "ClusterServingRuntime")
+    return an_environment(runtime=runtime["metadata"]["name"])
+
+
+def compiled(environment: Environment, spec: Any = FULL) -> list[Object]:
+    model = compile_model(spec, a_plan(V7, V8), environment)
+    trio = [model.target, model.primary, model.canary_service]
+    return [*model.inference_services, *trio, model.canary, *compile_shared(environment)]
+
+
+def named(found: Object) -> str:
+    return f"{found['kind']} {found['metadata']['name']}"
+
+
+@pytest.mark.parametrize("spec", [FULL, a_spec()], ids=["everything set", "defaults"])
+def test_every_object_is_accepted_as_it_is(lab: Any, environment: Environment, spec: Any) -> None:
+    for sent in compiled(environment, spec):
+        assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []
+
+
+def test_the_canary_of_an_immediate_environment_is_accepted(lab: Any) -> None:
+    canary = compile_model(FULL, a_plan(V7), an_environment(rollout=IMMEDIATE)).canary
+    assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
+
+
+def lost(sent: Any, got: Any, path: str) -> list[str]:
+    """List what the server dropped or rewrote; what it added is its own."""
+    if isinstance(sent, dict) and isinstance(got, dict):
+        return [line for key in sent for line in lost(sent[key], got.get(key), f"{path}.{key}")]
+    if isinstance(sent, list) and isinstance(got, list) and all(isinstance(item, dict) for item in [*sent, *got]):
+        by_name = {item.get("name"): item for item in got}
+        return [line for item in sent for line in lost(item, by_name.get(item.get("name")), f"{path}[]")]
+    return [] if sent == got else [f"{path}: {sent!r} became {got!r}"]
+
+
+def test_every_misspelt_field_is_refused(lab: Any, environment: Environment) -> None:
+    answers = {}
+    for sent in [compiled(environment)[index] for index in (0, 2, 5, 6)]:
+        for path, broken in misspelt(sent, named(sent)):
+            try:
+                lab.kube.create(broken, dry_run=True)
+            except KubeError as error:
+                answers[path] = error.status
+            else:
+                answers[path] = 0
+    assert {path: status for path, status in answers.items() if status not in (400, 422)} == {}
+    assert len(answers) > 70
+
+
+def misspelt(sent: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield the object once for each of its fields, with a letter too many in that field."""
+    items = sent.items() if isinstance(sent, dict) else enumerate(sent) if isinstance(sent, list) else ()
+    for key, value in items:
+        rest = {k: v for k, v in sent.items() if k != key} if isinstance(sent, dict) else {}
+        # Without these a request has no address.
+        if isinstance(key, str) and key not in {"apiVersion", "kind", "metadata", "namespace"}:
+            yield f"{path}.{key}", {**rest, f"{key}x": value}
+        if key not in FREE:
+            for deeper, broken in misspelt(value, f"{path}.{key}"):
+                yield (
+                    deeper,
+                    [*sent[:key], broken, *sent[key + 1 :]] if isinstance(sent, list) else {**sent, key: broken},
+                )
+
+
+def test_an_unknown_field_is_refused_by_its_name(lab: Any, environment: Environment) -> None:
+    service = compiled(environment)[0]
+    service["spec"]["predictor"]["minReplica"] = 1
+    with pytest.raises(KubeError, match=r'unknown field "spec\.predictor\.minReplica"'):
+        lab.kube.create(service, dry_run=True)
+
+
+def test_kserves_webhooks_take_part(lab: Any, environment: Environment) -> None:
+    service = compiled(environment)[0]
+    # The mutating one fills in the mode from KServe's own configuration.
+    del service["metadata"]["annotations"]["serving.kserve.io/deploymentMode"]
+    got = lab.kube.create(service, dry_run=True)
+    assert got["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Standard"
+    # The validating one knows which variables are dangerous.
+    service["spec"]["predictor"]["model"]["env"].append({"name": "PYTHONPATH", "value": "/tmp"})
+    with pytest.raises(KubeError, match="setting PYTHONPATH in container"):
+        lab.kube.create(service, dry_run=True)
+
+
+@pytest.fixture(scope="module")
+def schemas(lab: Any) -> dict[str, jsonschema_rs.Validator]:
+    return {kind: jsonschema_rs.validator_for(schema(lab.kube, kind)) for kind in CUSTOM}
+
+
+def schema(kube: Kube, kind: str) -> Object:
+    definition = kube.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", CUSTOM[kind])
+    (served,) = [version for version in definition["spec"]["versions"] if version["storage"]]
+    return strict(served["schema"]["openAPIV3Schema"])
+
+
+def strict(node: Any) -> Any:
+    """Forbid what a definition does not name; as they are shipped, definitions prune it silently."""
+    if isinstance(node, list):
+        return [strict(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: strict(value) for key, value in node.items()}
+    if node.get("x-kubernetes-int-or-string"):
+        return {**node, "type": ["integer", "string"]}
+    if "properties" in node and node.get("type") == "object" and not node.get("x-kubernetes-preserve-unknown-fields"):
+        return {"additionalProperties": False, **node}
+    return node
+
+
+@given(
+    serving=st.fixed_dictionaries(
+        {
+            "cpu": st.integers(1, 9999).map(lambda m: str(m // 1000) if m % 1000 == 0 else f"{m}m"),
+            "memory": st.integers(1, 1023).map(lambda n: f"{n}Mi"),
+            "gpus": st.integers(0, 8),
+            "replicas": st.integers(1, 9).flatmap(
+                lambda n: st.fixed_dictionaries({"min": st.just(n), "max": st.integers(n, 20)})
+            ),
+            "timeout_seconds": st.integers(1, 99_999),
+            "env": st.dictionaries(st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), st.text(max_size=9)),
+        }
+    ),
+    steps=st.lists(st.integers(1, 100), min_size=1, max_size=6, unique=True).map(sorted),
+    at_most=st.floats(0.001, 1e6),
+    name=st.from_regex(r"[a-z]([-a-z0-9]{0,43}[a-z0-9])?", fullmatch=True),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_not_refused_fits_the_definitions(
+    schemas: dict[str, jsonschema_rs.Validator], serving: Any, steps: list[int], at_most: float, name: str
+) -> None:
+    objectives = {"success_rate_percent": {"at_least": 99.9}, "latency_p95_ms": {"at_most": at_most}}
+    spec = a_spec(name, serving=serving, objectives=objectives, rollout={"requests_per_second": 1000, "steps": steps})
+    plan, environment = a_plan(a_release(name, 7), a_release(name, 8)), an_environment()
+    if refusals({name: spec}, {name: plan}, environment):
+        return
+    model = compile_model(spec, plan, environment)
+    for sent in (*model.inference_services, model.canary, *compile_shared(environment)):
+        problems = [error.message for error in schemas[sent["kind"]].iter_errors(sent)]
+        assert problems == [], json.dumps(sent)
