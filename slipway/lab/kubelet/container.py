@@ -185,7 +185,8 @@ class Container:
             began = time.monotonic()
             ok, message = await ask(probe.action, probe.timeout, around.address, process.execute)
             tally = tally.add(ok)
-            if not ok and self.observed.started:
+            # Each failure would be a write per period: the first in a row says it, then every tenth.
+            if not ok and self.observed.started and tally.count % 10 == 1:
                 around.event("Unhealthy", f"{kind} probe of {self.name} failed: {message}")
             yield tally.verdict(probe)
             await asyncio.sleep(max(0.0, probe.period - (time.monotonic() - began)))

@@ -76,7 +76,9 @@ class Pod:
 
     def update(self, pod: Object) -> None:
         """Take in a change of the object: a deletion, or conditions of other writers."""
-        self.pod = pod
+        # The answer to our own last write may have been newer than this event.
+        if int(pod["metadata"]["resourceVersion"]) >= int(self.pod["metadata"]["resourceVersion"]):
+            self.pod = pod
         if "deletionTimestamp" in pod["metadata"]:
             grace = pod["metadata"].get("deletionGracePeriodSeconds") or 0
             wanted = time.monotonic() + grace
@@ -91,7 +93,7 @@ class Pod:
         self._leaving.set()
 
     async def run(self) -> None:
-        """Keep the pod until it is removed; cancelled when the kubelet stops."""
+        """Keep the pod until it is removed; cancelled when the kubelet stops, which does not remove it."""
         life, publisher = asyncio.create_task(self._live()), asyncio.create_task(self._publish())
         try:
             await self._leaving.wait()
@@ -102,6 +104,10 @@ class Pod:
                 with contextlib.suppress(KubeError):
                     await self._send()
                 await self.machine.api.delete(self.pod)
+        except asyncio.CancelledError:
+            await _end(life)
+            await self._withdraw()
+            raise
         finally:
             await _end(life)
             await _end(publisher)
@@ -145,10 +151,15 @@ class Pod:
 
     async def _prepare(self) -> Surroundings:
         check_pod(self.pod, self.machine.table)
+        uid = self.pod["metadata"]["uid"]
         address = self.machine.addresses.take((self.pod.get("status") or {}).get("podIP"))
+        making = asyncio.ensure_future(asyncio.to_thread(make_network, uid, address))
         try:
-            netns = await asyncio.to_thread(make_network, self.pod["metadata"]["uid"], address)
+            netns = await asyncio.shield(making)
         except BaseException:
+            # A thread cannot be cancelled: what it makes must be removed before the address is free again.
+            with contextlib.suppress(Exception):
+                await asyncio.to_thread(remove_network, uid, await making)
             self.machine.addresses.give_back(address)
             raise
         grace = self.pod["spec"].get("terminationGracePeriodSeconds")
@@ -211,6 +222,13 @@ class Pod:
         """End all containers: the main ones first, as sidecars serve them."""
         for group in (self.main, self.init):
             await asyncio.gather(*(container.stop(self.around, grace) for container in group.values()))
+
+    async def _withdraw(self) -> None:
+        """Say that nothing is ready, so that the API does not claim it until the kubelet is back."""
+        for container in (*self.init.values(), *self.main.values()):
+            container.observed = replace(container.observed, ready=False)
+        with contextlib.suppress(KubeError):
+            await self._send()
 
     async def _release(self) -> None:
         around, self.around = self.around, None

@@ -144,7 +144,10 @@ async def _http_status(action: Action, host: str) -> int:
     try:
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         await writer.drain()
-        return int((await reader.readline()).split()[1])
+        line = await reader.readline()
+        if not line.startswith(b"HTTP/"):
+            raise ValueError("the answer is not HTTP")
+        return int(line.split()[1])
     finally:
         await _close(writer)
 

@@ -1,0 +1,152 @@
+"""A lab without its platform: control plane, object store, kubelet.
+
+Run as a script, it stays until its stdin closes. Tests that kill the kubelet must not share a lab with others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slipway
+from slipway.kube import Kube
+from slipway.lab import control_plane, namespace, network, pki, relay, toolchain
+from slipway.lab.kubelet.images import standard_images
+from slipway.lab.paths import Paths, write_private
+from slipway.lab.processes import Processes
+
+ACCESS_KEY, SECRET_KEY = "stage", "stage-secret"
+BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "versitygw")
+COMPONENTS = (
+    (control_plane.etcd, control_plane.object_store),
+    (control_plane.api_server,),
+    (control_plane.controller_manager, control_plane.kubelet),
+)
+
+
+@dataclass
+class Stage:
+    """A running stage, seen from outside.
+
+    Args:
+        process: The script.
+        pid: Process 1 of its namespaces.
+        kube: Its API server.
+        paths: Its files.
+    """
+
+    process: subprocess.Popen[str]
+    pid: int
+    kube: Kube
+    paths: Paths
+
+    def inside(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command in the stage's network."""
+        enter = ["nsenter", "--user", "--net", "--preserve-credentials", f"--target={self.pid}"]
+        return subprocess.run([*enter, *command], text=True, capture_output=True, timeout=60, **options)
+
+    def kubelet(self) -> int:
+        """Return the kubelet's process id, as seen from outside."""
+        (found,) = [pid for pid, line in processes() if "slipway.lab.kubelet" in line and str(self.paths.lab) in line]
+        return found
+
+    def log(self, pod: str, container: str) -> str:
+        """Return what a container has printed."""
+        return (self.paths.kubelet / "pods" / f"default_{pod}" / f"{container}.log").read_text()
+
+
+def processes() -> list[tuple[int, str]]:
+    """List process ids with command lines."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found.append((int(entry.name), (entry / "cmdline").read_text().replace("\0", " ")))
+            except OSError:
+                continue
+    return found
+
+
+def start(project: Path) -> Stage:
+    """Start a stage; it ends when `process.stdin` closes."""
+    package = str(Path(slipway.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(project)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": package},
+    )
+    assert process.stdout
+    with process.stdout:
+        line = process.stdout.readline()
+    if not line:
+        process.communicate()
+        raise AssertionError(f"the stage did not start (exit {process.returncode})")
+    facts, paths = json.loads(line), Paths(project)
+    config = pki.kubeconfig(paths.pki, "admin", f"https://127.0.0.1:{facts['port']}")
+    return Stage(process, facts["pid"], Kube.from_config(json.loads(config), project), paths)
+
+
+def main(project: Path) -> int:
+    """Run a stage."""
+    paths = Paths(project)
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    pki.ensure(paths.pki)
+    for identity in pki.IDENTITIES:
+        write_private(paths.inside_kubeconfig(identity), pki.kubeconfig(paths.pki, identity, network.API))
+    images = standard_images(toolchain.venv("mlserver"), toolchain.venv("kserve-storage"))
+    write_private(paths.lab / "images.json", json.dumps(images))
+    binaries = {name: str(toolchain.binary(name)) for name in BINARIES}
+    layout = control_plane.Layout(paths, binaries, ACCESS_KEY, SECRET_KEY)
+    listener = socket.create_server(("127.0.0.1", 0))
+    lifeline, held = os.pipe()
+    ready, readied = os.pipe()
+    namespace.unshare()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(held)
+            # Nobody reads the pipe after its first line; what went wrong goes to the terminal.
+            os.dup2(os.open(paths.log("stage"), os.O_WRONLY | os.O_CREAT, 0o600), 1)
+            namespace.become_init(lifeline)
+            network.bring_up()
+            code = asyncio.run(inside(layout, listener, readied))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(readied)
+    os.close(lifeline)
+    if os.read(ready, 1):
+        print(json.dumps({"port": listener.getsockname()[1], "pid": child}), flush=True)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+async def inside(layout: control_plane.Layout, listener: socket.socket, ready: int) -> int:
+    """Bring the components up, and down again when stdin closes."""
+    for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "s3-metadata", layout.paths.lab / "tmp"):
+        directory.mkdir(parents=True, exist_ok=True)
+    running = Processes(layout.paths.log, lambda _: None)
+    for group in COMPONENTS:
+        await asyncio.gather(*(running.start(make(layout)) for make in group))
+    relaying = await relay.serve(listener, network.ADDRESS, network.API_PORT)
+    os.write(ready, b"1")
+    await asyncio.to_thread(sys.stdin.read)
+    relaying.close()
+    for name in reversed(list(running.running)):
+        await running.stop(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
