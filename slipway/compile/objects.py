@@ -1,6 +1,7 @@
 """The Kubernetes objects that are emitted, field by field.
 
 Only what is emitted exists here: a field that KServe or Flagger know but that nobody emits cannot be set by mistake.
+The wire's spelling is written beside each field; a generated one would hide missing fields from mypy.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 Object = dict[str, Any]
 
@@ -40,9 +40,9 @@ LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0
 
 
 class Wire(BaseModel):
-    """Something that goes over the wire: frozen, camelCase, without unknown fields."""
+    """Something that goes over the wire."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Metadata(Wire):
@@ -73,7 +73,7 @@ class ContainerPort(Wire):
     """One port of a container."""
 
     name: Literal["http", "metrics"]
-    container_port: Port
+    container_port: Port = Field(serialization_alias="containerPort")
     protocol: Literal["TCP"] = "TCP"
 
 
@@ -82,7 +82,7 @@ class Amounts(Wire):
 
     cpu: Quantity
     memory: Quantity
-    gpus: Quantity | None = Field(default=None, alias="nvidia.com/gpu")
+    gpus: Quantity | None = Field(default=None, serialization_alias="nvidia.com/gpu")
 
 
 class Resources(Wire):
@@ -101,10 +101,10 @@ class ModelFormat(Wire):
 class PredictorModel(Wire):
     """The model that a runtime serves."""
 
-    model_format: ModelFormat = ModelFormat()
-    protocol_version: Literal["v2"] = "v2"
+    model_format: ModelFormat = Field(default=ModelFormat(), serialization_alias="modelFormat")
+    protocol_version: Literal["v2"] = Field(default="v2", serialization_alias="protocolVersion")
     runtime: Subdomain
-    storage_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
+    storage_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")] = Field(serialization_alias="storageUri")
     env: tuple[EnvVar, ...]
     ports: tuple[ContainerPort, ...]
     resources: Resources
@@ -113,9 +113,9 @@ class PredictorModel(Wire):
 class Predictor(Wire):
     """The component that answers."""
 
-    service_account_name: Subdomain
-    min_replicas: Annotated[int, Field(ge=1)]
-    max_replicas: Annotated[int, Field(ge=1)]
+    service_account_name: Subdomain = Field(serialization_alias="serviceAccountName")
+    min_replicas: Annotated[int, Field(ge=1)] = Field(serialization_alias="minReplicas")
+    max_replicas: Annotated[int, Field(ge=1)] = Field(serialization_alias="maxReplicas")
     model: PredictorModel
 
 
@@ -128,7 +128,9 @@ class InferenceServiceSpec(Wire):
 class InferenceService(Manifest):
     """KServe's InferenceService, one for each release."""
 
-    api_version: Literal["serving.kserve.io/v1beta1"] = "serving.kserve.io/v1beta1"
+    api_version: Literal["serving.kserve.io/v1beta1"] = Field(
+        default="serving.kserve.io/v1beta1", serialization_alias="apiVersion"
+    )
     kind: Literal["InferenceService"] = "InferenceService"
     metadata: Metadata
     spec: InferenceServiceSpec
@@ -140,7 +142,7 @@ class ServicePort(Wire):
     name: Literal["http", "metrics"]
     port: Port
     protocol: Literal["TCP"] = "TCP"
-    target_port: Port
+    target_port: Port = Field(serialization_alias="targetPort")
 
 
 class Selector(Wire):
@@ -153,7 +155,7 @@ class ServiceSpec(Wire):
     """A headless Service: the only kind whose pair Flagger can keep."""
 
     type: Literal["ClusterIP"] = "ClusterIP"
-    cluster_ip: Literal["None"] = Field(default="None", alias="clusterIP")
+    cluster_ip: Literal["None"] = Field(default="None", serialization_alias="clusterIP")
     selector: Selector
     ports: tuple[ServicePort, ...]
 
@@ -161,7 +163,7 @@ class ServiceSpec(Wire):
 class Service(Manifest):
     """One of the three Services of a model."""
 
-    api_version: Literal["v1"] = "v1"
+    api_version: Literal["v1"] = Field(default="v1", serialization_alias="apiVersion")
     kind: Literal["Service"] = "Service"
     metadata: Metadata
     spec: ServiceSpec
@@ -170,7 +172,7 @@ class Service(Manifest):
 class TargetRef(Wire):
     """The Service whose changes start a rollout."""
 
-    api_version: Literal["v1"] = "v1"
+    api_version: Literal["v1"] = Field(default="v1", serialization_alias="apiVersion")
     kind: Literal["Service"] = "Service"
     name: Name
 
@@ -187,7 +189,7 @@ class CanaryService(Wire):
 
     port: Port
     hosts: Annotated[tuple[Subdomain, ...], Field(min_length=1)]
-    gateway_refs: Annotated[tuple[GatewayRef, ...], Field(min_length=1)]
+    gateway_refs: Annotated[tuple[GatewayRef, ...], Field(min_length=1)] = Field(serialization_alias="gatewayRefs")
     timeout: Seconds
 
 
@@ -214,8 +216,8 @@ class MetricCheck(Wire):
 
     name: Name
     interval: Seconds
-    template_ref: TemplateRef
-    threshold_range: Floor | Ceiling
+    template_ref: TemplateRef = Field(serialization_alias="templateRef")
+    threshold_range: Floor | Ceiling = Field(serialization_alias="thresholdRange")
 
 
 class Analysis(Wire):
@@ -223,7 +225,7 @@ class Analysis(Wire):
 
     interval: Seconds
     threshold: Annotated[int, Field(ge=1)]
-    step_weights: Annotated[tuple[Percent, ...], Field(min_length=1)]
+    step_weights: Annotated[tuple[Percent, ...], Field(min_length=1)] = Field(serialization_alias="stepWeights")
     metrics: tuple[MetricCheck, ...]
 
 
@@ -231,16 +233,16 @@ class CanarySpec(Wire):
     """How new versions of a model are rolled out."""
 
     provider: Literal["gatewayapi:v1"] = "gatewayapi:v1"
-    target_ref: TargetRef
+    target_ref: TargetRef = Field(serialization_alias="targetRef")
     service: CanaryService
     analysis: Analysis
-    skip_analysis: Literal[True] | None = None
+    skip_analysis: Literal[True] | None = Field(default=None, serialization_alias="skipAnalysis")
 
 
 class Canary(Manifest):
     """Flagger's Canary, one for each model."""
 
-    api_version: Literal["flagger.app/v1beta1"] = "flagger.app/v1beta1"
+    api_version: Literal["flagger.app/v1beta1"] = Field(default="flagger.app/v1beta1", serialization_alias="apiVersion")
     kind: Literal["Canary"] = "Canary"
     metadata: Metadata
     spec: CanarySpec
@@ -263,7 +265,7 @@ class MetricTemplateSpec(Wire):
 class MetricTemplate(Manifest):
     """Flagger's MetricTemplate, shared by all models."""
 
-    api_version: Literal["flagger.app/v1beta1"] = "flagger.app/v1beta1"
+    api_version: Literal["flagger.app/v1beta1"] = Field(default="flagger.app/v1beta1", serialization_alias="apiVersion")
     kind: Literal["MetricTemplate"] = "MetricTemplate"
     metadata: Metadata
     spec: MetricTemplateSpec

@@ -1,8 +1,14 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from slipway.compile import objects
 from slipway.compile.objects import Amounts, Metadata, Selector, Service, ServicePort, ServiceSpec
+
+ROOT = Path(__file__).parents[2]
 
 
 def a_service() -> Service:
@@ -57,3 +63,30 @@ def test_a_canonical_quantity_is_taken(cpu: str) -> None:
 def test_a_quantity_that_the_api_server_would_rewrite_is_refused(amount: str) -> None:
     with pytest.raises(ValidationError, match="canonical quantity"):
         Amounts(cpu="1", memory=amount)
+
+
+WRONG = """
+from slipway.compile import metrics
+from slipway.compile.objects import Metadata, ServicePort
+from slipway.model_spec import AtLeast, AtMost
+
+metrics.SUCCESS_RATE.check(AtLeast(at_least=99), "10s")
+ServicePort(name="http", port=80, target_prot=8080)
+Metadata(name="churn")
+metrics.SUCCESS_RATE.check(AtMost(at_most=99), "10s")
+metrics.LATENCY_P95.check(AtLeast(at_least=99), "10s")
+"""
+
+
+def test_a_wrong_field_is_an_error_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_text(WRONG)
+    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(tmp_path / "wrong.py")]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = {
+        line.partition("wrong.py:")[2].partition(":")[0]: line for line in told.splitlines() if ": error: " in line
+    }
+    assert list(found) == ["7", "8", "9", "10"], told
+    assert 'did you mean "target_port"' in found["7"]
+    assert 'Missing named argument "namespace"' in found["8"]
+    assert 'expected "AtLeast"' in found["9"]
+    assert 'expected "AtMost"' in found["10"]
