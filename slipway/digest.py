@@ -151,7 +151,7 @@ def local_files(directory: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _folded(path: str) -> str:
     # File systems that ignore case mostly ignore how an accent is composed, too.
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+    return unicodedata.normalize("NFC", path.casefold())
 
 
 def _refused(name: str, path: str, reason: str) -> SlipwayError:

@@ -60,6 +60,11 @@ def test_a_good_document_is_read(project: Path) -> None:
             "at_least: 250",
             "5: objectives.latency_p95_ms.at_least: unknown key; nearest valid key is 'at_most' (+1",
         ),
+        (
+            "requests_per_second",
+            "requests_per_secnd",
+            "11: rollout.requests_per_secnd: unknown key; nearest valid key is",
+        ),
         ("owner: growth\n", "", "1: owner: missing; expected a text"),
         ("  requests_per_second: 10\n", "", "9: rollout.requests_per_second: missing; expected a number"),
         ("requests_per_second: 10", "requests_per_second: fast", "11: rollout.requests_per_second: expected a number"),

@@ -199,6 +199,13 @@ def test_a_gone_artifact_is_an_empty_tree(bucket: Bucket) -> None:
         hash_artifact("s3://models/gone")
 
 
+def test_paths_that_clash_are_refused_before_anything_is_read(bucket: Bucket) -> None:
+    bucket.contents["m/mlmodel"] = b""
+    with pytest.raises(SlipwayError, match=r"^s3://models/m: 'mlmodel': differs from MLmodel only in case"):
+        hash_artifact("s3://models/m")
+    assert bucket.read == 0
+
+
 def test_a_symlink_in_a_local_artifact_is_refused_before_anything_is_read(model: Path) -> None:
     (model / "link").symlink_to("/etc/passwd")
     with pytest.raises(SlipwayError, match="'link': a symbolic link"):

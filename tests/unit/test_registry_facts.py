@@ -56,9 +56,9 @@ def test_a_metric_of_the_model_counts_more_than_one_of_the_run() -> None:
 
 
 def test_the_newest_value_of_a_metric_counts() -> None:
-    logged = [("accuracy", 0.9, 20, 0), ("accuracy", 0.1, 10, 5), ("f1", 0.5, 10, 1), ("f1", 0.6, 10, 2)]
+    logged = [("accuracy", 0.5, 20, 0), ("accuracy", 0.9, 10, 5), ("f1", 0.5, 10, 1), ("f1", 0.6, 10, 2)]
     metrics = [SimpleNamespace(key=key, value=value, timestamp=time, step=step) for key, value, time, step in logged]
-    assert latest(metrics) == {"accuracy": 0.9, "f1": 0.6}
+    assert latest(metrics) == {"accuracy": 0.5, "f1": 0.6}
 
 
 def test_a_metric_that_is_no_number_is_not_recorded() -> None:

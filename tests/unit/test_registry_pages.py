@@ -169,6 +169,17 @@ def test_a_slow_server_that_says_it_is_healthy_gets_patience(monkeypatch: pytest
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = FakeServer(2)
+    server.failures = [_failure("API request to x failed with exception too many 500 error responses")] * 3
+    one = registry(server, monkeypatch)
+    monkeypatch.setattr(connection.Connection, "_healthy", lambda self: True)
+    with pytest.raises(SlipwayError, match="cannot be reached"):
+        one.resolve(specs(server), "champion")
+    assert server.calls == ["models", "models"]
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_server_that_is_away_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     server = FakeServer(2)
     server.failures = [_failure("API request to x failed with exception connection refused")]
