@@ -174,7 +174,7 @@ def test_a_container_that_must_not_run_again_stays_ended(policy: str, state: Obj
 
 
 def test_an_init_container_prepares_the_new_volumes_again() -> None:
-    found = recover("main", with_status("Always", {"terminated": {"exitCode": 0}}), NOW, init=True)
+    found = recover("main", with_status("OnFailure", {"terminated": {"exitCode": 0}}), NOW, init=True)
     assert isinstance(found.state, Waiting)
 
 
