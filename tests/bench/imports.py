@@ -20,7 +20,7 @@ class Imports:
         seconds: Median time in imports.
         modules: How many were loaded.
         mlflow: Whether MLflow was among them.
-        packages: The top-level ones.
+        packages: The top-level ones outside the standard library.
     """
 
     seconds: float

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import shutil
 import statistics
@@ -82,21 +81,26 @@ class Bench:
     def __init__(self, tools: Toolbox, store: Path, cluster: Cluster, models: int, say: Progress) -> None:
         self._tools, self._store, self._cluster, self._say = tools, store, cluster, say
         self._work = tools.work / str(models)
+        self._fresh: dict[str, Path] = {}
         self._names = project.names(models)
         self.size = Size(models)
 
     def run(self, repeats: int, *, first_up: bool) -> Size:
         """Measure everything for this number of models."""
         try:
-            self._make_projects()
-            fresh = {p: self._tools.new_state(self._folder(p), self._work / "fresh" / p) for p in "EFSP"}
-            self._measure("new", fresh, "EFSP", repeats, self._same_resources(fresh))
+            self.new(repeats)
             if first_up:
-                self._first_up(fresh, "SP", repeats)
-            self._settled(fresh, repeats)
+                self._first_up("SP", repeats)
+            self._settled(repeats)
         finally:
             # A thousand releases, several states: they are not kept while the next size runs.
             shutil.rmtree(self._work, ignore_errors=True)
+        return self.size
+
+    def new(self, repeats: int) -> Size:
+        """Measure previews of models of which nothing runs yet."""
+        self._make_projects()
+        self._measure("new", self._fresh, "EFSP", repeats, self._same_resources(self._fresh))
         return self.size
 
     def _folder(self, program: str) -> Path:
@@ -110,6 +114,7 @@ class Bench:
         for key, program in {"E": "empty", "F": "floor", "S": "bare"}.items():
             project.write_program(self._folder(key), program)
         self._cluster.show(())
+        self._fresh = {p: self._tools.new_state(self._folder(p), self._work / "fresh" / p) for p in "EFSP"}
 
     def _record(self, program: str, states: Mapping[str, Path]) -> Recording:
         """Run a preview once, with a log of the engine's calls; it also warms bytecode and caches."""
@@ -152,20 +157,20 @@ class Bench:
         if situation == "new":
             self.size.resources, self.size.payload = len(expected.resources), expected.payload_bytes
 
-    def _first_up(self, fresh: Mapping[str, Path], programs: Sequence[str], repeats: int) -> None:
+    def _first_up(self, programs: Sequence[str], repeats: int) -> None:
         runs: dict[str, list[Usage]] = {program: [] for program in programs}
         for repeat in range(repeats):
             for program in programs:
                 self._say(f"{self.size.models} models: first up: {program} {repeat + 1}/{repeats}")
-                state = toolbox.copy_state(fresh[program], self._work / "up")
+                state = toolbox.copy_state(self._fresh[program], self._work / "up")
                 runs[program].append(self._tools.up(self._folder(program), state))
                 shutil.rmtree(state)
         self.size.situations["first up"] = {program: Series(tuple(found)) for program, found in runs.items()}
 
-    def _settled(self, fresh: Mapping[str, Path], repeats: int) -> None:
+    def _settled(self, repeats: int) -> None:
         """Preview what runs already: once as it is, once with a candidate for one model."""
         self._say(f"{self.size.models} models: a state in which everything runs")
-        seeded = toolbox.copy_state(fresh["P"], self._work / "seeded")
+        seeded = toolbox.copy_state(self._fresh["P"], self._work / "seeded")
         self._tools.up(self._folder("P"), seeded, **_FAST_UP)
         self.size.state_bytes = toolbox.checkpoint(seeded).stat().st_size
         states = {"P": seeded, "S": _salted(seeded, self._work / "seeded-S", self._folder("P"), self._folder("S"))}
@@ -194,7 +199,9 @@ def _check_count(program: str, output: str, expected: int) -> None:
     """
     counted = counted_operations(output.splitlines())
     if counted != expected:
-        raise AssertionError(f"{program}: expected {expected} resources, the engine counted {counted}:\n{output[-2000:]}")
+        raise AssertionError(
+            f"{program}: expected {expected} resources, the engine counted {counted}: {output[-2000:]}"
+        )
 
 
 def counted_operations(lines: Iterable[str]) -> int:
@@ -202,11 +209,6 @@ def counted_operations(lines: Iterable[str]) -> int:
     summary = itertools.dropwhile(lambda line: not line.startswith("Resources:"), lines)
     counted = (re.search(r"(\d+) (?:to create|to update|created|updated|unchanged)\b", line) for line in summary)
     return sum(int(match[1]) for match in counted if match)
-
-
-def dumps(sizes: Iterable[Size]) -> str:
-    """Return the measurements as JSON."""
-    return json.dumps([size_json(size) for size in sizes], indent=1)
 
 
 def size_json(size: Size) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def fill(database: Path, models: Iterable[str], versions: int) -> None:
     now = int(time.time() * 1000)
     names = list(models)
     rows = [(name, version) for name in names for version in range(1, versions + 1)]
+    run_ids = {row: f"{number:032x}" for number, row in enumerate(rows)}
     with sqlite3.connect(database) as db:
         _insert(db, "registered_models", ({"name": n, "creation_time": now, "last_updated_time": now} for n in names))
         _insert(
@@ -52,10 +53,33 @@ def fill(database: Path, models: Iterable[str], versions: int) -> None:
                     "last_updated_time": now,
                     "current_stage": "None",
                     "source": f"s3://{BUCKET}/{name}/{version}",
-                    "run_id": f"{version:032x}",
+                    "run_id": run_ids[name, version],
                     "status": "READY",
                 }
                 for name, version in rows
+            ),
+        )
+        _insert(
+            db,
+            "runs",
+            (
+                {"run_uuid": run_id, "status": "FINISHED", "lifecycle_stage": "active", "experiment_id": 0}
+                | {
+                    "name": "training",
+                    "user_id": "bench",
+                    "start_time": now,
+                    "end_time": now,
+                    "artifact_uri": f"s3://{BUCKET}/runs",
+                }
+                for run_id in run_ids.values()
+            ),
+        )
+        _insert(
+            db,
+            "latest_metrics",
+            (
+                {"run_uuid": run_id, "key": "accuracy", "value": 0.9, "timestamp": now, "step": 0, "is_nan": False}
+                for run_id in run_ids.values()
             ),
         )
         tags = {"git_commit": "c" * 40, "dataset": "training", "dataset_sha256": "d" * 64}
@@ -74,7 +98,6 @@ def fill(database: Path, models: Iterable[str], versions: int) -> None:
 
 def _insert(db: sqlite3.Connection, table: str, rows: Iterable[dict[str, object]]) -> None:
     found = list(rows)
-    # Newer MLflow has a workspace in these tables' keys, with a default.
     columns = list(found[0])
     marks = ", ".join("?" for _ in columns)
     db.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", [tuple(r.values()) for r in found])

@@ -30,13 +30,16 @@ signature:
   outputs: '[{"type": "long", "name": "label"}]'
 """
 
-#: What a stack of the bench sets, as `Pulumi.prod.yaml` does.
+#: What a stack of the bench sets, as `Pulumi.prod.yaml` does with the defaults of `Pulumi.yaml`.
 SETTINGS: Mapping[str, Any] = {
     "releases": "pinned",
     "cluster": {"identifier": "bench", "kubeconfig": "kubeconfig"},
     "gateway": {"name": "models-gateway", "namespace": "gateway-system", "host_suffix": "models.example.com"},
     "prometheus_url": "http://prometheus.monitoring:9090",
     "rollout": {"strategy": "canary", "steps": [1, 5, 25, 100], "interval_seconds": 300, "threshold": 3},
+    "service_account": "models",
+    "runtime": "kserve-mlserver",
+    "protect": True,
 }
 
 

@@ -40,8 +40,13 @@ def watch_first_registration():
         # The stack is the SDK's own, registered before the program runs.
         if token != "pulumi:pulumi:Stack" and bootstrap._find_and_load is timed:
             bootstrap._find_and_load = load
-            found = {"seconds": spent, "modules": len(sys.modules), "mlflow": "mlflow" in sys.modules}
-            found["packages"] = sorted({name.partition(".")[0] for name in sys.modules})
+            tops = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+            found = {
+                "seconds": spent,
+                "modules": len(sys.modules),
+                "mlflow": "mlflow" in sys.modules,
+                "packages": sorted(name for name in tops if not name.startswith("_")),
+            }
             with open(target, "w") as file:
                 json.dump(found, file)
         construct(self, token, *arguments, **options)

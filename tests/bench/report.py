@@ -1,0 +1,156 @@
+"""Turns measurements into tables, and holds them against the bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.bench.imports import Imports
+from tests.bench.measure import Series, Size
+from tests.bench.pure import Pure
+
+#: Bars of research note B11, as ratios: a slower machine is no miss.
+P_TO_S, P_TO_F = 1.0, 4.0
+P_TO_S_WANTED, P_TO_F_WANTED = 0.5, 2.0
+EXPONENT_SLACK = 0.05
+IMPORT_SECONDS = 1.5
+#: Between these the cost exponent is taken: below, the start-up's noise is larger than the cost.
+EXPONENT_FROM, EXPONENT_TO = 100, 1000
+#: A machine on which the empty program varies more than this is not quiet.
+NOISY = 0.2
+
+WORDS = {
+    "P": "P, Slipway's program",
+    "S": "S, bare SDK program",
+    "F": "F, bare engine",
+    "E": "E, empty program",
+}
+
+
+@dataclass(frozen=True)
+class RegistryCalls:
+    """What a following environment asks of MLflow.
+
+    Args:
+        models: Registered models, all served.
+        versions: Versions of all of them.
+        first: Calls of the first preview, by method and path.
+        next: Calls of the next one.
+        allowed: How many the next one may take.
+    """
+
+    models: int
+    versions: int
+    first: dict[str, int]
+    next: dict[str, int]
+    allowed: int
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One thing that must hold."""
+
+    name: str
+    measured: str
+    bar: str
+    holds: bool
+    wanted: str = ""
+
+    def __str__(self) -> str:
+        wanted = f" (wanted {self.wanted})" if self.wanted else ""
+        return f"| {self.name} | {self.measured} | {self.bar}{wanted} | {'ok' if self.holds else '**missed**'} |"
+
+
+def exponent(smaller: Size, larger: Size, program: str) -> float:
+    """Return how the cost of a first preview without start-up grows: 1 is linear.
+
+    Raises:
+        ValueError: A program is as fast as the empty one: there is no cost to compare.
+    """
+    costs = [size.situations["new"][program].wall - size.situations["new"]["E"].wall for size in (smaller, larger)]
+    if min(costs) <= 0:
+        raise ValueError(f"{program} took no longer than the empty program; measure more models")
+    return math.log(costs[1] / costs[0]) / math.log(larger.models / smaller.models)
+
+
+def bars(sizes: Sequence[Size], imports: Imports | None, registry: RegistryCalls | None) -> Iterator[Bar]:
+    """Hold what was measured against what is asked."""
+    largest = max(sizes, key=lambda size: size.models)
+    new = largest.situations["new"]
+    for other, bar, wanted in (("S", P_TO_S, P_TO_S_WANTED), ("F", P_TO_F, P_TO_F_WANTED)):
+        ratio = new["P"].wall / new[other].wall
+        name = f"P/{other}, preview of {largest.models} new models"
+        yield Bar(name, f"{ratio:.2f}", f"≤ {bar:g}", ratio <= bar, f"{wanted:g}")
+    by_models = {size.models: size for size in sizes}
+    if {EXPONENT_FROM, EXPONENT_TO} <= by_models.keys():
+        ours, theirs = (exponent(by_models[EXPONENT_FROM], by_models[EXPONENT_TO], p) for p in "PS")
+        name = f"cost exponent of P - E, {EXPONENT_FROM} to {EXPONENT_TO} models"
+        yield Bar(name, f"{ours:.2f}", f"≤ {theirs:.2f} + {EXPONENT_SLACK:g} (S)", ours <= theirs + EXPONENT_SLACK)
+    if registry is not None:
+        calls = sum(registry.next.values())
+        name = f"registry calls, {registry.models} models with {registry.versions} versions"
+        yield Bar(name, str(calls), f"≤ {registry.allowed}", calls <= registry.allowed)
+    if imports is not None:
+        yield Bar(
+            "imports before the first registration, pinned",
+            f"{imports.seconds:.2f} s, {'with' if imports.mlflow else 'no'} mlflow",
+            f"≤ {IMPORT_SECONDS:g} s, no mlflow",
+            imports.seconds <= IMPORT_SECONDS and not imports.mlflow,
+        )
+
+
+def bar_table(found: Iterable[Bar]) -> Iterator[str]:
+    """Print bars."""
+    yield "| what | measured | bar | |"
+    yield "|---|---|---|---|"
+    yield from map(str, found)
+
+
+def size_tables(sizes: Sequence[Size]) -> Iterator[str]:
+    """Print every situation of every size."""
+    yield "| models (resources, payload) | what | program | wall (spread) | ÷ P | CPU Python + engine | RSS of both |"
+    yield "|---|---|---|---|---|---|---|"
+    for size in sizes:
+        head = f"{size.models} ({size.resources}, {size.payload / 1000:.0f} kB)"
+        for situation, programs in size.situations.items():
+            for program, series in programs.items():
+                yield f"| {head} | {situation} | {WORDS[program]} | {_numbers(series, programs['P'])} |"
+        if size.state_bytes:
+            each = size.state_bytes / (size.resources + 1)
+            yield f"| {head} | state | | {size.state_bytes / 1000:.0f} kB, {each / 1000:.2f} kB a resource | | | |"
+
+
+def _numbers(series: Series, ours: Series) -> str:
+    cells = [
+        f"{series.wall:.2f} s ({series.spread:.0%})",
+        f"{series.wall / ours.wall:.2f}",
+        f"{series.cpu('program'):.2f} + {series.cpu('engine'):.2f} s",
+        f"{series.rss('program'):.0f} + {series.rss('engine'):.0f} MB",
+    ]
+    return " | ".join(cells)
+
+
+def pure_table(found: Sequence[Pure]) -> Iterator[str]:
+    """Print the pure path."""
+    yield "| models | read and plan | compile | canonical bytes | ours | libyaml read | libyaml dump | ours ÷ libyaml |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for pure in found:
+        seconds = [pure.plan, pure.compiled, pure.canonical, pure.ours, pure.libyaml_read, pure.libyaml_dump]
+        cells = [f"{value:.3f} s" for value in seconds]
+        yield f"| {pure.models} | {' | '.join(cells)} | {pure.ours / pure.libyaml:.2f} |"
+
+
+def registry_lines(found: RegistryCalls) -> Iterator[str]:
+    """Print what was asked of MLflow."""
+    for title, calls in (("first preview", found.first), ("next preview", found.next)):
+        each = ", ".join(f"{count} x {path}" for path, count in sorted(calls.items())) or "none"
+        yield f"- {title} of {found.models} following models: {sum(calls.values())} requests ({each})"
+
+
+def noise(sizes: Iterable[Size]) -> Iterator[str]:
+    """Say where the machine was not quiet."""
+    for size in sizes:
+        spread = size.situations["new"]["E"].spread
+        if spread > NOISY:
+            yield f"noisy: at {size.models} models the empty program varied by {spread:.0%}, not at most {NOISY:.0%}"
