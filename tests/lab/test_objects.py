@@ -48,10 +48,15 @@ FULL = a_spec(
 IMMEDIATE = {"strategy": "immediate", "steps": [100], "interval_seconds": 10, "threshold": 1}
 
 
+#: Empty, so that no object is there already.
+NAMESPACE = "test-objects"
+
+
 @pytest.fixture(scope="module")
 def environment(lab: Any) -> Environment:
-    (runtime,) = lab.kube.list("serving.kserve.io/v1alpha1", "ClusterServingRuntime")
-    return an_environment(runtime=runtime["metadata"]["name"])
+    lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    runtime = lab.kube.list("serving.kserve.io/v1alpha1", "ClusterServingRuntime")[0]
+    return an_environment(namespace=NAMESPACE, runtime=runtime["metadata"]["name"])
 
 
 def compiled(environment: Environment, spec: Any = FULL) -> list[Object]:
@@ -70,8 +75,9 @@ def test_every_object_is_accepted_as_it_is(lab: Any, environment: Environment, s
         assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []
 
 
-def test_the_canary_of_an_immediate_environment_is_accepted(lab: Any) -> None:
-    canary = compile_model(FULL, a_plan(V7), an_environment(rollout=IMMEDIATE)).canary
+def test_the_canary_of_an_immediate_environment_is_accepted(lab: Any, environment: Environment) -> None:
+    immediate = an_environment(namespace=environment.namespace, rollout=IMMEDIATE)
+    canary = compile_model(FULL, a_plan(V7), immediate).canary
     assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
 
 
