@@ -63,6 +63,9 @@ GO_TOOLS: Mapping[str, GoTool] = {
             "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
             "kubectl": "k8s.io/kubernetes/cmd/kubectl",
         },
+        # Unset, the API server calls itself v0.0.0, which Flagger does not take for a version.
+        ldflags="-X k8s.io/component-base/version.gitVersion=v1.36.3"
+        " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
         seconds=300,
     ),
     "pulumi": GoTool(
