@@ -43,7 +43,7 @@ class GoTool:
         binaries: Name of each binary, with its package.
         module: The module that `data` and `scripts` are copied from.
         data: Directories of the module that the lab reads (CRDs, webhook configurations, runtimes).
-        scripts: Files of another pinned module that must lie beside the binary: (module, path).
+        script: A file that must lie beside the binary, from the pins of another tool: (tool, module, path).
         ldflags: Further linker flags.
         seconds: What a build took on two otherwise idle cores, docs/performance.md.
     """
@@ -51,7 +51,7 @@ class GoTool:
     binaries: Mapping[str, str] = field(default_factory=dict)
     module: str = ""
     data: tuple[str, ...] = ()
-    scripts: tuple[tuple[str, str], ...] = ()
+    script: tuple[str, str, str] | None = None
     ldflags: str = ""
     seconds: float = 0
 
@@ -70,14 +70,14 @@ GO_TOOLS: Mapping[str, GoTool] = {
     ),
     "pulumi": GoTool(
         binaries={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
-        # The language host of the sdk module starts this script, and the newest one fits the engine.
-        scripts=(("github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),),
         # Without a version the Automation API refuses the engine.
         ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.250.0",
         seconds=240,
     ),
     "pulumi-language-python": GoTool(
         binaries={"pulumi-language-python": "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"},
+        # It starts this script; its own is too old for today's SDK, the engine's is not.
+        script=("pulumi", "github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
         seconds=20,
     ),
     "kserve": GoTool(
@@ -183,8 +183,10 @@ def _own_pulumi() -> Path | None:
 
 
 def _directory(name: str) -> Path:
-    pins = hashlib.sha256(repr(GO_TOOLS.get(name)).encode())
-    for file in sorted((TOOLS / name).iterdir()):
+    tool = GO_TOOLS.get(name)
+    pins = hashlib.sha256(repr(tool).encode())
+    folders = [name, tool.script[0]] if tool and tool.script else [name]
+    for file in sorted(file for folder in folders for file in (TOOLS / folder).iterdir()):
         pins.update(file.name.encode() + b"\0" + file.read_bytes())
     if name in ENVIRONMENTS:
         pins.update(sys.version.encode())
@@ -225,9 +227,9 @@ def _build(go: str, name: str) -> None:
             flags = f"-s -w {tool.ldflags}".strip()
             _run_go(go, name, "build", "-trimpath", "-ldflags", flags, "-o", str(partial), package)
             partial.rename(target / "bin" / file)
-        for module, path in tool.scripts:
-            script = Path(shutil.copy(_module(go, name, module) / path, target / "bin"))
-            script.chmod(0o755)
+        if tool.script:
+            owner, module, path = tool.script
+            Path(shutil.copy(_module(go, owner, module) / path, target / "bin")).chmod(0o755)
         for path in tool.data:
             shutil.copytree(
                 _module(go, name, tool.module) / path,
