@@ -80,25 +80,22 @@ def up(project: Path, say: Say = print) -> state.Facts:
         "data": {name: str(toolchain.data(name)) for name in DATA},
         "venvs": {name: str(toolchain.venv(name)) for name in VENVS},
     }
-    supervisor = 0
-    try:
-        for event in _launch(request):
-            if "error" in event:
-                for line in event["log"]:
-                    say(f"    {line}")
-                raise SlipwayError(event["error"], ExitCode(event["exit_code"]))
-            supervisor = event.get("supervisor", supervisor)
-            if "ready" in event:
-                say(f"  ✓ {event['ready']}: {event['seconds']:.1f} s")
-            if event.get("done"):
-                say(f"  ✓ lab: ready in {event['seconds']:.1f} s")
-                break
-        else:
+    with _Supervisor(request) as supervisor:
+        try:
+            seconds = _follow(supervisor, say)
+        except SlipwayError:
+            # It takes itself down: the pipe ends with the last process that could still write to the state.
+            for _ in supervisor.events():
+                pass
+            raise
+        except BaseException:
+            # Interrupted: a lab is up or it is not. It may not have said yet that it is there.
+            if supervisor.is_there():
+                _end(paths)
+            raise
+        if seconds is None:
             raise SlipwayError(f"lab: the supervisor ended; see {paths.log('supervisor')}", ExitCode.MACHINE)
-    except BaseException:
-        # Also when interrupted: a lab is up or it is not.
-        _end(paths, supervisor)
-        raise
+    say(f"  ✓ lab: ready in {seconds:.1f} s")
     facts = state.load(paths)
     assert facts is not None
     shell.write(paths, facts)
@@ -111,7 +108,7 @@ def down(project: Path) -> bool:
     facts = state.load(paths)
     if facts is None or not state.running(paths):
         return False
-    _end(paths, facts.supervisor)
+    _end(paths)
     return True
 
 
@@ -159,49 +156,89 @@ def log_files(project: Path) -> dict[str, Path]:
     return found
 
 
-def _launch(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Start the supervisor, yield what it says until it is done or gone."""
-    reader, writer = os.pipe()
-    try:
+class _Supervisor:
+    """A supervisor that this process has started, with the pipe through which it speaks."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        reader, writer = os.pipe()
+        self._lines = os.fdopen(reader)
+        self._named = False
         package = str(Path(slipway.__file__).parents[1])
         python_path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-        launcher = subprocess.run(
-            [sys.executable, "-m", "slipway.lab.supervisor"],
-            input=json.dumps({**request, "events": writer}).encode(),
-            pass_fds=(writer,),
-            env={**os.environ, "PYTHONPATH": python_path},
-        )
-    finally:
-        os.close(writer)
-    with os.fdopen(reader) as events:
-        if launcher.returncode:
-            raise SlipwayError(f"lab: the supervisor did not start (exit {launcher.returncode})", ExitCode.MACHINE)
-        for line in events:
-            yield json.loads(line)
-
-
-def _end(paths: Paths, pid: int) -> None:
-    """End a supervisor with everything below it: ask first, then kill, as init follows its parent."""
-    facts = state.load(paths)
-    started = facts.started if facts and facts.supervisor == pid else 0
-    if pid and started and state.start_time(pid) == started:
         try:
-            handle = os.pidfd_open(pid)
-        except ProcessLookupError:
-            handle = -1
-        # Asked again behind the handle: between the two, the id could have changed hands.
-        if handle >= 0 and state.start_time(pid) == started:
-            for number, limit in ((signal.SIGTERM, DOWN_LIMIT), (signal.SIGKILL, KILL_LIMIT)):
-                signal.pidfd_send_signal(handle, number)
-                if _gone(handle, limit):
-                    break
-        if handle >= 0:
-            os.close(handle)
-    deadline = time.monotonic() + KILL_LIMIT
+            launcher = subprocess.run(
+                [sys.executable, "-m", "slipway.lab.supervisor"],
+                input=json.dumps({**request, "events": writer}).encode(),
+                pass_fds=(writer,),
+                env={**os.environ, "PYTHONPATH": python_path},
+            )
+        finally:
+            os.close(writer)
+        if launcher.returncode:
+            self._lines.close()
+            raise SlipwayError(f"lab: the supervisor did not start (exit {launcher.returncode})", ExitCode.MACHINE)
+
+    def __enter__(self) -> _Supervisor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Yield what it says from here on, until it is gone; may be called again after an interruption."""
+        for line in self._lines:
+            event = json.loads(line)
+            self._named = self._named or "supervisor" in event
+            yield event
+
+    def is_there(self) -> bool:
+        """Wait until it has named itself, or has gone."""
+        return self._named or any("supervisor" in event for event in self.events())
+
+
+def _follow(supervisor: _Supervisor, say: Say) -> float | None:
+    """Pass on what becomes ready; return the seconds that all took, None where the supervisor went without a word."""
+    for event in supervisor.events():
+        if "error" in event:
+            for line in event["log"]:
+                say(f"    {line}")
+            raise SlipwayError(event["error"], ExitCode(event["exit_code"]))
+        if "ready" in event:
+            say(f"  ✓ {event['ready']}: {event['seconds']:.1f} s")
+        if event.get("done"):
+            return float(event["seconds"])
+    return None
+
+
+def _end(paths: Paths) -> None:
+    """End the lab with everything below it: its supervisor is asked, then killed, which process 1 does not survive."""
+    deadline, asked = time.monotonic() + KILL_LIMIT, 0
     while state.running(paths):
+        facts = state.load(paths)
+        if facts and facts.supervisor not in (0, asked) and state.start_time(facts.supervisor) == facts.started:
+            asked = facts.supervisor
+            _terminate(asked, facts.started)
+            deadline = time.monotonic() + KILL_LIMIT
         if time.monotonic() > deadline:
-            raise SlipwayError(f"lab: still running after it was stopped (supervisor {pid})", ExitCode.BUSY)
-        time.sleep(0.05)  # the lock of a process that was killed tells nobody when it is free
+            raise SlipwayError(f"lab: still running {KILL_LIMIT:.0f} s after it was stopped", ExitCode.BUSY)
+        time.sleep(0.05)  # the lock tells nobody when it is free
+
+
+def _terminate(pid: int, started: int) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # Asked again behind the handle: between the two, the id could have changed hands.
+        if state.start_time(pid) != started:
+            return
+        for number, limit in ((signal.SIGTERM, DOWN_LIMIT), (signal.SIGKILL, KILL_LIMIT)):
+            signal.pidfd_send_signal(handle, number)
+            if _gone(handle, limit):
+                return
+    finally:
+        os.close(handle)
 
 
 def _gone(handle: int, limit: float) -> bool:

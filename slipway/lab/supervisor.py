@@ -32,6 +32,8 @@ def main() -> None:
     os.setsid()
     os.umask(0o077)
     paths = Paths(Path(request["project"]))
+    # No component may inherit it: the command that waits takes its end for the end of the lab.
+    os.set_inheritable(request["events"], False)
     events = os.fdopen(request["events"], "w", buffering=1)
 
     def tell(event: Mapping[str, Any]) -> None:

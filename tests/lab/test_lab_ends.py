@@ -124,6 +124,48 @@ def test_reset_wipes_all_but_the_passphrase(project: Path) -> None:
     assert paths.passphrase.read_text() == passphrase
 
 
+def test_an_interrupted_up_leaves_nothing(project: Path) -> None:
+    below: dict[int, int] = {}
+
+    def interrupt(line: str) -> None:
+        if "etcd" in line:
+            facts = state.load(Paths(project))
+            assert facts is not None
+            below.update(descendants(facts.supervisor))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lifecycle.up(project, interrupt)
+    assert len(below) > 2
+    assert all_end(below, 0)
+    assert not state.running(Paths(project))
+
+
+def test_where_user_namespaces_are_off_one_sentence_says_how_to_turn_them_on(tmp_path: Path) -> None:
+    # The switch is one of each user namespace: in one of its own it can be turned off for real.
+    code = f"""
+from pathlib import Path
+from slipway.errors import SlipwayError
+from slipway.lab import lifecycle
+Path("/proc/sys/user/max_user_namespaces").write_text("0")
+try:
+    lifecycle.up(Path({str(tmp_path)!r}))
+except SlipwayError as error:
+    print(int(error.exit_code), error)
+"""
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(package())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == (
+        "5 lab: user namespaces are off (user.max_user_namespaces = 0); "
+        "turn them on: sudo sysctl user.max_user_namespaces=15000\n"
+    ), done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests run unprivileged already, so every other test shows it")
 def test_a_user_without_any_privilege_has_a_lab() -> None:
     # Not below pytest's own directories, which are closed to others.
