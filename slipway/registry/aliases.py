@@ -19,7 +19,5 @@ def move_alias(tracking_uri: str | None, registered_model: str, alias: str, vers
         raise SlipwayError(f"registered model {registered_model!r} has no version {version}; {has}")
     before = connection.aliases().get(registered_model, {}).get(alias)
     if before != version:
-        connection._asked(
-            "set_registered_model_alias", {"name": registered_model, "alias": alias, "version": str(version)}
-        )
+        connection.set_alias(registered_model, alias, version)
     return before

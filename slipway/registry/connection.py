@@ -1,7 +1,7 @@
 """The one place that talks to MLflow.
 
-mlflow is imported when the first question is asked: pinned environments never pay for it. Every method asks for whole
-pages.
+mlflow is imported when the first question is asked: pinned environments never pay for it. Every question is for
+whole pages.
 """
 
 from __future__ import annotations
@@ -111,6 +111,10 @@ class Connection:
                 run_id = run.info.run_id
                 found[run_id] = RunRecord(run_id, dict(run.data.tags), dict(run.data.metrics), datasets)
         return found
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias at a version; asking twice is asking once."""
+        self._asked("set_registered_model_alias", {"name": name, "alias": alias, "version": str(version)})
 
     @cached_property
     def _experiments(self) -> list[str]:

@@ -19,6 +19,7 @@ import requests
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import AtLeast, AtMost, Gate, ModelSpec, Objectives, Rollout
 from slipway.registry import Registry, hash_artifact, verify
+from slipway.registry.aliases import move_alias
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA256 = "ab" * 32
@@ -302,6 +303,16 @@ def test_a_copied_version_is_followed_to_its_model(seeded: Seeded, server: str) 
     seeded.promote("copied", 1)
     release = Registry(server).resolve({"copied": spec("copied")}, "champion")["copied"]
     assert release.artifact == hash_artifact(Registry(server).release_of(spec("origin"), 1).artifact.uri)
+
+
+def test_an_alias_moves_only_to_a_version_that_exists(seeded: Seeded, server: str) -> None:
+    seeded.add("moved")
+    seeded.promote("moved", seeded.add("moved"))
+    assert move_alias(server, "moved", "champion", 1) == 2
+    assert Registry(server).champions("champion")["moved"] == 1
+    with pytest.raises(SlipwayError, match=r"^registered model 'moved' has no version 3; it has 1, 2$"):
+        move_alias(server, "moved", "champion", 3)
+    assert Registry(server).champions("champion")["moved"] == 1
 
 
 def test_a_database_is_read_without_a_server(seeded: Seeded, server: str) -> None:
