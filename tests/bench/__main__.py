@@ -40,7 +40,6 @@ def main() -> int:
         store = work / "s3"
         with Cluster(project.NAMESPACE).running() as cluster, servers.object_store(store) as credentials:
             tools = Toolbox(work, credentials)
-            tools.prepare()
             sizes = [
                 Bench(tools, store, cluster, models, say).run(options.repeats, first_up=models <= LARGEST_FIRST_UP)
                 for models in options.models
@@ -54,7 +53,10 @@ def main() -> int:
             found_registry = _registry(tools, store, cluster, max(options.models))
             machine = _machine(tools)
     found = list(report.bars(sizes, found_imports, found_registry))
-    _print(machine, options.repeats, sizes, found_pure, found_registry, found)
+    tables = _tables(machine, options.repeats, sizes, found_pure, found_registry, found)
+    print(f"\n{tables}")
+    if options.document:
+        _put_into(options.document, tables)
     _write(options.json, machine, options.repeats, sizes, found_imports, found_pure, found_registry, found)
     return 0 if all(bar.holds for bar in found) else 1
 
@@ -65,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=REPEATS, help=f"runs of each program (default {REPEATS})")
     parser.add_argument("--quick", action="store_const", const=1, dest="repeats", help="one run of each program")
     parser.add_argument("--json", type=Path, default=ROOT / ".slipway" / "bench.json", help="where everything goes")
+    parser.add_argument("--document", type=Path, help="a Markdown file that takes the tables, as docs/performance.md")
     parser.add_argument("--work", type=Path, help="a directory to make and to keep, instead of a temporary one")
     return parser.parse_args()
 
@@ -129,14 +132,14 @@ def _registry(tools: Toolbox, store: Path, cluster: Cluster, models: int) -> Reg
     return RegistryCalls(models, versions, *counted, mlflow_registry.allowed_calls(models, versions))
 
 
-def _print(
+def _tables(
     machine: str,
     repeats: int,
     sizes: Sequence[Size],
     pures: Sequence[Pure],
     registry: RegistryCalls,
     found: Sequence[report.Bar],
-) -> None:
+) -> str:
     parts = [
         [f"{machine}; {repeats} interleaved repeats, medians", *report.noise(sizes)],
         report.bar_table(found),
@@ -144,10 +147,16 @@ def _print(
         report.pure_table(pures),
         report.registry_lines(registry),
     ]
-    for part in parts:
-        print()
-        for line in part:
-            print(line)
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _put_into(document: Path, tables: str) -> None:
+    """Replace what stands between the marks of a document."""
+    before, begin, rest = document.read_text().partition("<!-- bench -->\n")
+    _, end, after = rest.partition("<!-- /bench -->\n")
+    if not end:
+        raise SystemExit(f"{document}: expected a line <!-- bench --> and a line <!-- /bench --> after it")
+    document.write_text(f"{before}{begin}\n{tables}\n\n{end}{after}")
 
 
 def _machine(tools: Toolbox) -> str:

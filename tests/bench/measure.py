@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stacks import pacing
 from tests.bench import project, recording, toolbox
 from tests.bench.processes import Usage
 from tests.bench.recording import Recording
@@ -19,6 +20,8 @@ from tests.bench.toolbox import Toolbox
 
 #: Where the engine logs its calls, when a run is recorded.
 _LOG = "PULUMI_DEBUG_GRPC"
+#: Slipway's program with the SDK's debug messages on: what is left of the difference to S without touching the SDK.
+TALKATIVE = "D"
 #: The engine then writes its state once, at the end: for states that are only a starting point.
 _FAST_UP = {"PULUMI_SKIP_CHECKPOINTS": "true", "PULUMI_EXPERIMENTAL": "true"}
 
@@ -100,7 +103,7 @@ class Bench:
     def new(self, repeats: int) -> Size:
         """Measure previews of models of which nothing runs yet."""
         self._make_projects()
-        self._measure("new", self._fresh, "EFSP", repeats, self._same_resources(self._fresh))
+        self._measure("new", self._fresh, f"EFSP{TALKATIVE}", repeats, self._same_resources(self._fresh))
         return self.size
 
     def _folder(self, program: str) -> Path:
@@ -149,13 +152,18 @@ class Bench:
         for repeat in range(repeats):
             for program in programs:
                 self._say(f"{self.size.models} models: preview, {situation}: {program} {repeat + 1}/{repeats}")
-                usage = self._tools.preview(self._folder(program), states[program])
+                usage = self._preview(program, states)
                 if program != "E":
                     _check_count(program, usage.output, len(expected.resources) + 1)
                 runs[program].append(usage)
         self.size.situations[situation] = {program: Series(tuple(found)) for program, found in runs.items()}
         if situation == "new":
             self.size.resources, self.size.payload = len(expected.resources), expected.payload_bytes
+
+    def _preview(self, program: str, states: Mapping[str, Path]) -> Usage:
+        if program == TALKATIVE:
+            return self._tools.preview(self._folder("P"), states["P"], **{pacing.SDK_DEBUG: "1"})
+        return self._tools.preview(self._folder(program), states[program])
 
     def _first_up(self, programs: Sequence[str], repeats: int) -> None:
         runs: dict[str, list[Usage]] = {program: [] for program in programs}

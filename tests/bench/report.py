@@ -22,6 +22,7 @@ NOISY = 0.2
 
 WORDS = {
     "P": "P, Slipway's program",
+    "D": "D, P with the SDK's debug messages",
     "S": "S, bare SDK program",
     "F": "F, bare engine",
     "E": "E, empty program",

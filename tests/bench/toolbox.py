@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.lab import toolchain
@@ -26,34 +25,35 @@ PARALLEL = "8"
 _FLAGS = ("--non-interactive", "--color=never", "--suppress-progress", "--suppress-outputs", f"--parallel={PARALLEL}")
 
 
-@dataclass(frozen=True)
 class Toolbox:
-    """Runs Pulumi programs below one scratch directory."""
+    """Runs Pulumi programs below one scratch directory.
 
-    work: Path
-    extra: dict[str, str] = field(default_factory=dict)
+    Args:
+        work: The directory.
+        extra: Variables that every run gets.
+    """
 
-    def prepare(self) -> None:
-        """Make what is shared by all runs."""
-        (self.work / "home").mkdir(parents=True, exist_ok=True)
-        plugins = self.work / "path"
-        plugins.mkdir(exist_ok=True)
+    def __init__(self, work: Path, extra: Mapping[str, str]) -> None:
+        self.work, self._extra = work, dict(extra)
+        plugins = work / "path"
+        plugins.mkdir(parents=True)
         (plugins / "pulumi-resource-kubernetes").symlink_to(echo_plugin())
+        path = [plugins, Path(sys.executable).parent, *toolchain.path_entries(), "/usr/bin", "/bin"]
+        self._path = os.pathsep.join(map(str, path))
 
     def environment(self, state: Path) -> dict[str, str]:
         """Return the environment of a run; no setting of the user's own Pulumi or MLflow reaches it."""
         kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
-        path = [self.work / "path", Path(sys.executable).parent, *toolchain.path_entries()]
         return {
             **kept,
-            "PATH": os.pathsep.join([*map(str, path), "/usr/bin", "/bin"]),
+            "PATH": self._path,
             "PULUMI_HOME": str(self.work / "home"),
             "PULUMI_BACKEND_URL": state.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "bench",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "SLIPWAY_CACHE": str(self.work / "cache"),
-            **self.extra,
+            **self._extra,
         }
 
     def preview(self, project: Path, state: Path, **environment: str) -> Usage:

@@ -19,9 +19,8 @@ def test_all_programs_ask_the_engine_for_the_same_resources_and_each_run_is_coun
         servers.object_store(tmp_path / "s3") as credentials,
     ):
         tools = Toolbox(tmp_path, credentials)
-        tools.prepare()
         size = Bench(tools, tmp_path / "s3", cluster, 3, said.append).new(1)
-    assert set(size.situations["new"]) == {"E", "F", "S", "P"}
+    assert set(size.situations["new"]) == {"E", "F", "S", "P", "D"}
     assert cluster.requests > 0, "the program did not read the cluster"
     # Provider, shared metrics with their component, then a component with five objects for each model.
     assert size.resources >= 1 + 1 + 3 * 6
