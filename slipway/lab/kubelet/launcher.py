@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import json
 import os
 import platform
@@ -98,11 +97,18 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
             if capability not in KEPT_CAPABILITIES:
                 LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
         LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        os.execvpe(orders["argv"][0], orders["argv"], orders["env"])
+        _execute(orders["argv"], orders["env"])
     except BaseException as error:
         os.write(report, f"error {error}".encode())
-        # As container runtimes say "command not found" and "cannot be executed".
-        os._exit(127 if getattr(error, "errno", None) == errno.ENOENT else 126)
+        os._exit(126)
+
+
+def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
+    try:
+        os.execvpe(argv[0], argv, env)
+    except FileNotFoundError:
+        # Python's own message names the last directory of PATH that it tried.
+        raise OSError("command not found" + ("" if "/" in argv[0] else f" on PATH {env.get('PATH', '')}")) from None
 
 
 class FileSystem:

@@ -92,12 +92,15 @@ def make_network(uid: str, address: str) -> int:
 
 def remove_network(uid: str, space: int) -> None:
     """Remove a pod's link, and its namespace once its last process has ended."""
-    from pyroute2 import IPRoute
+    from pyroute2 import IPRoute, NetlinkError
 
-    os.close(space)
-    with IPRoute() as links:
-        for index in links.link_lookup(ifname=interface_name(uid)):
-            links.link("del", index=index)
+    try:
+        # The kernel removes the link itself when the namespace ends, which may be just now.
+        with contextlib.suppress(NetlinkError), IPRoute() as links:
+            for index in links.link_lookup(ifname=interface_name(uid)):
+                links.link("del", index=index)
+    finally:
+        os.close(space)
 
 
 @contextlib.contextmanager
