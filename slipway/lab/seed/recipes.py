@@ -134,7 +134,7 @@ DEMO_MODELS: tuple[DemoModel, ...] = (
             Recipe(
                 "40 boosted trees",
                 lambda: GradientBoostingClassifier(n_estimators=40, random_state=SEED),
-                (TREE, "sklearn._loss._loss.CyHalfBinomialLoss"),
+                (TREE,),
                 "champion",
             ),
             Recipe(
@@ -156,7 +156,7 @@ DEMO_MODELS: tuple[DemoModel, ...] = (
             Recipe(
                 "60 boosted trees",
                 lambda: GradientBoostingRegressor(n_estimators=60, learning_rate=0.05, max_depth=2, random_state=SEED),
-                (TREE, "sklearn._loss._loss.CyHalfSquaredError"),
+                (TREE,),
                 "champion",
             ),
             Recipe(
