@@ -232,15 +232,10 @@ class Kube:
                 for line in answer.iter_lines(chunk_size=None):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
-                        status = event["object"]
-                        raise KubeError(
-                            status.get("code", 500), status.get("reason", ""), status.get("message", ""), status
-                        )
+                        raise _failure(event["object"].get("code", 500), event["object"])
                     yield event["type"], event["object"]
         except requests.RequestException as error:
-            raise KubeError(
-                0, "Unreachable", f"cluster {self.server} broke off a watch ({type(error).__name__})"
-            ) from None
+            raise KubeError(0, "Unreachable", f"cluster {self.server}: watch ended ({type(error).__name__})") from None
 
     def wait_for(
         self,
@@ -281,9 +276,9 @@ class Kube:
             root = "/api/v1" if api_version == "v1" else f"/apis/{api_version}"
             resources = self.request("GET", root)["resources"]
             self._kinds[api_version] = {r["kind"]: r for r in resources if "/" not in r["name"]}
-        if kind not in self._kinds[api_version]:
-            raise KubeError(404, "NotFound", f"the cluster does not know {api_version} {kind}; is its CRD installed?")
-        return self._kinds[api_version][kind]
+        if found := self._kinds[api_version].get(kind):
+            return found
+        raise KubeError(404, "NotFound", f"the cluster does not know {api_version} {kind}; is its CRD installed?")
 
     def _collection(self, obj: Object) -> str:
         return self.url_of(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"))
@@ -301,5 +296,9 @@ def _error(answer: requests.Response) -> KubeError:
     try:
         status = answer.json()
     except ValueError:
-        status = {"message": answer.text.strip()}
-    return KubeError(answer.status_code, status.get("reason", ""), status.get("message", answer.reason), status)
+        status = {"message": answer.text.strip() or answer.reason}
+    return _failure(answer.status_code, status)
+
+
+def _failure(code: int, status: Object) -> KubeError:
+    return KubeError(code, status.get("reason", ""), status.get("message", ""), status)

@@ -1,4 +1,4 @@
-"""Reads a kubeconfig: which server, and who we are there."""
+"""Reads a kubeconfig."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The embedded cluster: a real control plane on one machine, without root and without containers."""
+"""The embedded cluster: a real control plane on one machine, without root or containers."""
