@@ -150,6 +150,17 @@ def test_a_volume_is_private_to_its_pod_and_read_only_where_the_mount_says_so(
     assert not os.path.exists("/mnt/models")
 
 
+def test_the_machine_is_read_only_for_a_container_but_for_its_home_and_scratch_space(
+    stage: Stage, run: Callable[..., str]
+) -> None:
+    text = (
+        "touch $HOME/x && touch $TMPDIR/y && echo > /dev/shm/slipway-$$ && rm /dev/shm/slipway-$$ && touch /slipway-x"
+    )
+    pod = wait(stage, run("reader", script(text), restartPolicy="Never"), ended)
+    message = main_status(pod)["state"]["terminated"]["message"]
+    assert message.splitlines() == ["touch: cannot touch '/slipway-x': Read-only file system"]
+
+
 def test_an_image_that_the_table_does_not_know_is_named_and_nothing_hangs(
     stage: Stage, run: Callable[..., str]
 ) -> None:

@@ -17,6 +17,7 @@ import platform
 import signal
 import stat
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 # linux/sched.h
@@ -33,6 +34,10 @@ KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 8, 10, 18}
 LAST_CAPABILITY = 40
 #: The pivot_root call has no wrapper in the C library.
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+#: The mount_setattr call (Linux 5.12) has the same number everywhere, and no wrapper in older C libraries.
+MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
+#: What stays writable of the machine: scratch space that programs take for granted.
+SCRATCH = ("/tmp", "/var/tmp", "/dev/shm")
 #: What statvfs calls the flags that a remount inside a user namespace must not lose; the values equal those of mount.
 LOCKED = MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048
 
@@ -90,7 +95,9 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
         os.setsid()
         if "join" not in orders:
             _call("mount private", LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
-            FileSystem(orders["staging"]).mount_all(orders["mounts"])
+            files = FileSystem(orders["staging"])
+            files.protect((*SCRATCH, orders["home"]))
+            files.mount_all(orders["mounts"])
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
         os.chdir(orders["workdir"])
         for capability in range(LAST_CAPABILITY + 1):
@@ -123,6 +130,18 @@ class FileSystem:
         #: Directories in which we may create: they are ours, not the machine's.
         self.own: list[str] = []
 
+    def protect(self, writable: Sequence[str]) -> None:
+        """Make the machine's files read-only but for some directories.
+
+        A kernel older than 5.12 cannot; there a container may write what its user may.
+        """
+        kept = [directory for directory in writable if os.path.isdir(directory)]
+        for directory in kept:
+            _mount(directory, directory, None, MS_BIND | MS_REC)
+        if _set_read_only("/", True, AT_RECURSIVE):
+            for directory in kept:
+                _set_read_only(directory, False)
+
     def mount_all(self, mounts: list[dict[str, Any]]) -> None:
         """Put each source at its target."""
         for mount in mounts:
@@ -132,6 +151,9 @@ class FileSystem:
             if mount["read_only"]:
                 flags = os.statvfs(target).f_flag & LOCKED
                 _mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | flags)
+            else:
+                # A bind mount starts with the flags of where its source lies, and that is read-only now.
+                _set_read_only(target, False)
             self.own.append(target)
 
     def _make(self, target: str, directory: bool) -> None:
@@ -178,6 +200,13 @@ class FileSystem:
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:
     arguments = [text.encode() if text is not None else None for text in (source, target, kind)]
     _call(f"mount {target}", LIBC.mount(*arguments, ctypes.c_ulong(flags), None))
+
+
+def _set_read_only(directory: str, wanted: bool, flags: int = 0) -> bool:
+    # struct mount_attr: attr_set, attr_clr, propagation, userns_fd
+    attributes = (ctypes.c_uint64 * 4)(*((MOUNT_ATTR_RDONLY, 0) if wanted else (0, MOUNT_ATTR_RDONLY)), 0, 0)
+    arguments = (AT_FDCWD, directory.encode(), flags, ctypes.byref(attributes), ctypes.sizeof(attributes))
+    return bool(LIBC.syscall(MOUNT_SETATTR, *arguments) == 0)
 
 
 def _call(what: str, result: int) -> None:

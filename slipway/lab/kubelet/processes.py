@@ -93,6 +93,7 @@ async def start(plan: ContainerPlan, netns: int, log: IO[bytes]) -> Process:
         "argv": list(plan.argv),
         "env": dict(plan.env),
         "workdir": _workdir(plan),
+        "home": plan.home,
         "staging": str(staging),
         "mounts": [{"source": m.source, "target": m.target, "read_only": m.read_only} for m in plan.mounts],
     }
