@@ -263,6 +263,7 @@ def test_a_startup_probe_holds_the_other_probes_back(stage: Stage, run: Callable
     mount = [{"name": "data", "mountPath": "/data"}]
     volumes = [{"name": "data", "emptyDir": {}}]
     name = run("startup", script("sleep 3; touch /data/up; sleep 60", volumeMounts=mount, **probes), volumes=volumes)
+    wait(stage, name, lambda pod: "running" in main_status(pod)["state"] and not main_status(pod)["started"])
     pod = wait(stage, name, condition)
     assert main_status(pod)["restartCount"] == 0
 
