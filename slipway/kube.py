@@ -132,7 +132,7 @@ class Kube:
         self, api_version: str, kind: str, namespace: str | None = None, label_selector: str | None = None
     ) -> Objects:
         """List objects, in one request; kind and apiVersion are filled in, as the API leaves them out of items."""
-        params = {"labelSelector": label_selector} if label_selector else {}
+        params = {"labelSelector": label_selector}
         items = self.request("GET", self.url_of(api_version, kind, namespace), params=params)["items"]
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
 
@@ -187,9 +187,7 @@ class Kube:
         grace_seconds: int | None = None,
     ) -> None:
         """Delete an object; one that is not there counts as deleted."""
-        options: Object = {"propagationPolicy": propagation}
-        if grace_seconds is not None:
-            options["gracePeriodSeconds"] = grace_seconds
+        options = {"propagationPolicy": propagation, "gracePeriodSeconds": grace_seconds}
         try:
             self.request("DELETE", self.url_of(api_version, kind, namespace, name), body=options)
         except KubeError as error:
@@ -222,7 +220,7 @@ class Kube:
         try:
             with self.session.get(
                 self.server + self.url_of(api_version, kind, namespace),
-                params={key: value for key, value in params.items() if value is not None},
+                params=params,  # requests leaves out what is None
                 stream=True,
                 timeout=(self.timeout, timeout_seconds + self.timeout),
             ) as answer:
@@ -261,8 +259,6 @@ class Kube:
                     last = obj
                     if kind_of_event != "DELETED" and predicate(obj):
                         return obj
-                    if time.monotonic() > deadline:
-                        break
             except KubeError as error:
                 if error.status not in (0, 404, 410):
                     raise
