@@ -1,4 +1,4 @@
-"""Probes: what to ask a container, and what its answers add up to."""
+"""Probes: what to ask a container, what its answers add up to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers' processes, started and stopped."""
+"""Processes of containers: started, run into, stopped."""
 
 from __future__ import annotations
 
