@@ -226,8 +226,7 @@ class Kube:
             ) as answer:
                 if not answer.ok:
                     raise _error(answer)
-                # chunk_size None hands over each event as it arrives.
-                for line in answer.iter_lines(chunk_size=None):
+                for line in answer.iter_lines(chunk_size=None):  # None: each event as it arrives
                     event = json.loads(line)
                     if event["type"] == "ERROR":
                         raise _failure(event["object"].get("code", 500), event["object"])
