@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -169,15 +170,21 @@ class Deployment:
         )
 
     def _select(self) -> automation.Stack:
-        options = automation.LocalWorkspaceOptions(env_vars=self._environ)
         try:
+            options = automation.LocalWorkspaceOptions(env_vars=self._environ, pulumi_command=self._command())
             return automation.create_or_select_stack(self.stack, work_dir=str(self.project), opts=options)
         except automation.CommandError as error:
             raise self._explain(error, _Heard()) from None
-        except FileNotFoundError:
+
+    def _command(self) -> automation.PulumiCommand:
+        """Find Pulumi on the PATH that it will have, where the Automation API looks on this process's own."""
+        found = shutil.which("pulumi", path=self._environ["PATH"])
+        if found is None:
             raise SlipwayError(
                 "pulumi: not on PATH; `source .slipway/env`, or install it from pulumi.com", ExitCode.MACHINE
-            ) from None
+            )
+        binary = Path(found)
+        return automation.PulumiCommand(root=str(binary.parents[1]) if binary.parent.name == "bin" else None)
 
     def _explain(self, error: automation.CommandError, heard: _Heard) -> SlipwayError:
         """Turn a failed command into one line: the program's own error, if it had one."""

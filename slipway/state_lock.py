@@ -53,6 +53,7 @@ def break_dead(project: str, stack: str, environ: Mapping[str, str] = os.environ
             continue
         if host == socket.gethostname() and not _lives(pid, written):
             file.unlink(missing_ok=True)
+            file.with_name(f"{file.name}.attrs").unlink(missing_ok=True)
             broken.append(f"stack {stack}: removed the lock that a killed run left (pid {pid})")
     return broken
 

@@ -1,0 +1,323 @@
+"""The real engine runs the real program against the real lab."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from projects import CHECKOUT, Project
+
+from slipway.deploy import Deployment
+from slipway.errors import ExitCode, SlipwayError
+
+MODEL = "diabetes-progression"
+STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
+ISVC = ("serving.kserve.io/v1beta1", "InferenceService")
+CANARY = ("flagger.app/v1beta1", "Canary")
+SERVICE = ("v1", "Service")
+
+#: Seconds, on two busy cores; a run that takes longer hangs.
+UP = 300
+READY = 120
+
+SEED = f"""
+import os
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.registry import seed_registry
+models = [model for model in DEMO_MODELS if model.name == "{MODEL}"]
+seed_registry(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, models)
+"""
+ALIAS = f"""
+import os, sys, mlflow
+client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+client.set_registered_model_alias("{MODEL}", "champion", sys.argv[1])
+"""
+
+
+class Stack:
+    """Stack `local` of a project with one demo model, a state and a registry of its own."""
+
+    def __init__(self, lab: Any, root: Path) -> None:
+        self.lab, self.kube, self.root = lab, lab.kube, root
+        Project(root)
+        (root / "models" / f"{MODEL}.yaml").write_text((CHECKOUT / "models" / f"{MODEL}.yaml").read_text())
+        self.settings = root / "Pulumi.local.yaml"
+        self.set(cluster={"identifier": "lab", "kubeconfig": str(lab.kubeconfig)})
+        (root / "state").mkdir()
+        self.env = {
+            **lab.env,
+            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+            "MLFLOW_TRACKING_URI": f"sqlite:///{root / 'mlflow.db'}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        self.python(SEED)
+        self.pulumi("stack", "init")
+
+    def set(self, **settings: Any) -> None:
+        content = yaml.safe_load(self.settings.read_text())
+        content["config"] |= {f"slipway:{key}": value for key, value in settings.items()}
+        self.settings.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def python(self, code: str, *arguments: str) -> None:
+        command = [sys.executable, "-c", code, *arguments]
+        subprocess.run(command, cwd=self.root, env=self.env, check=True, capture_output=True, timeout=UP)
+
+    def promote(self, version: int) -> None:
+        """Say in the registry that a version is ready."""
+        self.python(ALIAS, str(version))
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["pulumi", *arguments, "--non-interactive", "--color=never", "--stack=local"]
+
+    def pulumi(
+        self, *arguments: str, check: bool = True, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            self.command(*arguments), cwd=self.root, env=env or self.env, capture_output=True, text=True, timeout=UP
+        )
+        assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done
+
+    def up(self, *arguments: str) -> str:
+        return self.pulumi("up", "--yes", *arguments).stdout
+
+    def deployment(self, **environ: str) -> Deployment:
+        return Deployment(self.root, "local", {**self.env, **environ})
+
+    def state(self) -> dict[str, Any]:
+        """What the state holds, without what differs between two equal runs."""
+        deployment = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
+        kept = ("type", "id", "inputs", "parent", "dependencies", "protect", "initErrors")
+        found = {}
+        for resource in deployment["resources"]:
+            entry = {key: resource.get(key) for key in kept}
+            entry["dependencies"] = sorted(entry["dependencies"] or ())
+            if resource["type"].startswith("pulumi:providers:"):
+                entry["id"] = "random"
+            found[resource["urn"]] = entry
+        return found
+
+    def cluster(self) -> dict[str, Any]:
+        """The specs of the objects that the stack makes, without what KServe derives from them."""
+        label = f"slipway.dev/model={MODEL}"
+        return {
+            f"{kind[1]} {item['metadata']['name']}": item["spec"]
+            for kind in (ISVC, SERVICE, CANARY)
+            for item in self.kube.list(*kind, "models", label)
+            if not item["metadata"].get("ownerReferences") or item["metadata"]["name"].startswith(f"{MODEL}-canary")
+        }
+
+    def versions(self) -> dict[str, str]:
+        """The resource version of every object in the namespace: any change shows."""
+        return {
+            f"{kind[1]} {item['metadata']['name']}": item["metadata"]["generation" if kind != SERVICE else "uid"]
+            for kind in (ISVC, SERVICE, CANARY)
+            for item in self.kube.list(*kind, "models")
+        }
+
+    def primary_selects(self, service: str) -> None:
+        """Return once users are served by an InferenceService, and Flagger is done."""
+        pods = {"app": f"isvc.{service}-predictor"}
+        self.kube.wait_for(
+            *SERVICE, f"{MODEL}-primary", "models", lambda it: it["spec"]["selector"] == pods, timeout=READY
+        )
+        self.phase("Succeeded")
+
+    def phase(self, *wanted: str) -> None:
+        self.kube.wait_for(
+            *CANARY, MODEL, "models", lambda it: it.get("status", {}).get("phase") in wanted, timeout=READY
+        )
+
+
+@pytest.fixture(scope="module")
+def stack(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    made = Stack(lab, tmp_path_factory.mktemp("project"))
+    yield made
+    made.pulumi("destroy", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(stack: Stack) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The state, and the cluster, after one run that nobody disturbed."""
+    stack.up()
+    # At once, before Flagger has looked at anything.
+    stack.up("--expect-no-changes")
+    return stack.state(), stack.cluster()
+
+
+def test_the_first_up_makes_everything_ready_and_the_second_finds_nothing_to_do(stack: Stack, undisturbed: Any) -> None:
+    _, objects = undisturbed
+    assert set(objects) == {
+        f"InferenceService {STABLE}",
+        f"Service {MODEL}",
+        f"Service {MODEL}-primary",
+        f"Service {MODEL}-canary",
+        f"Canary {MODEL}",
+    }
+    conditions = stack.kube.get(*ISVC, STABLE, "models")["status"]["conditions"]
+    assert {"type": "Ready", "status": "True"}.items() <= next(c for c in conditions if c["type"] == "Ready").items()
+
+
+def test_what_the_controllers_write_is_no_difference_even_after_a_refresh(stack: Stack, undisturbed: Any) -> None:
+    stack.phase("Initialized")
+    stack.up("--expect-no-changes")
+    stack.pulumi("refresh", "--yes", "--skip-preview")
+    stack.pulumi("preview", "--expect-no-changes")
+
+
+def test_the_adapter_tells_what_each_model_is(stack: Stack, undisturbed: Any) -> None:
+    outputs = stack.deployment().outputs()[MODEL]
+    assert (outputs.version, outputs.url) == (2, f"http://{MODEL}.models.localhost/v2/models/{MODEL}/infer")
+    assert stack.kube.get(*ISVC, STABLE, "models")["metadata"]["annotations"]["slipway.dev/release"] == outputs.release
+    summary = stack.deployment().preview()
+    assert (summary.changed, summary.warnings) == (0, ())
+
+
+BAD: list[tuple[str, dict[str, str | None], dict[str, Any], str, ExitCode]] = [
+    ("passphrase missing", {"PULUMI_CONFIG_PASSPHRASE_FILE": None}, {}, "the passphrase is missing", ExitCode.USER),
+    (
+        "passphrase wrong",
+        {"PULUMI_CONFIG_PASSPHRASE_FILE": None, "PULUMI_CONFIG_PASSPHRASE": "wrong"},
+        {},
+        "not the passphrase that",
+        ExitCode.USER,
+    ),
+    (
+        "alias missing",
+        {},
+        {"alias": "challenger"},
+        f"models/{MODEL}.yaml: registered_model: .*challenger",
+        ExitCode.USER,
+    ),
+    ("registry away", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}, {}, "127.0.0.1:1", ExitCode.UNREACHABLE),
+    ("setting unknown", {}, {"namespce": "x"}, "slipway:namespce: unknown key; nearest valid key", ExitCode.USER),
+]
+
+
+@pytest.mark.parametrize(("environ", "settings", "line", "code"), [case[1:] for case in BAD], ids=[c[0] for c in BAD])
+def test_bad_input_is_one_line_and_changes_nothing(
+    stack: Stack,
+    undisturbed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    environ: dict[str, str | None],
+    settings: dict[str, Any],
+    line: str,
+    code: ExitCode,
+) -> None:
+    for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    env = {key: value for key, value in {**stack.env, **environ}.items() if value is not None}
+    text, before = stack.settings.read_text(), stack.versions()
+    try:
+        stack.set(**settings)
+        start = time.monotonic()
+        done = stack.pulumi("up", "--yes", "--skip-preview", check=False, env=env)
+        assert time.monotonic() - start < 30
+        assert done.returncode != 0
+        assert "Traceback" not in done.stdout + done.stderr
+        with pytest.raises(SlipwayError, match=line) as told:
+            Deployment(stack.root, "local", env).up()
+        assert "\n" not in str(told.value)
+        assert told.value.exit_code is code
+    finally:
+        stack.settings.write_text(text)
+    assert stack.versions() == before
+
+
+def test_a_new_version_is_a_canary_and_neither_its_rollout_nor_its_failure_is_a_difference(
+    stack: Stack, undisturbed: Any
+) -> None:
+    stack.promote(3)
+    said = stack.pulumi("preview", "--diff").stdout
+    assert f'~ app: "isvc.{STABLE}-predictor" => "isvc.{CANDIDATE}-predictor"' in said
+    stack.up()
+    stack.up("--expect-no-changes")
+    stack.phase("Progressing")
+    stack.up("--expect-no-changes")
+    # Nobody sends requests, so the analysis fails.
+    stack.phase("Failed")
+    stack.up("--expect-no-changes")
+    assert stack.kube.get(*SERVICE, f"{MODEL}-primary", "models")["spec"]["selector"] == {
+        "app": f"isvc.{STABLE}-predictor"
+    }
+    stack.promote(2)
+    stack.up()
+    assert stack.kube.find(*ISVC, CANDIDATE, "models") is None
+    stack.up("--expect-no-changes")
+
+
+def test_the_stable_version_is_retired_only_after_the_candidate_was_promoted(stack: Stack, undisturbed: Any) -> None:
+    rollout = yaml.safe_load(stack.settings.read_text())["config"]["slipway:rollout"]
+    stack.set(rollout={**rollout, "strategy": "immediate"})
+    try:
+        stack.promote(3)
+        stack.up()
+        assert stack.kube.get(*ISVC, STABLE, "models")
+        stack.primary_selects(CANDIDATE)
+        stack.up()
+        assert stack.kube.find(*ISVC, STABLE, "models") is None
+        stack.up("--expect-no-changes")
+    finally:
+        stack.set(rollout=rollout)
+        stack.promote(2)
+        stack.pulumi("destroy", "--yes", "--skip-preview")
+
+
+def started(stack: Stack) -> subprocess.Popen[bytes]:
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(stack.command("up", "--yes"), cwd=stack.root, env=stack.env, stdout=quiet, stderr=quiet)
+
+
+def there(stack: Stack, kind: tuple[str, str], name: str) -> None:
+    """Return as soon as an object exists."""
+    stack.kube.wait_for(*kind, name, "models", lambda _: True, timeout=READY)
+
+
+def test_a_second_up_is_refused_while_one_runs(stack: Stack, undisturbed: Any) -> None:
+    with started(stack) as run:
+        there(stack, ISVC, STABLE)
+        with pytest.raises(SlipwayError, match=r"stack local: locked by another run .*pid \d+") as told:
+            stack.deployment().up()
+        assert told.value.exit_code is ExitCode.BUSY
+        done = stack.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert done.returncode != 0
+        assert "the stack is currently locked" in done.stdout + done.stderr
+        assert run.wait(UP) == 0
+    stack.up("--expect-no-changes")
+
+
+def test_an_up_killed_at_any_time_and_repeated_ends_like_one_that_nobody_disturbed(
+    stack: Stack, undisturbed: Any
+) -> None:
+    def locked() -> None:
+        deadline = time.monotonic() + READY
+        while not list((stack.root / "state/.pulumi/locks").rglob("*.json")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # Pulumi tells nobody that it has taken its lock
+
+    moments: list[Callable[[], None]] = [
+        locked,
+        lambda: there(stack, ISVC, STABLE),
+        lambda: there(stack, SERVICE, f"{MODEL}-canary"),
+    ]
+    stack.pulumi("destroy", "--yes", "--skip-preview")
+    for moment in moments:
+        with started(stack) as run:
+            moment()
+            assert run.poll() is None, "the run was over before it could be killed"
+            run.send_signal(signal.SIGKILL)
+    stack.up()
+    stack.up("--expect-no-changes")
+    assert (stack.state(), stack.cluster()) == undisturbed
+    # The plain command goes on with a warning; the adapter also tidies up what the state remembers of the killed runs.
+    assert stack.deployment().up().changed == 0
+    exported = json.loads(stack.pulumi("stack", "export").stdout)["deployment"]
+    assert not exported.get("pending_operations")
