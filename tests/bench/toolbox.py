@@ -95,7 +95,7 @@ def echo_plugin() -> Path:
     if not binary.exists():
         binary.parent.mkdir(parents=True, exist_ok=True)
         partial = binary.with_suffix(".partial")
-        command = [str(toolchain._go()), "build", "-trimpath", "-ldflags", "-s -w", "-o", str(partial), "."]
+        command = [str(toolchain.go()), "build", "-trimpath", "-ldflags", "-s -w", "-o", str(partial), "."]
         settings: Mapping[str, str] = {**os.environ, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
         subprocess.run(command, cwd=ECHO, env=settings, check=True)
         partial.rename(binary)
