@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from slipway.lab.state import Facts
     from slipway.rollout import ObservedModel
 
+#: The checkout that this code is of: its commit is what the demo's models are traced to.
+CODE = Path(__file__).resolve().parents[1]
 #: The stack whose cluster is the lab.
 STACK = "local"
-#: Seconds from `up` to three model servers that are ready, on two otherwise idle cores.
-UP_SECONDS = 60
+#: Seconds of the first `up`, three model servers being ready included, on two otherwise idle cores.
+UP_SECONDS = 20
 #: Seconds for a model server to be ready, then for Flagger's first look with the gateway's route after it.
 READY_LIMIT = 180.0
 ROUTE_LIMIT = 90.0
@@ -83,39 +85,41 @@ def chapter(number: int, title: str) -> Iterator[None]:
     say(f"      done in {time.monotonic() - start:.0f} s")
 
 
-def start_lab(project: Path) -> tuple[Paths, Facts]:
+def tools(paths: Paths) -> str:
+    """Build what is missing, choose Pulumi's Kubernetes plugin; says which, with the reason.
+
+    The plugin is chosen before the lab writes the shell's PATH: the stand-in must never come before the official one.
+    """
+    from slipway.lab import toolchain
+    from slipway.lab.plugin import choice
+
+    toolchain.ensure()
+    # Where the lab's Pulumi looks for plugins, whatever the user's own does.
+    os.environ["PULUMI_HOME"] = str(paths.pulumi_home)
+    with step("look for the official Kubernetes plugin"):
+        return str(choice.choose(paths.plugin, install=True, pulumi=str(toolchain.binary("pulumi"))))
+
+
+def start_lab(paths: Paths) -> Facts:
     """Start the lab, or take the one that runs; its settings become this process's."""
     from slipway.lab import lifecycle, shell, state
-    from slipway.lab.paths import Paths
 
-    paths = Paths(project)
     if state.running(paths):
         say("  ✓ lab: runs already")
         facts = state.load(paths)
     else:
-        facts = lifecycle.up(project, say)
+        facts = lifecycle.up(paths.project, say)
     if facts is None:
         raise SlipwayError(f"lab: runs without {paths.facts}; `slipway lab down`, then again", ExitCode.MACHINE)
     os.environ.update(shell.variables(paths, facts, os.environ))
-    return paths, facts
+    return facts
 
 
-def plugin(paths: Paths) -> str:
-    """Choose Pulumi's Kubernetes plugin, the official one wherever it can be had; says which, and why."""
-    from slipway.lab.plugin import choice
-
-    with step("look for the official Kubernetes plugin"):
-        chosen = choice.choose(paths.root / "plugin", install=True, environ=os.environ)
-    if chosen.kind == "stand-in":
-        os.environ["PATH"] = os.pathsep.join([str(chosen.path.parent), os.environ["PATH"]])
-    return str(chosen)
-
-
-def seed(project: Path) -> Seeded:
+def seed() -> Seeded:
     """Fill the registry with what is missing in it."""
     from slipway.lab.seed.registry import head_commit, seed_registry
 
-    found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(project))
+    found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE))
     say(f"  ✓ registry: {found.total} versions, {found.added} of them new")
     return found
 
@@ -132,8 +136,7 @@ def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
     say(f"  ✓ resources: {counts}")
     environment = read_environment(project, STACK)
     kube = cluster.connect(environment, project)
-    for name, outputs in summary.models.items():
-        _wait_until_ready(kube, environment, name, outputs.version)
+    _wait(kube, environment, {name: outputs.version for name, outputs in summary.models.items()})
     observed = cluster.observe(kube, environment.namespace, summary.models)
     specs = load_model_specs(project / "models")
     return [
@@ -200,13 +203,16 @@ def ask(session: requests.Session, gateway: str, url: str, body: Mapping[str, An
         time.sleep(RETRY)
 
 
-def next_steps(model: str) -> list[tuple[str, str]]:
+def next_steps(one: Deployed, gateway: str) -> list[tuple[str, str]]:
     """Return commands to try, each with what it is for."""
+    address, model = urlsplit(one.url), one.model
+    port = urlsplit(gateway).port
     return [
         ("source .slipway/env", "puts pulumi, kubectl, slipway on PATH, with the lab's settings"),
+        (f"curl http://{address.netloc}:{port}/v2/models/{model}", "what the model takes, what it answers"),
         (f"slipway models show {model}", "its versions: what each would be, which gates it passes"),
         (f"slipway models alias {model} champion 3", "say that version 3 is ready …"),
-        (f"pulumi preview --stack {STACK} --diff", "… and see what would change: a canary beside version 2"),
+        (f"pulumi preview --stack {STACK}", "… and see what would change: version 3 beside version 2"),
         ("kubectl get inferenceservices,canaries,httproutes", "what runs"),
         (f"pulumi destroy --stack {STACK} --yes", "take it all down again"),
         ("slipway lab down", "stop the lab; its state stays, `make demo` brings it back"),
@@ -217,14 +223,16 @@ def _registry() -> str:
     return os.environ["MLFLOW_TRACKING_URI"]
 
 
-def _wait_until_ready(kube: Kube, environment: Environment, model: str, version: int) -> None:
-    service = names.inference_service(model, version)
-    with step(f"{service} to be ready", 20):
-        kube.wait_for(*cluster.INFERENCE_SERVICE, service, environment.namespace, _is_ready, timeout=READY_LIMIT)
-    with step(f"{model}: Flagger to take over its traffic", 20):
-        kube.wait_for(
-            *cluster.CANARY, model, environment.namespace, lambda canary: bool(_phase(canary)), timeout=READY_LIMIT
-        )
+def _wait(kube: Kube, environment: Environment, versions: Mapping[str, int]) -> None:
+    """Wait until the model servers are ready, then until Flagger has made their routes."""
+    namespace = environment.namespace
+    with step("model servers ready"):
+        for model, version in versions.items():
+            service = names.inference_service(model, version)
+            kube.wait_for(*cluster.INFERENCE_SERVICE, service, namespace, _is_ready, timeout=READY_LIMIT)
+    with step("Flagger has taken over their traffic"):
+        for model in versions:
+            kube.wait_for(*cluster.CANARY, model, namespace, _is_initialized, timeout=READY_LIMIT)
 
 
 def _is_ready(service: Mapping[str, Any]) -> bool:
@@ -232,9 +240,8 @@ def _is_ready(service: Mapping[str, Any]) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def _phase(canary: Mapping[str, Any]) -> str:
-    phase = str((canary.get("status") or {}).get("phase") or "")
-    return "" if phase == "Initializing" else phase
+def _is_initialized(canary: Mapping[str, Any]) -> bool:
+    return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")
 
 
 def _state(seen: ObservedModel, version: int) -> str:

@@ -37,18 +37,17 @@ def _run() -> dict[str, object]:
     from slipway import demo as steps
     from slipway.cli.project import project
     from slipway.cli.stack import show_done
-    from slipway.lab import toolchain
+    from slipway.lab.paths import Paths
     from slipway.progress import say
 
     home = project()
     with steps.chapter(1, "the tools, built once into a cache outside the checkout"):
-        toolchain.ensure()
+        say(f"  ✓ {steps.tools(Paths(home))}")
     with steps.chapter(2, "the lab: a Kubernetes control plane with KServe, Flagger, a gateway, an object store"):
-        paths, facts = steps.start_lab(home)
+        facts = steps.start_lab(Paths(home))
     with steps.chapter(3, "the registry: models trained on scikit-learn's own data"):
-        steps.seed(home)
+        steps.seed()
     with steps.chapter(4, f"pulumi up: the program that production runs, on stack {steps.STACK}"):
-        say(f"  {steps.plugin(paths)}")
         deployed = steps.deploy(home, show_done)
     show(
         [
@@ -79,8 +78,8 @@ def _run() -> dict[str, object]:
         as_json=False,
     )
     say("[6/6] what to try next")
-    for command, purpose in steps.next_steps(deployed[-1].model):
-        say(f"  {command:<58} # {purpose}")
+    for command, purpose in steps.next_steps(deployed[-1], facts.url("gateway")):
+        say(f"  {command:<66} # {purpose}")
     return {
         "deployed": [asdict(one) for one in deployed],
         "compared": [asdict(one) for one in compared],

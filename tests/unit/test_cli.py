@@ -228,3 +228,20 @@ def test_a_table_in_a_pipe_cuts_nothing(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_short_digest_keeps_its_kind() -> None:
     assert output.short("sha256:" + "a" * 64) == "sha256:" + "a" * 12
+
+
+def test_a_demo_whose_answers_differ_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("slipway.cli.demo._run", lambda: {"equal": False})
+    assert run(monkeypatch, "demo", "--json") == 1
+    assert "differs from the model's own" in capsys.readouterr().err
+
+
+def test_an_interrupted_demo_ends_as_shells_expect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slipway.cli.demo._run", interrupt)
+    assert run(monkeypatch, "demo") == 130
+    assert "it goes on from here" in capsys.readouterr().err
