@@ -94,7 +94,7 @@ def test_a_component_that_is_never_ready_is_given_up(tmp_path: Path, monkeypatch
     async def run() -> None:
         async with supervision(tmp_path, []) as supervised:
             with pytest.raises(SlipwayError, match="it was not ready after"):
-                await supervised.start(component("exec sleep 60", lambda: False))
+                await asyncio.wait_for(supervised.start(component("exec sleep 60", lambda: False)), 2)
 
     asyncio.run(run())
 
@@ -137,7 +137,7 @@ def test_the_relay_carries_both_directions_and_half_closes() -> None:
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(b"x" * 1_000_000)
         writer.write_eof()
-        assert await reader.read(-1) == b"1000000"
+        assert await asyncio.wait_for(reader.read(-1), 5) == b"1000000"
         writer.close()
         server.close()
         target.close()
