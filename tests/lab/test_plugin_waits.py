@@ -186,7 +186,9 @@ def test_the_plugin_says_which_sdk_it_answers_for(plugin: subprocess.Popen[str],
     assert info.version == f"{sdk_version()}+slipway"
 
 
-def test_a_cancelled_wait_ends_within_seconds_with_the_state_kept(plugin: subprocess.Popen[str], lab: Any, kube: Kube) -> None:
+def test_a_cancelled_wait_ends_within_seconds_with_the_state_kept(
+    plugin: subprocess.Popen[str], lab: Any, kube: Kube
+) -> None:
     stub = connect(plugin, lab.kubeconfig)
     creating = stub.Create.future(CREATE)
     kube.wait_for(*WHERE, lambda obj: True, timeout=30)

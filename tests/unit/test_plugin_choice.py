@@ -76,7 +76,7 @@ def test_the_stand_in_becomes_the_official_plugin_even_if_the_engine_found_the_s
     executable(tmp_path / "path" / BINARY)
     environ = {**machine, "PATH": f"{tmp_path / 'ours'}:{tmp_path / 'path'}:/usr/bin:/bin"}
 
-    done = subprocess.run([launcher, "--flag", "127.0.0.1:1"], env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run([launcher, "--flag", "127.0.0.1:1"], env=environ, capture_output=True, text=True, timeout=30)
 
     assert done.stdout == "official --flag 127.0.0.1:1\n"
 

@@ -102,6 +102,7 @@ def test_only_what_asks_for_it_is_awaited_and_deployments() -> None:
         ({"observedGeneration": 1}, "status is of generation 1, not 2"),
         ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3}, "3 of 2 replicas"),
         ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}, "1 of 2 replicas"),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2}, "2 of 2 replicas"),
         ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}, ""),
     ],
 )
