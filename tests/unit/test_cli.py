@@ -20,10 +20,12 @@ from slipway.cli.pins import changed_pin
 from slipway.cli.root import EXIT_CODES, app
 from slipway.cli.stack import plan_rows
 from slipway.errors import ExitCode, SlipwayError
+from slipway.model_spec import load_model_specs
 from slipway.pins import Pin, Pins, Rejection, load_pins
-from slipway.planning import EnvironmentPlan
+from slipway.planning import EnvironmentPlan, plan_environment
 from slipway.release import Release, Releases
 from slipway.rollout import ModelPlan, ObservedModel, ObservedService, Wanted
+from slipway.stack_file import read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds of processor time that `--help` may take.
@@ -245,3 +247,17 @@ def test_an_interrupted_demo_ends_as_shells_expect(
     monkeypatch.setattr("slipway.cli.demo._run", interrupt)
     assert run(monkeypatch, "demo") == 130
     assert "it goes on from here" in capsys.readouterr().err
+
+
+def test_the_project_s_own_pins_are_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_PROJECT", str(ROOT))
+    rows = json.loads(CliRunner().invoke(app, ["pins", "verify", "--json"]).output)
+    assert {row["environment"] for row in rows} == {"staging", "prod"}
+    assert all(row["state"] == "as frozen" for row in rows)
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod"])
+def test_the_project_s_own_pinned_environments_compile_every_model(stack: str) -> None:
+    found = plan_environment(ROOT, read_environment(ROOT, stack), None)
+    assert found.problems == ()
+    assert list(found.compiled()) == sorted(load_model_specs(ROOT / "models"))
