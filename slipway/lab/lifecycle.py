@@ -73,7 +73,8 @@ def up(project: Path, say: Say = print) -> state.Facts:
         SlipwayError: One already runs, a component did not start, or the machine lacks something.
     """
     paths = Paths(project.resolve())
-    os.close(state.lock(paths))
+    if state.running(paths):
+        raise state.busy(paths)
     request = {
         "project": str(paths.project),
         "binaries": {name: str(toolchain.binary(name)) for name in BINARIES},
@@ -121,7 +122,7 @@ def reset(project: Path) -> None:
     paths = Paths(project.resolve())
     if not paths.root.exists():
         return
-    os.close(state.lock(paths))
+    lock = state.lock(paths)
     for entry in paths.root.iterdir():
         if entry == paths.passphrase:
             continue
@@ -129,6 +130,7 @@ def reset(project: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
+    os.close(lock)
 
 
 def status(project: Path) -> Status:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -80,27 +81,39 @@ def lock(paths: Paths) -> int:
     private_directory(paths.lab)
     descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _write_lock())
+    except (BlockingIOError, PermissionError):
         os.close(descriptor)
-        facts = load(paths)
-        who = f" (process {facts.supervisor})" if facts and facts.supervisor else ""
-        raise SlipwayError(
-            f"lab: one is already running for {paths.project}{who}; see `slipway lab status`, or `slipway lab down`",
-            ExitCode.BUSY,
-        ) from None
+        raise busy(paths) from None
     return descriptor
 
 
 def running(paths: Paths) -> bool:
-    """Tell whether a lab of this project runs."""
-    if not paths.lock.exists():
+    """Tell whether a lab of this project runs; asking never gets in the way of one that starts."""
+    try:
+        descriptor = os.open(paths.lock, os.O_RDWR)
+    except FileNotFoundError:
         return False
     try:
-        os.close(lock(paths))
-    except SlipwayError:
-        return True
-    return False
+        answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _write_lock())
+    finally:
+        os.close(descriptor)
+    return bool(struct.unpack_from("h", answer)[0] != fcntl.F_UNLCK)
+
+
+def busy(paths: Paths) -> SlipwayError:
+    """Say that a lab runs."""
+    facts = load(paths)
+    who = f" (process {facts.supervisor})" if facts and facts.supervisor else ""
+    return SlipwayError(
+        f"lab: one is already running for {paths.project}{who}; see `slipway lab status`, or `slipway lab down`",
+        ExitCode.BUSY,
+    )
+
+
+def _write_lock() -> bytes:
+    """Describe a lock of the whole file, of the open file: unlike flock(2) such a one can be asked about (fcntl(2))."""
+    return struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def listen(ports: Mapping[str, int]) -> dict[str, socket.socket]:

@@ -107,7 +107,10 @@ def test_the_lock_is_held_as_long_as_its_descriptor_is_open(paths: Paths) -> Non
     with pytest.raises(SlipwayError, match="already running") as refused:
         state.lock(paths)
     assert refused.value.exit_code == ExitCode.BUSY
+    copy = os.dup(held)
     os.close(held)
+    assert state.running(paths)
+    os.close(copy)
     assert not state.running(paths)
 
 
