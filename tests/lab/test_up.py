@@ -26,7 +26,7 @@ SERVICE = ("v1", "Service")
 
 #: Seconds, on two busy cores; a run that takes longer hangs.
 UP = 300
-READY = 120
+READY = 90
 
 SEED = f"""
 import os
@@ -272,13 +272,16 @@ def test_the_stable_version_is_retired_only_after_the_candidate_was_promoted(sta
 
 
 def started(stack: Stack) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(stack.command("up", "--yes"), cwd=stack.root, env=stack.env, stdout=quiet, stderr=quiet)
+    with (stack.root / "up.log").open("ab") as log:
+        return subprocess.Popen(stack.command("up", "--yes"), cwd=stack.root, env=stack.env, stdout=log, stderr=log)
 
 
 def there(stack: Stack, kind: tuple[str, str], name: str) -> None:
     """Return as soon as an object exists."""
-    stack.kube.wait_for(*kind, name, "models", lambda _: True, timeout=READY)
+    try:
+        stack.kube.wait_for(*kind, name, "models", lambda _: True, timeout=READY)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}; the last run said:\n{(stack.root / 'up.log').read_text()[-3000:]}") from None
 
 
 def test_a_second_up_is_refused_while_one_runs(stack: Stack, undisturbed: Any) -> None:
