@@ -16,9 +16,7 @@ from pulumi.automation.events import EngineEvent
 
 from slipway import state_lock
 from slipway.errors import ExitCode, SlipwayError
-
-#: Name of the project in Pulumi.yaml.
-PROJECT = "slipway"
+from slipway.killed_runs import PROJECT, without_pending_creates
 
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
@@ -145,11 +143,9 @@ class Deployment:
         """Forget creations that a killed run has begun: the next `up` repeats them, and adopts what there is."""
         stack = self._select()
         state = stack.export_stack()
-        pending = (state.deployment or {}).get("pending_operations") or []
-        kept = [operation for operation in pending if operation.get("type") != "creating"]
-        if len(kept) != len(pending):
-            content = {**(state.deployment or {}), "pending_operations": kept}
-            stack.import_stack(automation.Deployment(version=state.version, deployment=content))
+        kept = without_pending_creates(state.deployment or {})
+        if kept is not None:
+            stack.import_stack(automation.Deployment(version=state.version, deployment=kept))
 
     def _run(self, operation: str, on_step: OnStep | None, **options: Any) -> Summary:
         heard = _Heard()

@@ -30,6 +30,13 @@ def backend_url(environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def stacks(project: str, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """List the stacks that have a lock, dead or alive."""
+    directory = _directory(environ)
+    found = (directory / LOCKS / project).glob("*/*.json") if directory else ()
+    return sorted({file.parent.name for file in found})
+
+
 def break_dead(project: str, stack: str, environ: Mapping[str, str] = os.environ) -> list[str]:
     """Delete the locks of dead runs on this host.
 

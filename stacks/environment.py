@@ -13,7 +13,7 @@ import pulumi
 from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
-from slipway import cluster, names, planning, state_lock
+from slipway import cluster, names, planning
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import load_model_specs
@@ -48,9 +48,6 @@ def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
     Raises:
         SlipwayError: It cannot be done; of several reasons, all but the last are logged.
     """
-    if pulumi.runtime.is_dry_run():
-        for broken in state_lock.break_dead(pulumi.get_project(), environment.name):
-            pulumi.log.warn(broken)
     plan = planning.plan_environment(project, environment, observe(project, environment))
     for notice in plan.notices:
         pulumi.log.info(notice)

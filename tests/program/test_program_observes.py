@@ -138,13 +138,3 @@ def test_every_environment_of_the_checkout_compiles_every_model(project, run):
         assert ran.exit_status is None, ran.said
         host = {"staging": "churn.staging.models.example.com", "prod": "churn.models.example.com"}[stack]
         assert ran.one("Canary", "churn").inputs["spec"]["service"]["hosts"] == [host]
-
-
-def test_a_preview_removes_the_lock_of_a_killed_run_so_that_the_up_behind_it_can_start(project, run, monkeypatch):
-    asked = []
-    monkeypatch.setattr(environment.state_lock, "break_dead", lambda *names: asked.append(names) or ["removed it"])
-    project.pinned(STABLE)
-    assert run(observed={}).said["warning"] == ["removed it"]
-    assert asked == [("slipway", "staging")]
-    run(observed={}, preview=False)
-    assert len(asked) == 1
