@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,17 +180,13 @@ def _collect() -> None:
         sys.unraisablehook = usual
 
 
-@contextlib.contextmanager
-def widgets(kube: Kube) -> Iterator[None]:
-    """Make a namespace, besides a kind that no controller looks after."""
+def make_widgets(kube: Kube) -> None:
+    """Make a namespace, besides a kind that no controller looks after; they go with the lab."""
     kube.apply(WIDGET_CRD)
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kube.wait_for(
         WIDGET_CRD["apiVersion"], WIDGET_CRD["kind"], WIDGET_CRD["metadata"]["name"], None, _established, timeout=20
     )
-    yield
-    kube.delete("v1", "Namespace", NAMESPACE)
-    kube.delete(WIDGET_CRD["apiVersion"], WIDGET_CRD["kind"], WIDGET_CRD["metadata"]["name"])
 
 
 def clear(kube: Kube) -> None:

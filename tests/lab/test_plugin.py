@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
-from plugin_stack import GROUP, NAMESPACE, WIDGET_CRD, Options, Stack, clear, config_map, service, widget, widgets
+from plugin_stack import GROUP, NAMESPACE, WIDGET_CRD, Options, Stack, clear, config_map, make_widgets, service, widget
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from slipway.kube import Kube
@@ -24,9 +24,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def kube(lab: Any) -> Iterator[Kube]:
-    with widgets(lab.kube):
-        yield lab.kube
+def kube(lab: Any) -> Any:
+    make_widgets(lab.kube)
+    return lab.kube
 
 
 @pytest.fixture

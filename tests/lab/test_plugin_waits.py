@@ -12,7 +12,7 @@ import grpc
 import pulumi
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from plugin_stack import GROUP, NAMESPACE, Options, Stack, clear, config_map, widget, widgets
+from plugin_stack import GROUP, NAMESPACE, Options, Stack, clear, config_map, make_widgets, widget
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from slipway.kube import Kube
@@ -32,9 +32,9 @@ WHERE = (GROUP, "Widget", "widget", NAMESPACE)
 
 
 @pytest.fixture(scope="module")
-def kube(lab: Any) -> Iterator[Kube]:
-    with widgets(lab.kube):
-        yield lab.kube
+def kube(lab: Any) -> Any:
+    make_widgets(lab.kube)
+    return lab.kube
 
 
 @pytest.fixture
