@@ -14,6 +14,8 @@ It differs from pulumi-kubernetes 4.34 on purpose in these points:
 - Only what `pulumi.com/waitFor` asks for is awaited, besides Deployments (rolled out). Services are not awaited at all:
   the official plugin would wait for endpoints, yet a headless Service that selects a version that is still to come has
   none.
+- CustomResourceDefinitions are updated by apply like the rest (the official one puts them), a refresh waits for
+  nothing, and a changed `pulumi.com/patchFieldManager` leaves its fields with the old manager, too.
 - Quantities are compared as they are written ("1", not "1000m").
 - No rendering to YAML, no Helm, no Patch kinds, no `List` kinds, no functions (invokes): each is refused by name.
 """
