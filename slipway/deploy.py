@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from pulumi.automation.events import EngineEvent
 
 from slipway import state_lock
 from slipway.errors import ExitCode, SlipwayError
-from slipway.killed_runs import PROJECT, without_pending_creates
+from slipway.killed_runs import PROJECT, real_pulumi, without_pending_creates
 
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
@@ -174,7 +173,7 @@ class Deployment:
 
     def _command(self) -> automation.PulumiCommand:
         """Find Pulumi on the PATH that it will have, where the Automation API looks on this process's own."""
-        found = shutil.which("pulumi", path=self._environ["PATH"])
+        found = real_pulumi(self._environ["PATH"])
         if found is None:
             raise SlipwayError(
                 "pulumi: not on PATH; `source .slipway/env`, or install it from pulumi.com", ExitCode.MACHINE

@@ -28,22 +28,30 @@ def main(arguments: Sequence[str]) -> int:
     """Tidy up, then become the next `pulumi` on PATH.
 
     Args:
-        arguments: The launcher's own file, then what the user wrote.
+        arguments: What the user wrote after `pulumi`.
     """
-    own, *rest = arguments
-    found = real_pulumi(os.environ.get("PATH", os.defpath), Path(own).parent)
+    found = real_pulumi(os.environ.get("PATH", os.defpath))
     if found is not None:
         for said in tidy(found, os.environ):
             print(f"slipway: {said}", file=sys.stderr)
-        os.execv(found, [found, *rest])
+        os.execv(found, [found, *arguments])
     print("pulumi: not on PATH; `slipway lab up` puts it there", file=sys.stderr)
     return 127
 
 
-def real_pulumi(path: str, launcher: Path) -> str | None:
-    """Return the first `pulumi` on a PATH that is not in the launcher's directory."""
-    others = [entry for entry in path.split(os.pathsep) if Path(entry).resolve() != launcher.resolve()]
-    return shutil.which("pulumi", path=os.pathsep.join(others))
+def real_pulumi(path: str) -> str | None:
+    """Return the first `pulumi` on a PATH that is no launcher."""
+    for entry in path.split(os.pathsep):
+        found = shutil.which("pulumi", path=entry) if entry else None
+        if found and not is_launcher(Path(found)):
+            return found
+    return None
+
+
+def is_launcher(file: Path) -> bool:
+    """Tell our launcher from a real `pulumi`."""
+    with file.open("rb") as opened:
+        return MARK.encode() in opened.read(4096)
 
 
 def tidy(pulumi: str, environ: Mapping[str, str]) -> list[str]:
@@ -86,7 +94,7 @@ def write_launcher(directory: Path) -> Path:
     file = directory / "pulumi"
     directory.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
-    new.write_text(f'#!/bin/sh\n# {MARK}\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)} "$0" "$@"\n')
+    new.write_text(f'#!/bin/sh\n# {MARK}\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)} "$@"\n')
     new.chmod(0o755)
     new.replace(file)
     return file

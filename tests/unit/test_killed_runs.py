@@ -86,5 +86,5 @@ def test_the_launcher_becomes_the_real_pulumi_with_all_arguments(tmp_path, pulum
 
 def test_the_launcher_never_finds_itself(tmp_path, pulumi):
     launcher = write_launcher(tmp_path / "bin")
-    assert real_pulumi(f"{launcher.parent}:{pulumi.parent}", launcher.parent) == str(pulumi)
-    assert real_pulumi(str(launcher.parent), launcher.parent) is None
+    assert real_pulumi(f"{launcher.parent}:{pulumi.parent}") == str(pulumi)
+    assert real_pulumi(str(launcher.parent)) is None
