@@ -111,6 +111,8 @@ def start_lab(paths: Paths) -> Facts:
         facts = lifecycle.up(paths.project, say)
     if facts is None:
         raise SlipwayError(f"lab: runs without {paths.facts}; `slipway lab down`, then again", ExitCode.MACHINE)
+    # Also where it runs already: the tools may have moved since.
+    shell.write(paths, facts)
     os.environ.update(shell.variables(paths, facts, os.environ))
     return facts
 

@@ -114,7 +114,7 @@ def down(project: Path) -> bool:
 
 
 def reset(project: Path) -> None:
-    """Wipe everything but the passphrase.
+    """Wipe everything.
 
     Raises:
         SlipwayError: The lab runs.
@@ -124,8 +124,6 @@ def reset(project: Path) -> None:
         return
     lock = state.lock(paths)
     for entry in paths.root.iterdir():
-        if entry == paths.passphrase:
-            continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:

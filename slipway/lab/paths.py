@@ -28,11 +28,6 @@ class Paths:
         return self.root / "env"
 
     @property
-    def passphrase(self) -> Path:
-        """What Pulumi encrypts secrets with; survives a reset, because committed stack files may depend on it."""
-        return self.root / "passphrase"
-
-    @property
     def pulumi_backend(self) -> Path:
         """Pulumi's file backend."""
         return self.root / "pulumi"

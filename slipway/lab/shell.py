@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import sys
 from collections.abc import Mapping
@@ -14,13 +13,15 @@ from slipway.lab.paths import Paths, private_directory, write_private
 from slipway.lab.plugin import choice
 from slipway.lab.state import Facts
 
+#: Of stack `local`, which holds no secret. All clones share it, so that Pulumi.local.yaml can carry the salt that
+#: belongs to it: with one of its own, each `up` would leave a change in the checkout.
+PASSPHRASE = "lab"
+
 
 def write(paths: Paths, facts: Facts) -> None:
     """Write `.slipway/env`, to be used as `source .slipway/env`."""
     for directory in (paths.pulumi_backend, paths.pulumi_home):
         private_directory(directory)
-    if not paths.passphrase.exists():
-        write_private(paths.passphrase, secrets.token_urlsafe(24) + "\n")
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports(paths, facts).items()]
     entries = os.pathsep.join(str(entry) for entry in path_entries(paths))
     lines.append(f'export PATH={shlex.quote(entries)}:"$PATH"')
@@ -39,7 +40,7 @@ def exports(paths: Paths, facts: Facts) -> dict[str, str]:
         "KUBECONFIG": str(paths.kubeconfig),
         "PULUMI_BACKEND_URL": f"file://{paths.pulumi_backend}",
         "PULUMI_HOME": str(paths.pulumi_home),
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(paths.passphrase),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # A plugin that is missing is an error at once, not a download that hangs.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -93,7 +93,7 @@ def test_who_shows_no_certificate_gets_nothing(lab: Any) -> None:
 
 
 def test_nobody_else_can_read_keys_or_credentials(lab: Any) -> None:
-    secret = [lab.kubeconfig, lab.paths.env, lab.paths.facts, lab.paths.passphrase, *lab.paths.pki.iterdir()]
+    secret = [lab.kubeconfig, lab.paths.env, lab.paths.facts, *lab.paths.pki.iterdir()]
     assert [str(file) for file in secret if stat.S_IMODE(file.stat().st_mode) != 0o600] == []
     for directory in (lab.paths.root, lab.paths.lab, lab.paths.pki):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700

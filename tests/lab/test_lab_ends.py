@@ -116,12 +116,9 @@ def test_a_failed_component_is_shown_with_its_last_words_and_nothing_stays(
     assert facts.supervisor == 0
 
 
-def test_reset_wipes_all_but_the_passphrase(project: Path) -> None:
-    paths = Paths(project)
-    passphrase = paths.passphrase.read_text()
+def test_reset_wipes_all(project: Path) -> None:
     lifecycle.reset(project)
-    assert list(paths.root.iterdir()) == [paths.passphrase]
-    assert paths.passphrase.read_text() == passphrase
+    assert list(Paths(project).root.iterdir()) == []
 
 
 def test_an_interrupted_up_leaves_nothing(project: Path) -> None:

@@ -186,10 +186,10 @@ def test_the_adapter_tells_what_each_model_is(stack: Stack, undisturbed: Any) ->
 
 
 BAD: list[tuple[str, dict[str, str | None], dict[str, Any], str, ExitCode]] = [
-    ("passphrase missing", {"PULUMI_CONFIG_PASSPHRASE_FILE": None}, {}, "the passphrase is missing", ExitCode.USER),
+    ("passphrase missing", {"PULUMI_CONFIG_PASSPHRASE": None}, {}, "the passphrase is missing", ExitCode.USER),
     (
         "passphrase wrong",
-        {"PULUMI_CONFIG_PASSPHRASE_FILE": None, "PULUMI_CONFIG_PASSPHRASE": "wrong"},
+        {"PULUMI_CONFIG_PASSPHRASE": "wrong"},
         {},
         "not the passphrase that",
         ExitCode.USER,

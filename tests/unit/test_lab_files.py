@@ -148,13 +148,10 @@ def test_the_environment_survives_a_shell(paths: Paths, monkeypatch: pytest.Monk
     assert found["AWS_SECRET_ACCESS_KEY"] == "sec'ret $HOME"
 
 
-def test_the_passphrase_is_made_once(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exports_are_for_their_owner_only(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shell, "path_entries", lambda _: [])
     shell.write(paths, FACTS)
-    first = paths.passphrase.read_text()
-    shell.write(paths, FACTS)
-    assert paths.passphrase.read_text() == first
-    assert stat.S_IMODE(paths.passphrase.stat().st_mode) == stat.S_IMODE(paths.env.stat().st_mode) == 0o600
+    assert stat.S_IMODE(paths.env.stat().st_mode) == 0o600
 
 
 def test_the_project_is_where_pulumi_yaml_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

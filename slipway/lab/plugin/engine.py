@@ -1,4 +1,4 @@
-"""Talks back to the engine: warnings, and passing status lines."""
+"""Talks back to the engine: warnings, passing status lines."""
 
 from __future__ import annotations
 

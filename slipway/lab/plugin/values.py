@@ -1,4 +1,4 @@
-"""Translates between Pulumi's wire values and Python objects.
+"""Translates Pulumi's wire values to Python objects, both ways.
 
 The wire form is `google.protobuf.Struct` with two conventions: an unknown is a fixed string, a secret is a struct with
 a fixed signature key (pulumi/pulumi: sdk/go/common/resource/{properties,plugin/rpc}.go).
