@@ -197,8 +197,8 @@ BAD: list[tuple[str, dict[str, str | None], dict[str, Any], str, ExitCode]] = [
     (
         "alias missing",
         {},
-        {"alias": "challenger"},
-        f"models/{MODEL}.yaml: registered_model: .*challenger",
+        {"alias": "absent"},
+        f"models/{MODEL}.yaml: registered_model: .*'absent'",
         ExitCode.USER,
     ),
     ("registry away", {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}, {}, "127.0.0.1:1", ExitCode.UNREACHABLE),
