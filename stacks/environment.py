@@ -16,7 +16,6 @@ from components.model import Model, ModelArgs
 from slipway import cluster, names, planning
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import load_model_specs
 from slipway.planning import EnvironmentPlan
 from slipway.release import Release
 from slipway.rollout import ObservedModel
@@ -67,7 +66,8 @@ def observe(project: Path, environment: Environment) -> Mapping[str, ObservedMod
     """
     try:
         kube = cluster.connect(environment, project)
-        return cluster.observe(kube, environment.namespace, load_model_specs(project / "models"))
+        models = [path.stem for path in (project / "models").glob("*.yaml")]
+        return cluster.observe(kube, environment.namespace, models)
     except SlipwayError as error:
         away = error.exit_code is ExitCode.UNREACHABLE
         if not (away and pulumi.runtime.is_dry_run()):
