@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from slipway import killed_runs
 from slipway.lab import control_plane, toolchain
 from slipway.lab.paths import Paths, private_directory, write_private
 from slipway.lab.plugin import choice
@@ -55,8 +56,8 @@ def exports(paths: Paths, facts: Facts) -> dict[str, str]:
 
 
 def path_entries(paths: Paths) -> list[Path]:
-    """Return what goes before the user's PATH: this Python's programs, the tools, the stand-in where it is needed."""
-    chosen = choice.choose(paths.plugin)
-    # Only where there is no official plugin, so that the stand-in can never come first.
-    stand_in = [chosen.path.parent] if chosen.kind == "stand-in" else []
-    return [Path(sys.prefix) / "bin", *toolchain.path_entries(), *stand_in]
+    """Return what goes before the user's PATH: a tidy `pulumi`, this Python's programs, the tools, the plugin."""
+    # The engine will look in this home only, so a plugin found elsewhere is put on PATH, as the stand-in is.
+    plugin = choice.choose(paths.plugin, environ={**os.environ, "PULUMI_HOME": str(paths.pulumi_home)})
+    launcher = killed_runs.write_launcher(paths.root / "bin")
+    return [launcher.parent, Path(sys.prefix) / "bin", *toolchain.path_entries(), plugin.path.parent]

@@ -9,16 +9,18 @@ import socket
 import stat
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from slipway import killed_runs
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, namespace, network, pki, shell, state
+from slipway.lab import control_plane, namespace, network, pki, shell, state, toolchain
 from slipway.lab.paths import Paths, project_directory, write_private
+from slipway.lab.plugin import choice
 
 FACTS = state.Facts("slipway-lab-1", {"api": 1001, "gateway": 1002, "s3": 1003}, "access", "sec'ret $HOME")
 
@@ -152,6 +154,18 @@ def test_the_exports_are_for_their_owner_only(paths: Paths, monkeypatch: pytest.
     monkeypatch.setattr(shell, "path_entries", lambda _: [])
     shell.write(paths, FACTS)
     assert stat.S_IMODE(paths.env.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["official", "stand-in"])
+def test_the_plugin_is_on_path_wherever_it_was_found(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, kind: Literal["official", "stand-in"]
+) -> None:
+    chosen = choice.Choice(kind, "found", Path("/elsewhere/pulumi-resource-kubernetes"))
+    monkeypatch.setattr(choice, "choose", lambda state, environ: chosen if environ["PULUMI_HOME"] else None)
+    monkeypatch.setattr(toolchain, "path_entries", lambda: [Path("/tools")])
+    launcher, *rest = shell.path_entries(paths)
+    assert killed_runs.is_launcher(launcher / "pulumi")
+    assert rest[1:] == [Path("/tools"), Path("/elsewhere")]
 
 
 def test_the_project_is_where_pulumi_yaml_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

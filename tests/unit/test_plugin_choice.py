@@ -112,7 +112,7 @@ def test_a_failed_download_is_remembered_with_its_reason(machine: dict[str, str]
     second = choose(tmp_path, install=True, pulumi=str(pulumi), environ=machine)
 
     assert first == second
-    assert first.reason == f"{sdk_version()} cannot be downloaded: error: 403 refused"
+    assert first.reason == f"{sdk_version()} cannot be downloaded (403 refused)"
     assert (tmp_path / "calls").read_text() == "x\n"
 
 

@@ -122,7 +122,9 @@ def _install(version: str, memory: Path, pulumi: str, environ: Mapping[str, str]
             stdin=subprocess.DEVNULL,
         )
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = f"{version} cannot be downloaded: {lines[-1].strip() if lines else 'no reason given'}"
+        # The last part of the chain says it; what stands before names our own request.
+        told = lines[-1].rpartition(": ")[2].strip() if lines else "no reason given"
+        reason = f"{version} cannot be downloaded ({told})"
         if done.returncode == 0:
             return "the download brought no plugin"
     except subprocess.TimeoutExpired:
