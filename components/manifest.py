@@ -60,6 +60,9 @@ class Provider(pulumi.ProviderResource):
             "enableServerSideApply": True,
             # An `up` that was killed after it created an object, before it noted that, can be repeated.
             "upsertExistingObjects": True,
+            # Without a timeout an address that swallows packets hangs a preview; the default of 50 requests a second
+            # makes one of a thousand models wait for a minute and more.
+            "kubeClientSettings": '{"burst": 400, "qps": 200, "timeout": 30}',
         }
         # Provider settings travel as JSON text, so the SDK's own class writes a flag as "true".
         texts = {key: "true" if value is True else value for key, value in settings.items() if value is not None}

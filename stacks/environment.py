@@ -113,7 +113,7 @@ async def declare(plan: EnvironmentPlan, project: Path) -> None:
     file = environment.cluster.kubeconfig
     provider = Provider(
         environment.name,
-        kubeconfig=NO_CLUSTER if file is None else file,
+        kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()),
         identifier=environment.cluster.identifier,
         context=environment.cluster.context,
         namespace=environment.namespace,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 from builders import a_release
@@ -67,6 +68,8 @@ def test_every_object_has_the_explicit_provider_of_the_environment(project, run)
     (provider,) = [one for one in ran.engine.registered if one.type == "pulumi:providers:kubernetes"]
     assert provider.inputs["clusterIdentifier"] == "staging"
     assert provider.inputs["upsertExistingObjects"] == "true"
+    # As text: provider settings travel as JSON, which the SDK's own class does unseen.
+    assert json.loads(provider.inputs["kubeClientSettings"])["timeout"] == 30
     assert {one.provider.rpartition("::")[0].rpartition("::")[2] for one in ran.objects} == {"staging"}
     assert {one.version for one in ran.objects} == {provider.version}
 
