@@ -201,7 +201,8 @@ def traefik(layout: Layout) -> Component:
 
 def object_store(layout: Layout) -> Component:
     """Run the S3 API over a plain directory."""
-    metadata = ("--sidecar", str(layout.paths.lab / "s3-metadata")) if not _has_attributes(layout.paths.s3) else ()
+    # Not a name that starts with the store's own: versitygw would take that for a place inside the store.
+    metadata = ("--sidecar", str(layout.paths.lab / "attributes")) if not _has_attributes(layout.paths.s3) else ()
     command = (
         layout.binaries["versitygw"],
         "--quiet",
