@@ -144,7 +144,7 @@ async def _all(*jobs: Coroutine[Any, Any, None]) -> None:
 def main(layout: Layout, data: Mapping[str, Path], listeners: Mapping[str, socket.socket], tell: Tell) -> int:
     """Run the lab in the calling process, which must be process 1 of a namespace of its own."""
     network.bring_up()
-    for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "s3-metadata", layout.paths.lab / "tmp"):
+    for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "attributes", layout.paths.lab / "tmp"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def run() -> int:

@@ -134,7 +134,7 @@ def main(project: Path) -> int:
 
 async def inside(layout: control_plane.Layout, listener: socket.socket, ready: int) -> int:
     """Bring the components up, and down again when stdin closes."""
-    for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "s3-metadata", layout.paths.lab / "tmp"):
+    for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "attributes", layout.paths.lab / "tmp"):
         directory.mkdir(parents=True, exist_ok=True)
     running = Processes(layout.paths.log, lambda _: None)
     for group in COMPONENTS:
