@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from slipway import names
+from slipway import rollout
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import Kube, KubeError, Objects
-from slipway.rollout import ObservedModel, ObservedService
+from slipway.rollout import ObservedModel
 
 #: Seconds for the answer to one request; a preview must not hang on a cluster that is away.
 TIMEOUT = 10.0
@@ -54,49 +53,11 @@ def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Obse
 
     Raises:
         KubeError: The cluster cannot be reached or refuses.
+        SlipwayError: A Service of a model selects what is none of its versions.
     """
-    services = {_name(item): item for item in kube.list("v1", "Service", namespace)}
-    canaries = {_name(item): item for item in _list(kube, CANARY, namespace)}
-    running: dict[str, dict[str, ObservedService]] = {}
-    for item in _list(kube, INFERENCE_SERVICE, namespace):
-        model = str((item["metadata"].get("labels") or {}).get(names.MODEL, ""))
-        if (service := _observed_service(model, item)) is not None:
-            running.setdefault(model, {})[_name(item)] = service
-    return {
-        model: _observed_model(model, services, canaries.get(model, {}), running.get(model, {}))
-        for model in sorted(models)
-    }
-
-
-def _observed_model(
-    model: str, services: Mapping[str, Any], canary: Mapping[str, Any], running: Mapping[str, ObservedService]
-) -> ObservedModel:
-    def selected(name: str) -> int | None:
-        return names.selected_version(model, services.get(name, {}).get("spec", {}).get("selector") or {})
-
-    status = canary.get("status") or {}
-    return ObservedModel(
-        live_version=selected(names.primary(model)),
-        target_version=selected(model),
-        phase=status.get("phase") or None,
-        services=dict(sorted(running.items())),
-        weight=int(status.get("canaryWeight") or 0),
-    )
-
-
-def _observed_service(model: str, item: Mapping[str, Any]) -> ObservedService | None:
-    version = names.selected_version(model, names.selector(_name(item)))
-    if version is None:
-        return None
-    notes = item["metadata"].get("annotations") or {}
-    conditions = (item.get("status") or {}).get("conditions") or []
-    return ObservedService(
-        version=version,
-        release_id=str(notes.get(names.RELEASE, "")),
-        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in conditions),
-        serving_digest=str(notes.get(names.SERVING_DIGEST, "")),
-        model_digest=str(notes.get(names.MODEL_DIGEST, "")),
-    )
+    objects = [*kube.list("v1", "Service", namespace)]
+    objects += [found for kind in (CANARY, INFERENCE_SERVICE) for found in _list(kube, kind, namespace)]
+    return rollout.observe_all(sorted(models), objects)
 
 
 def _list(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
@@ -107,7 +68,3 @@ def _list(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
         if error.status == 404:
             return []
         raise
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    return str(item["metadata"]["name"])

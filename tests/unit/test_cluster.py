@@ -43,7 +43,7 @@ class FakeKube:
         found = self.lists.get(kind, [])
         if isinstance(found, Exception):
             raise found
-        return found
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in found]
 
 
 def test_a_rollout_is_read_from_the_selectors_the_canary_and_the_inference_services():
@@ -74,9 +74,10 @@ def test_a_thousand_models_are_read_with_three_lists():
     assert kube.asked == 3
 
 
-def test_the_selector_of_another_model_is_no_version_of_this_one():
+def test_a_service_that_somebody_else_made_under_a_model_s_name_is_refused_by_name():
     kube = FakeKube(Service=[service("churn-primary", 7, "fraud")])
-    assert cluster.observe(kube, "models", ["churn"])["churn"].live_version is None
+    with pytest.raises(SlipwayError, match=r"Service churn-primary: spec\.selector"):
+        cluster.observe(kube, "models", ["churn"])
 
 
 def test_a_cluster_without_the_definitions_has_none_of_the_objects():
