@@ -72,8 +72,11 @@ def access(config: Object, base: Path, context: str | None = None) -> Access:
     Raises:
         SlipwayError: An entry is missing, or a credential plugin fails.
     """
+    wanted = context or config.get("current-context")
+    if not wanted:
+        raise SlipwayError("kubeconfig: no current-context; set one there, or name the context to use")
     try:
-        chosen = _named(config, "contexts", str(context or config.get("current-context")))["context"]
+        chosen = _named(config, "contexts", str(wanted))["context"]
         cluster = _named(config, "clusters", chosen["cluster"])["cluster"]
         user = _named(config, "users", chosen["user"])["user"] if chosen.get("user") else {}
         certificate, key = _file(user, "client-certificate", base), _file(user, "client-key", base)
