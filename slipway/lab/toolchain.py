@@ -22,6 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from slipway.errors import ExitCode, SlipwayError
+from slipway.killed_runs import real_pulumi
 from slipway.progress import say, step
 
 #: The pins, beside the package in the checkout.
@@ -173,7 +174,7 @@ _PULUMI_BINARIES = ("pulumi", "pulumi-language-python")
 @lru_cache
 def _own_pulumi() -> Path | None:
     """Return the directory of a user's own `pulumi`, where it is new enough and has its language host beside it."""
-    found = shutil.which("pulumi")
+    found = real_pulumi(os.environ.get("PATH", os.defpath))
     if not found or cache() in Path(found).resolve().parents or not shutil.which("pulumi-language-python"):
         return None
     done = subprocess.run([found, "version"], capture_output=True, text=True)
