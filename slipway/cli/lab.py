@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -15,31 +17,42 @@ app = typer.Typer(help="The embedded cluster: up, down, status, logs, reset.", n
 
 
 @app.command()
-def up() -> None:
+def up(as_json: Json = False) -> None:
     """Start the lab; exit code 4 where it runs already."""
     from slipway.lab import lifecycle
     from slipway.lab.paths import Paths, project_directory
     from slipway.progress import say
 
     project = project_directory()
-    facts = lifecycle.up(project, say)
+    # Progress is for people: with --json it moves to stderr.
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        facts = lifecycle.up(project, say)
+    if as_json:
+        found = lifecycle.status(project)
+        show_json({**asdict(found), "ready": found.ready})
+        return
     say(f"  API server {facts.url('api')}, gateway {facts.url('gateway')}, object store {facts.url('s3')}")
     say(f"  for your shell: source {os.path.relpath(Paths(project).env)}")
 
 
 @app.command()
-def down() -> None:
+def down(as_json: Json = False) -> None:
     """Stop the lab; its state stays."""
     from slipway.lab import lifecycle
     from slipway.lab.paths import project_directory
     from slipway.progress import say
 
-    say("  ✓ lab: stopped" if lifecycle.down(project_directory()) else "  ✓ lab: none is running")
+    stopped = lifecycle.down(project_directory())
+    if as_json:
+        show_json({"stopped": stopped})
+        return
+    say("  ✓ lab: stopped" if stopped else "  ✓ lab: none is running")
 
 
 @app.command()
 def reset(
     stop: Annotated[bool, typer.Option("--down", help="Stop the lab first, if it runs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Wipe the lab's state: cluster, registry, object store, Pulumi's state."""
     from slipway.lab import lifecycle
@@ -50,6 +63,9 @@ def reset(
     if stop:
         lifecycle.down(project)
     lifecycle.reset(project)
+    if as_json:
+        show_json({"wiped": str(project)})
+        return
     say("  ✓ lab: state wiped")
 
 
@@ -79,6 +95,7 @@ def status(as_json: Json = False) -> None:
 def logs(
     name: Annotated[str | None, typer.Argument(help="A component, a pod, <pod>/<container>; none lists them.")] = None,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
+    as_json: Json = False,
 ) -> None:
     """Print the end of a log."""
     from slipway.lab import lifecycle
@@ -86,13 +103,17 @@ def logs(
 
     files = lifecycle.log_files(project_directory())
     if name is None:
-        typer.echo("\n".join(files))
+        show_json(list(files)) if as_json else typer.echo("\n".join(files))
         return
     chosen = [known for known in files if known == name or known.startswith(f"{name}/")]
     if not chosen:
         raise SlipwayError(f"lab: no log named {name!r}; `slipway lab logs` lists them")
-    for known in chosen:
-        if len(chosen) > 1:
+    ends = {known: files[known].read_text(errors="replace").splitlines()[-lines:] for known in chosen}
+    if as_json:
+        show_json(ends)
+        return
+    for known, end in ends.items():
+        if len(ends) > 1:
             typer.echo(f"==> {known} <==")
-        for line in files[known].read_text(errors="replace").splitlines()[-lines:]:
+        for line in end:
             typer.echo(line)

@@ -200,7 +200,7 @@ def _complete(name: str) -> bool:
 
 def _built(path: Path, name: str) -> Path:
     if not path.exists():
-        raise SlipwayError(f"{name}: not built yet; run `make setup` (or `slipway lab build`) first", ExitCode.MACHINE)
+        raise SlipwayError(f"{name}: not built yet; run `make tools` first", ExitCode.MACHINE)
     return path
 
 
