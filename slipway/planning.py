@@ -77,7 +77,7 @@ def plan_environment(
     if environment.releases == "follow":
         wanted = followed(specs, environment, observed or {})
     else:
-        wanted = _pinned(project, specs, environment, notices, problems)
+        wanted = _pinned(project, specs, environment, observed or {}, notices, problems)
     specs = {name: specs[name] for name in wanted}
     plans = {}
     for name, spec in specs.items():
@@ -120,11 +120,21 @@ def _pinned(
     project: Path,
     specs: Mapping[str, ModelSpec],
     environment: Environment,
+    observed: Mapping[str, ObservedModel],
     notices: list[str],
     problems: list[SlipwayError],
 ) -> dict[str, Wanted]:
     path, releases = project / "pins" / f"{environment.name}.yaml", Releases(project / "releases")
     if not path.exists():
+        live = [name for name, seen in observed.items() if seen.live_version is not None]
+        if live:
+            problems.append(
+                SlipwayError(
+                    f"{at(documents.display(path))}no such file, yet {environment.name} serves {', '.join(live)};"
+                    " restore it (to take everything down: `pulumi destroy`)"
+                )
+            )
+            return {}
         notices.append(f"{documents.display(path)}: no such file, so no model runs in {environment.name}")
         return {}
     pins = load_pins(path)

@@ -33,12 +33,11 @@ async def main() -> None:
     """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
     pacing.quiet()
     try:
-        project = Path.cwd()
-        plan = prepare(project, settings.read())
+        plan = prepare(Path.cwd(), settings.read())
     except SlipwayError as error:
         pulumi.log.error(str(error))
         sys.exit(TOLD)
-    await declare(plan, project)
+    await declare(plan)
 
 
 def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
@@ -104,7 +103,7 @@ def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
     return found
 
 
-async def declare(plan: EnvironmentPlan, project: Path) -> None:
+async def declare(plan: EnvironmentPlan) -> None:
     """Register the whole environment, models in the order of their names."""
     environment, compiled = plan.environment, plan.compiled()
     if not compiled:

@@ -138,3 +138,13 @@ def test_every_environment_of_the_checkout_compiles_every_model(project, run):
         assert ran.exit_status is None, ran.said
         host = {"staging": "churn.staging.models.example.com", "prod": "churn.models.example.com"}[stack]
         assert ran.one("Canary", "churn").inputs["spec"]["service"]["hosts"] == [host]
+
+
+def test_a_lost_pins_file_takes_nothing_down(project, run):
+    project.spec("churn")
+    ran = run(observed=seen(7, 7, "Succeeded", 7))
+    assert ran.said["error"] == [
+        "pins/staging.yaml: no such file, yet staging serves churn; restore it (to take everything down:"
+        " `pulumi destroy`)"
+    ]
+    assert ran.exit_status == TOLD
