@@ -198,9 +198,9 @@ class Deployment:
             return SlipwayError(f"{name}locked by another run{by}; wait for its end", ExitCode.BUSY)
         errors = [line for line in heard.errors if not line.startswith(_EMPTY_ERRORS)]
         if not errors:
-            errors = [line.strip() for line in said.splitlines() if line.strip().startswith("error:")] or [
-                name + "failed"
-            ]
+            # The Automation API puts the name of the stream before its first line.
+            lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines()]
+            errors = [line for line in lines if line.startswith("error:")] or [name + "failed"]
         first, rest = errors[0].removeprefix("error: "), len(set(errors)) - 1
         code = ExitCode.UNREACHABLE if "cannot be reached" in first else ExitCode.USER
         return SlipwayError(f"{first} (+{rest} more)" if rest else first, code)

@@ -1,0 +1,40 @@
+"""What is told of a Pulumi that fails before it runs a program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from slipway.deploy import Deployment
+from slipway.errors import ExitCode, SlipwayError
+
+
+def a_pulumi(directory: Path, failure: str) -> dict[str, str]:
+    """Write a `pulumi` that can only say its version; returns an environment that has it."""
+    file = directory / "bin" / "pulumi"
+    file.parent.mkdir()
+    file.write_text(f'#!/bin/sh\n[ "$1" = version ] && echo v3.250.0 && exit\n{failure}\nexit 255\n')
+    file.chmod(0o755)
+    (directory / "Pulumi.yaml").write_text("name: slipway\nruntime: python\n")
+    return {**os.environ, "PATH": f"{file.parent}{os.pathsep}{os.environ['PATH']}", "PULUMI_BACKEND_URL": "file://~"}
+
+
+def test_the_engine_s_own_first_line_is_told(tmp_path: Path) -> None:
+    env = a_pulumi(tmp_path, "echo 'error: could not create stack: the disk is made of cheese' >&2")
+    with pytest.raises(SlipwayError) as told:
+        Deployment(tmp_path, "local", env).preview()
+    assert str(told.value) == "could not create stack: the disk is made of cheese"
+    assert told.value.exit_code is ExitCode.USER
+
+
+def test_an_engine_that_says_nothing_is_told_with_the_stack_s_name(tmp_path: Path) -> None:
+    with pytest.raises(SlipwayError, match="stack local: failed"):
+        Deployment(tmp_path, "local", a_pulumi(tmp_path, "")).preview()
+
+
+def test_a_machine_without_pulumi_is_told_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(SlipwayError, match="pulumi: not on PATH") as told:
+        Deployment(tmp_path, "local", {"PATH": str(tmp_path), "PULUMI_BACKEND_URL": "file://~"}).preview()
+    assert told.value.exit_code is ExitCode.MACHINE
