@@ -24,6 +24,8 @@ _EMPTY_ERRORS = ("update failed", "preview failed", "refresh failed", "destroy f
 #: What Pulumi says about passphrases (pkg/secrets/passphrase/manager.go).
 _NO_PASSPHRASE = "passphrase must be set"
 _WRONG_PASSPHRASE = "incorrect passphrase"
+#: What stands above the errors of a resource (hashicorp/go-multierror's format).
+_HEADING = re.compile(r"(error: )?\d+ errors? occurred:")
 _PENDING = "pending operations from previous deployment"
 #: Where a plugin comes from is said by `slipway lab`, once; Pulumi would say it with every run.
 _AMBIENT_PLUGIN = "using pulumi-"
@@ -215,14 +217,19 @@ def _ignore(step: Step) -> None:
     """Show no progress."""
 
 
+def gist(said: str) -> str:
+    """Return the line of an error that says it: the first that is no heading (`1 error occurred:`)."""
+    lines = [line.strip().removeprefix("* ") for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if not _HEADING.fullmatch(line)), lines[0])
+
+
 def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep) -> None:
     if event.diagnostic_event and not event.diagnostic_event.ephemeral:
         said = _COLOUR.sub("", event.diagnostic_event.message).strip()
         severity = event.diagnostic_event.severity
         lists = {"error": heard.errors, "warning": heard.warnings, "info": heard.messages}
         if severity in lists and said and not said.startswith(_AMBIENT_PLUGIN):
-            # The first line says it; what follows is how Pulumi got there.
-            lists[severity].append(said.splitlines()[0] if severity == "error" else said)
+            lists[severity].append(gist(said) if severity == "error" else said)
     elif event.summary_event:
         heard.changes = {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
     else:

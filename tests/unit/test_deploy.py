@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.deploy import Deployment
+from slipway.deploy import Deployment, gist
 from slipway.errors import ExitCode, SlipwayError
 
 
@@ -38,3 +38,16 @@ def test_a_machine_without_pulumi_is_told_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(SlipwayError, match="pulumi: not on PATH") as told:
         Deployment(tmp_path, "local", {"PATH": str(tmp_path), "PULUMI_BACKEND_URL": "file://~"}).preview()
     assert told.value.exit_code is ExitCode.MACHINE
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("1 error occurred:\n\t* models/churn: pods are not ready\n\n", "models/churn: pods are not ready"),
+        ("error: 2 errors occurred:\n\t* one\n\t* two", "one"),
+        ("resource failed\n  because of this", "resource failed"),
+        ("1 error occurred:", "1 error occurred:"),
+    ],
+)
+def test_of_several_lines_the_one_that_says_it_is_kept(said: str, line: str) -> None:
+    assert gist(said) == line
