@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway import names
-from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, refusals, serving_changes
+from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
 from slipway.compile.objects import Ceiling, Floor
 from slipway.model_spec import AtLeast, AtMost
 from slipway.rollout import ObservedService
@@ -237,13 +236,3 @@ def test_a_changed_serving_setting_is_told_for_the_version_that_keeps_the_old_on
         "churn-v7: serving settings have changed since it was created; it stays as it is,"
         " and the next version takes them",
     )
-
-
-def test_a_thousand_models_compile_in_well_under_a_second() -> None:
-    specs = {name: a_spec(name) for name in (f"m{i}" for i in range(1000))}
-    plans = {name: a_plan(a_release(name, 7), a_release(name, 8)) for name in specs}
-    environment, started = an_environment(), time.process_time()
-    assert refusals(specs, plans, environment) == []
-    for name, spec in specs.items():
-        compile_model(spec, plans[name], environment)
-    assert time.process_time() - started < 1.0
