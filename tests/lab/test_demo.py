@@ -52,7 +52,14 @@ def demo(lab: Any) -> Iterator[Demo]:
 def interrupted(demo: Demo) -> str:
     """What a demo says that Control-C ends in the middle of its training."""
     process = subprocess.Popen(
-        [*SLIPWAY, "demo"], cwd=CHECKOUT, env=demo.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*SLIPWAY, "demo"],
+        cwd=CHECKOUT,
+        env=demo.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a script ignores Control-C, which its children would inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     next(line for line in process.stdout if "✓ train breast-cancer" in line)
