@@ -291,10 +291,15 @@ def there(stack: Stack, kind: tuple[str, str], name: str) -> None:
 def test_a_second_up_is_refused_while_one_runs(stack: Stack, undisturbed: Any) -> None:
     with started(stack) as run:
         there(stack, ISVC, STABLE)
-        with pytest.raises(SlipwayError, match=r"stack local: locked by another run .*pid \d+") as told:
-            stack.deployment().up()
+        # Held where it waits for the model server, so that it cannot end before the others have asked.
+        run.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(SlipwayError, match=r"stack local: locked by another run .*pid \d+") as told:
+                stack.deployment().up()
+            done = stack.pulumi("up", "--yes", "--skip-preview", check=False)
+        finally:
+            run.send_signal(signal.SIGCONT)
         assert told.value.exit_code is ExitCode.BUSY
-        done = stack.pulumi("up", "--yes", "--skip-preview", check=False)
         assert done.returncode != 0
         assert "the stack is currently locked" in done.stdout + done.stderr
         assert run.wait(UP) == 0
