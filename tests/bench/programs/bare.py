@@ -41,9 +41,13 @@ def declare(name: str, manifest: dict[str, Any], options: pulumi.ResourceOptions
 
 
 def settings(properties: dict[str, str]) -> dict[str, Any]:
-    """Turn recorded provider properties into arguments: the SDK writes a flag as text."""
-    flags = {"true": True, "false": False}
-    return {re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower(): flags.get(value, value) for key, value in properties.items()}
+    """Turn recorded provider properties into arguments: the SDK writes a flag, or an object, as JSON text."""
+    return {
+        re.sub(r"(?<!^)(?=[A-Z])", "_", key).lower(): json.loads(value)
+        if value in ("true", "false") or value[0] == "{"
+        else value
+        for key, value in properties.items()
+    }
 
 
 content = json.loads(Path("objects.json").read_text())
