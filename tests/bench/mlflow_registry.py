@@ -8,7 +8,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.bench.servers import BUCKET, await_answer, free_port
+from tests.bench.servers import BUCKET, answering, await_answer, free_port
 
 #: The largest pages that MLflow gives (mlflow/store/model_registry/__init__.py).
 MODELS_PAGE, VERSIONS_PAGE = 1_000, 10_000
@@ -164,11 +163,5 @@ class CountingProxy:
     @contextmanager
     def running(self) -> Iterator[CountingProxy]:
         """Answer until the end of the block."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        thread.start()
-        try:
+        with answering(self._server):
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
