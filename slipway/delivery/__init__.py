@@ -1,0 +1,1 @@
+"""What follows from a rollout: settle, roll back, report."""

@@ -1,0 +1,1 @@
+"""Decides about a candidate: better evidence than a threshold a minute."""

@@ -1,0 +1,50 @@
+"""What a candidate is held to, as it travels in a Canary."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field, ValidationError
+
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError
+
+
+class Policy(Frozen):
+    """The objectives of a model with the pace of its rollout, for one analysis.
+
+    The Canary carries it as text, in `templateVariables` of the metric, in `metadata` of each webhook: so the judge
+    needs no file of the project, and a review of the Canary shows all that will count.
+    """
+
+    #: Percent of requests that must be answered with 2xx.
+    success_rate_percent: float = Field(gt=0, le=100)
+    #: Milliseconds that 95 (99) percent of the requests must keep; None asks for nothing.
+    latency_p95_ms: float = Field(gt=0)
+    latency_p99_ms: float | None = None
+    #: Percent of labelled predictions that must be right; None asks for nothing.
+    correct_percent: float | None = None
+    #: What the candidate must have been asked at each weight before it may have more.
+    min_requests: int = Field(ge=1)
+    #: What must be labelled of the candidate's answers before it may be promoted.
+    min_labels: int = Field(default=0, ge=0)
+    #: Seconds to stay at a weight at least, by weight in percent; a weight that is not named has no pause.
+    pauses: dict[str, int] = Field(default_factory=dict)
+
+    def text(self) -> str:
+        """Write it in its one form: equal policies are equal texts."""
+        return json.dumps(self.model_dump(exclude_defaults=True), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def parse(cls, text: str) -> Policy:
+        """Read what `text` wrote.
+
+        Raises:
+            SlipwayError: It is something else.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "policy"
+            raise SlipwayError(f"policy: {field}: {first['msg']}; it is written by `pulumi up`, run it again") from None

@@ -1,0 +1,73 @@
+"""A thin client of Prometheus' HTTP API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from slipway.errors import ExitCode, SlipwayError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value of an instant query; `labels` without the metric's name is what tells samples apart."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values over time: (seconds since the epoch, value), oldest first."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+class Prometheus:
+    """One server.
+
+    Args:
+        url: Its base, as `http://prometheus.monitoring:9090`.
+        timeout: Seconds for connecting and for each read; Flagger waits five for the judge's own answer.
+    """
+
+    def __init__(self, url: str, timeout: float = 3.0) -> None:
+        self.url, self.timeout, self.session = url.rstrip("/"), timeout, requests.Session()
+        # A proxy of the user's shell knows nothing of a server on loopback.
+        self.session.trust_env = False
+
+    def query(self, expression: str, at: float | None = None) -> tuple[Sample, ...]:
+        """Evaluate at one moment (now by default); no data is no sample.
+
+        Raises:
+            SlipwayError: The server cannot be reached, or refuses the expression.
+        """
+        found = self._ask("query", {"query": expression, "time": at})
+        return tuple(Sample(each["metric"], float(each["value"][1])) for each in found)
+
+    def query_range(self, expression: str, start: float, end: float, step: float) -> tuple[Series, ...]:
+        """Evaluate every `step` seconds from `start` to `end` (seconds since the epoch).
+
+        Raises:
+            SlipwayError: As `query`.
+        """
+        found = self._ask("query_range", {"query": expression, "start": start, "end": end, "step": step})
+        return tuple(
+            Series(each["metric"], tuple((float(at), float(value)) for at, value in each["values"])) for each in found
+        )
+
+    def _ask(self, path: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        try:
+            answer = self.session.post(f"{self.url}/api/v1/{path}", data=dict(parameters), timeout=self.timeout)
+            body = answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise SlipwayError(
+                f"Prometheus {self.url}: cannot be reached ({type(error).__name__})", ExitCode.UNREACHABLE
+            ) from None
+        if body.get("status") != "success":
+            raise SlipwayError(f"Prometheus {self.url}: {body.get('error') or answer.reason}")
+        return list(body["data"]["result"])
