@@ -3,142 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from projects import CHECKOUT, Project
 
 from slipway.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
-from slipway.killed_runs import write_launcher
+from local_stack import ISVC, MODEL, READY, SERVICE, UP, Stack
 
-MODEL = "diabetes-progression"
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
-ISVC = ("serving.kserve.io/v1beta1", "InferenceService")
-CANARY = ("flagger.app/v1beta1", "Canary")
-SERVICE = ("v1", "Service")
-
-#: Seconds, on two busy cores; a run that takes longer hangs.
-UP = 300
-READY = 90
-
-SEED = f"""
-import os
-from slipway.lab.seed.recipes import DEMO_MODELS
-from slipway.lab.seed.registry import seed_registry
-models = [model for model in DEMO_MODELS if model.name == "{MODEL}"]
-seed_registry(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, models)
-"""
-ALIAS = f"""
-import os, sys, mlflow
-client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-client.set_registered_model_alias("{MODEL}", "champion", sys.argv[1])
-"""
-
-
-class Stack:
-    """Stack `local` of a project with one demo model, a state and a registry of its own."""
-
-    def __init__(self, lab: Any, root: Path) -> None:
-        self.lab, self.kube, self.root = lab, lab.kube, root
-        Project(root)
-        (root / "models" / f"{MODEL}.yaml").write_text((CHECKOUT / "models" / f"{MODEL}.yaml").read_text())
-        self.settings = root / "Pulumi.local.yaml"
-        self.set(cluster={"identifier": "lab", "kubeconfig": str(lab.kubeconfig)})
-        (root / "state").mkdir()
-        self.env = {
-            **lab.env,
-            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
-            "MLFLOW_TRACKING_URI": f"sqlite:///{root / 'mlflow.db'}",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        launcher = write_launcher(root / "bin")
-        self.env["PATH"] = os.pathsep.join([str(launcher.parent), self.env["PATH"]])
-        self.python(SEED)
-        self.pulumi("stack", "init")
-
-    def set(self, **settings: Any) -> None:
-        content = yaml.safe_load(self.settings.read_text())
-        content["config"] |= {f"slipway:{key}": value for key, value in settings.items()}
-        self.settings.write_text(yaml.safe_dump(content, sort_keys=False))
-
-    def python(self, code: str, *arguments: str) -> None:
-        command = [sys.executable, "-c", code, *arguments]
-        subprocess.run(command, cwd=self.root, env=self.env, check=True, capture_output=True, timeout=UP)
-
-    def promote(self, version: int) -> None:
-        """Say in the registry that a version is ready."""
-        self.python(ALIAS, str(version))
-
-    def command(self, *arguments: str) -> list[str]:
-        return ["pulumi", *arguments, "--non-interactive", "--color=never", "--stack=local"]
-
-    def pulumi(
-        self, *arguments: str, check: bool = True, env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            self.command(*arguments), cwd=self.root, env=env or self.env, capture_output=True, text=True, timeout=UP
-        )
-        assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done
-
-    def up(self, *arguments: str) -> str:
-        return self.pulumi("up", "--yes", *arguments).stdout
-
-    def deployment(self, **environ: str) -> Deployment:
-        return Deployment(self.root, "local", {**self.env, **environ})
-
-    def state(self) -> dict[str, Any]:
-        """What the state holds, without what differs between two equal runs."""
-        deployment = json.loads(self.pulumi("stack", "export").stdout)["deployment"]
-        kept = ("type", "id", "inputs", "parent", "dependencies", "protect", "initErrors")
-        found = {}
-        for resource in deployment["resources"]:
-            entry = {key: resource.get(key) for key in kept}
-            entry["dependencies"] = sorted(entry["dependencies"] or ())
-            if resource["type"].startswith("pulumi:providers:"):
-                entry["id"] = "random"
-            found[resource["urn"]] = entry
-        return found
-
-    def cluster(self) -> dict[str, Any]:
-        """The specs of the objects that the stack makes, without what KServe derives from them."""
-        label = f"slipway.dev/model={MODEL}"
-        return {
-            f"{kind[1]} {item['metadata']['name']}": item["spec"]
-            for kind in (ISVC, SERVICE, CANARY)
-            for item in self.kube.list(*kind, "models", label)
-            if not item["metadata"].get("ownerReferences") or item["metadata"]["name"].startswith(f"{MODEL}-canary")
-        }
-
-    def everything(self) -> dict[str, Any]:
-        """The specs of all objects in the namespace."""
-        return {
-            f"{kind[1]} {item['metadata']['name']}": item["spec"]
-            for kind in (ISVC, SERVICE, CANARY)
-            for item in self.kube.list(*kind, "models")
-        }
-
-    def primary_selects(self, service: str) -> None:
-        """Return once users are served by an InferenceService, and Flagger is done."""
-        pods = {"app": f"isvc.{service}-predictor"}
-        self.kube.wait_for(
-            *SERVICE, f"{MODEL}-primary", "models", lambda it: it["spec"]["selector"] == pods, timeout=READY
-        )
-        self.phase("Succeeded")
-
-    def phase(self, *wanted: str) -> None:
-        self.kube.wait_for(
-            *CANARY, MODEL, "models", lambda it: it.get("status", {}).get("phase") in wanted, timeout=READY
-        )
 
 
 @pytest.fixture(scope="module")
