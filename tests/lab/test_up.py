@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from local_stack import ISVC, MODEL, READY, SERVICE, UP, Stack
 
 from slipway.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
-from local_stack import ISVC, MODEL, READY, SERVICE, UP, Stack
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
 
