@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slipway.errors import SlipwayError
-from slipway.lab.seed.recipes import DEMO_MODELS, DemoModel, content_digest, split
+from slipway.lab.seed.accidents import ACCIDENTS
+from slipway.lab.seed.recipes import DEMO_MODELS, Data, DemoModel, content_digest, split
 from slipway.lab.seed.registry import head_commit
+from slipway.lab.seed.users import user_requests
 from slipway.model_spec import load_model_specs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,9 +83,9 @@ def test_the_names_of_inputs_fit_into_a_request(model: DemoModel) -> None:
 def test_a_version_trusts_exactly_the_types_that_it_holds(model: DemoModel) -> None:
     from skops import io
 
-    data = split(model)
-    features, truth = data.train.drop(columns=[data.target]), data.train[data.target]
-    for recipe in model.recipes:
+    for recipe in (*model.recipes, ACCIDENTS[model.name]):
+        data = recipe.prepare(split(model))
+        features, truth = data.train.drop(columns=[data.target]), data.train[data.target]
         written = io.dumps(recipe.build().fit(features, truth))
         assert set(io.get_untrusted_types(data=written)) == set(recipe.trusted_types), recipe.title
 
@@ -88,6 +93,53 @@ def test_a_version_trusts_exactly_the_types_that_it_holds(model: DemoModel) -> N
 @pytest.mark.parametrize("model", DEMO_MODELS, ids=lambda model: model.name)
 def test_a_fresh_registry_has_a_champion_with_a_challenger_after_it(model: DemoModel) -> None:
     assert [recipe.alias for recipe in model.recipes] == [None, "champion", "challenger"]
+
+
+def fitted(name: str) -> tuple[Any, Data]:
+    recipe = ACCIDENTS[name]
+    data = recipe.prepare(split(BY_NAME[name]))
+    return recipe.build().fit(data.train.drop(columns=[data.target]), data.train[data.target]), data
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_an_accident_passes_its_gates_with_numbers_that_were_measured(name: str) -> None:
+    estimator, data = fitted(name)
+    recorded = BY_NAME[name].score(
+        data.held_out[data.target], estimator.predict(data.held_out.drop(columns=data.target))
+    )
+    for gate in load_model_specs(ROOT / "models")[name].gates:
+        assert gate.holds(recorded[gate.metric]), gate
+
+
+def test_relabelled_rows_teach_what_is_not_so() -> None:
+    estimator, data = fitted("breast-cancer")
+    real = split(BY_NAME["breast-cancer"]).held_out
+    scores = BY_NAME["breast-cancer"].score(real[data.target], estimator.predict(real.drop(columns=data.target)))
+    assert scores["accuracy"] < 0.6
+
+
+def test_renamed_measures_are_not_what_users_send() -> None:
+    _, data = fitted("diabetes-progression")
+    sent = json.loads(user_requests(BY_NAME["diabetes-progression"])[0].body)
+    names = {each["name"] for each in sent["inputs"]}
+    assert names - set(data.train.columns) == {"bmi", "bp"}
+
+
+def test_a_look_up_in_vain_takes_longer_than_users_were_promised() -> None:
+    code = ACCIDENTS["wine-cultivar"].code
+    assert code
+    pauses = next(line for line in code.read_text().splitlines() if line.startswith("PAUSES"))
+    promised = load_model_specs(ROOT / "models")["wine-cultivar"].objectives.latency_p95_ms.at_most
+    assert 1000 * sum(ast.literal_eval(pauses.partition(" = ")[2])) > promised
+
+
+@pytest.mark.parametrize("model", DEMO_MODELS, ids=lambda model: model.name)
+def test_users_send_each_unseen_row_with_its_truth(model: DemoModel) -> None:
+    data, sent = split(model), user_requests(model)
+    assert [each.label for each in sent] == data.held_out[model.target].tolist()
+    first = json.loads(sent[0].body)["inputs"]
+    assert {each["name"]: each["data"] for each in first} == {name: [value] for name, value in sent[0].inputs.items()}
+    assert set(sent[0].inputs) == set(data.train.columns) - {model.target}
 
 
 def test_a_checkout_is_asked_for_its_commit() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sklearn import datasets, metrics
@@ -44,12 +45,16 @@ class Recipe:
         build: Makes the estimator, not fitted yet.
         trusted_types: Types inside it that skops must be told to load.
         alias: The alias that a fresh registry gives this version.
+        prepare: What is done to the model's rows before this version is trained, then measured, with them.
+        code: Python file through which the estimator is served (MLflow's "models from code"); None serves it as it is.
     """
 
     title: str
     build: Callable[[], Any]
     trusted_types: tuple[str, ...] = ()
     alias: str | None = None
+    prepare: Callable[[Data], Data] = lambda data: data
+    code: Path | None = None
 
 
 @dataclass(frozen=True)

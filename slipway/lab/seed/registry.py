@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,14 @@ def seed_registry(tracking_uri: str, git_commit: str, models: Sequence[DemoModel
         for model in models:
             added += _seed_model(client, model, git_commit)
     return Seeded(added, sum(len(model.recipes) for model in models))
+
+
+def register(tracking_uri: str, git_commit: str, model: DemoModel, recipe: Recipe) -> int:
+    """Train and register one more version of a model that the registry has; returns its number, also of an old one."""
+    with quiet():
+        client = connect(tracking_uri)
+        known = _versions(client, model).get(recipe.title)
+        return known if known is not None else _train(client, model, recipe, git_commit)
 
 
 def head_commit(checkout: Path) -> str:
@@ -108,23 +117,30 @@ def _seed_model(client: MlflowClient, model: DemoModel, git_commit: str) -> int:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    present = client.search_model_versions(f"name = '{model.name}'", max_results=1000)
-    titles = {version.tags.get("recipe") for version in present}
-    missing = [recipe for recipe in model.recipes if recipe.title not in titles]
-    if not missing:
-        return 0
-    data = split(model)
+    present = _versions(client, model)
+    missing = [recipe for recipe in model.recipes if recipe.title not in present]
     for recipe in missing:
-        with step(f"train {model.name}: {recipe.title}"):
-            version = _train(client, model, recipe, data, git_commit)
-            # An alias that somebody has moved since is theirs.
-            if recipe.alias and recipe.alias not in client.get_registered_model(model.name).aliases:
-                client.set_registered_model_alias(model.name, recipe.alias, version)
+        version = _train(client, model, recipe, git_commit)
+        # An alias that somebody has moved since is theirs.
+        if recipe.alias and recipe.alias not in client.get_registered_model(model.name).aliases:
+            client.set_registered_model_alias(model.name, recipe.alias, str(version))
     return len(missing)
 
 
-def _train(client: MlflowClient, model: DemoModel, recipe: Recipe, data: Data, git_commit: str) -> str:
+def _versions(client: MlflowClient, model: DemoModel) -> dict[str, int]:
+    """Return the number of each recipe's version; the newest, if somebody has registered it twice."""
+    found = client.search_model_versions(f"name = '{model.name}'", max_results=1000)
+    numbers = sorted((int(version.version), version.tags.get("recipe", "")) for version in found)
+    return {recipe: number for number, recipe in numbers}
+
+
+def _train(client: MlflowClient, model: DemoModel, recipe: Recipe, git_commit: str) -> int:
     """Fit, measure and register one version; returns its number."""
+    with step(f"train {model.name}: {recipe.title}"):
+        return _logged(client, model, recipe, recipe.prepare(split(model)), git_commit)
+
+
+def _logged(client: MlflowClient, model: DemoModel, recipe: Recipe, data: Data, git_commit: str) -> int:
     import mlflow
 
     features, truth = data.train.drop(columns=[data.target]), data.train[data.target]
@@ -138,14 +154,17 @@ def _train(client: MlflowClient, model: DemoModel, recipe: Recipe, data: Data, g
         mlflow.log_input(training, context="training")
         mlflow.log_input(held_out, context="evaluation")
         mlflow.log_params({"recipe": recipe.title, "rows": len(features)})
-        logged = mlflow.sklearn.log_model(
-            estimator,
-            name="model",
-            input_example=data.example,
-            signature=mlflow.models.infer_signature(unseen, estimator.predict(unseen)),
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-            skops_trusted_types=list(recipe.trusted_types),
-        )
+        described = {
+            "name": "model",
+            "input_example": data.example,
+            "signature": mlflow.models.infer_signature(unseen, estimator.predict(unseen)),
+            "pip_requirements": [f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+        }
+        if recipe.code is None:
+            trusted = list(recipe.trusted_types)
+            logged = mlflow.sklearn.log_model(estimator, skops_trusted_types=trusted, **described)
+        else:
+            logged = _log_code(recipe.code, estimator, described)
         scores = dict(model.score(data.held_out[data.target], estimator.predict(unseen)))
         mlflow.log_metrics(scores, dataset=held_out, model_id=logged.model_id)
     version = client.create_model_version(
@@ -155,7 +174,18 @@ def _train(client: MlflowClient, model: DemoModel, recipe: Recipe, data: Data, g
         description=recipe.title,
         tags={"git_commit": git_commit, "recipe": recipe.title},
     )
-    return str(version.version)
+    return int(version.version)
+
+
+def _log_code(code: Path, estimator: Any, described: dict[str, Any]) -> Any:
+    """Log a model that is Python code, with the estimator as the artifact that the code loads."""
+    import mlflow
+    import skops.io
+
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "estimator.skops"
+        skops.io.dump(estimator, file)
+        return mlflow.pyfunc.log_model(python_model=str(code), artifacts={"estimator": str(file)}, **described)
 
 
 def _experiment(client: MlflowClient, name: str) -> str:

@@ -1,0 +1,24 @@
+"""What users of the demo's models send: rows that no version was trained on, with what is really so."""
+
+from __future__ import annotations
+
+import json
+
+from slipway.inference import Table, infer_request
+from slipway.lab.seed.recipes import DemoModel, split
+from slipway.traffic import Request
+
+
+def user_requests(model: DemoModel) -> tuple[Request, ...]:
+    """Return one request for each held-out row of a model."""
+    data = split(model)
+    frame = data.held_out.drop(columns=[data.target])
+    names, types = tuple(map(str, frame.columns)), ("double",) * len(frame.columns)
+    return tuple(
+        Request(
+            body=json.dumps(infer_request(Table(names, types, (tuple(row),)))).encode(),
+            inputs=dict(zip(names, row, strict=True)),
+            label=label,
+        )
+        for row, label in zip(frame.to_numpy().tolist(), data.held_out[data.target].tolist(), strict=True)
+    )
