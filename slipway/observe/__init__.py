@@ -1,0 +1,1 @@
+"""Watches how good a model's answers are: joins predictions with the labels that arrive later."""

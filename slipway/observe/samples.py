@@ -1,0 +1,84 @@
+"""Keeps a thin sample of each version's recent inputs.
+
+Pure: moments are arguments, in seconds of any clock that only goes forward.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from slipway.observe.messages import Input
+
+Row = Mapping[str, Input]
+
+#: Seconds that inputs count as recent.
+RECENT_SECONDS = 600.0
+#: A slot of time, in seconds; how many inputs of one slot are kept. So a version that gets 90 % of the traffic is
+#: remembered for as long as one that gets 10 %, whatever the rate, and 1,200 rows are kept at most.
+SLOT_SECONDS = 10.0
+SLOT_ROWS = 20
+#: Rows of a model's earliest window: 150 s of traffic at least.
+REFERENCE_ROWS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The inputs of one prediction, with the slot of time in which it came."""
+
+    slot: int
+    row: Row
+
+
+class Samples:
+    """The recent inputs of one version."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Sample] = deque()
+        self._slot, self._in_slot = -1, 0
+
+    def add(self, row: Row, now: float) -> Sample | None:
+        """Keep a row, unless its slot has enough; returns it when it was kept."""
+        slot = int(now // SLOT_SECONDS)
+        if slot != self._slot:
+            self._slot, self._in_slot = slot, 0
+        if self._in_slot == SLOT_ROWS:
+            return None
+        self._in_slot += 1
+        sample = Sample(slot, row)
+        self._kept.append(sample)
+        self._forget(now)
+        return sample
+
+    def recent(self, now: float) -> list[Sample]:
+        """Return what is not too old, oldest first."""
+        self._forget(now)
+        return list(self._kept)
+
+    def _forget(self, now: float) -> None:
+        oldest = int((now - RECENT_SECONDS) // SLOT_SECONDS)
+        while self._kept and self._kept[0].slot < oldest:
+            self._kept.popleft()
+
+
+def matched(one: Iterable[Sample], other: Iterable[Sample]) -> tuple[list[Row], list[Row]]:
+    """Return equally many rows of both from each slot of time.
+
+    While weights move, one version has most of its rows from early on, the other from late: compared as they are, a
+    change in what users ask over time would look like a difference between the versions.
+    """
+    ones, others = _by_slot(one), _by_slot(other)
+    rows: tuple[list[Row], list[Row]] = ([], [])
+    for slot in ones.keys() & others.keys():
+        count = min(len(ones[slot]), len(others[slot]))
+        rows[0].extend(ones[slot][:count])
+        rows[1].extend(others[slot][:count])
+    return rows
+
+
+def _by_slot(samples: Iterable[Sample]) -> dict[int, Sequence[Row]]:
+    slots: dict[int, list[Row]] = {}
+    for sample in samples:
+        slots.setdefault(sample.slot, []).append(sample.row)
+    return dict(slots)

@@ -1,0 +1,68 @@
+"""Which models are known, with what counts as a right answer of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.documents import display, nearest
+from slipway.errors import SlipwayError
+from slipway.model_spec import ModelSpec, load_model_spec
+
+
+@dataclass(frozen=True)
+class Specs:
+    """The model specs of a directory, as they were read.
+
+    One that cannot be read refuses its own model's predictions only: the others are still watched.
+
+    Args:
+        directory: Where they stand.
+        known: The readable ones by name.
+        unreadable: What is wrong with each of the others, by name.
+        seen: Name, size, time of change of each file, to tell when to read again.
+    """
+
+    directory: Path
+    known: Mapping[str, ModelSpec]
+    unreadable: Mapping[str, str]
+    seen: tuple[tuple[str, int, int], ...]
+
+    def check(self, model: str) -> None:
+        """Refuse a model without a spec.
+
+        Raises:
+            SlipwayError: Names the nearest model, or what is wrong with its spec.
+        """
+        if model in self.known:
+            return
+        if model in self.unreadable:
+            raise SlipwayError(f"the spec of {model!r} cannot be read: {self.unreadable[model]}")
+        near = nearest(model, list(self.known))
+        hint = f"nearest is {near!r}" if near else f"known are {', '.join(map(repr, self.known)) or 'none'}"
+        raise SlipwayError(f"unknown model {model!r}, no spec of it in {display(self.directory)}; {hint}")
+
+    def within(self, model: str) -> float | None:
+        """Return by how much a right answer may differ from its label; None where it must be equal to it."""
+        return getattr(self.known[model].objectives, "within", None) if model in self.known else None
+
+
+def read_specs(directory: Path, before: Specs | None = None) -> Specs:
+    """Read all specs of a directory, or return those of `before` where no file has changed since."""
+    files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
+    seen = []
+    for file in files:
+        # Between the listing and the look it may be replaced: the next reading sees it.
+        if file.is_file():
+            facts = file.stat()
+            seen.append((file.name, facts.st_size, facts.st_mtime_ns))
+    if before is not None and before.seen == tuple(seen):
+        return before
+    known, unreadable = {}, {}
+    for file in files:
+        try:
+            known[file.stem] = load_model_spec(file)
+        except SlipwayError as error:
+            unreadable[file.stem] = str(error)
+    return Specs(directory, known, unreadable, tuple(seen))
