@@ -1,0 +1,1 @@
+"""Tries a rollout before anyone merges it."""

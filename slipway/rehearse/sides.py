@@ -1,0 +1,104 @@
+"""Which two versions are compared: what an environment runs, with what is to replace it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.compile.refusals import failed_gates
+from slipway.environment import Environment
+from slipway.errors import ExitCode, SlipwayError
+from slipway.model_spec import ModelSpec
+from slipway.pins import load_pins, pinned
+from slipway.release import Release, Releases
+
+if TYPE_CHECKING:
+    from slipway.registry import Registry
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both releases.
+
+    Args:
+        stable: What users have.
+        candidate: What is tried.
+        failed_gates: Why the candidate could not even be released, one line each.
+    """
+
+    stable: Release
+    candidate: Release
+    failed_gates: tuple[str, ...] = ()
+
+    @property
+    def changed_inputs(self) -> tuple[str, ...]:
+        """The columns of which one side does not know, or knows as another type; requests must then change."""
+        before, after = ({each.name: each.type for each in side.signature.inputs} for side in self._both)
+        return tuple(
+            f"{name}: {before.get(name, 'nothing')} → {after.get(name, 'nothing')}"
+            for name in sorted({*before, *after})
+            if before.get(name) != after.get(name)
+        )
+
+    @property
+    def _both(self) -> tuple[Release, Release]:
+        return self.stable, self.candidate
+
+
+def find_sides(
+    registry: Registry, project: Path, spec: ModelSpec, environment: Environment, candidate: int, stable: int | None
+) -> Sides:
+    """Freeze both versions, from the registry that has their bytes.
+
+    Args:
+        registry: Has the candidate; must have what the environment runs too.
+        project: Has the pins.
+        spec: The model.
+        environment: Where the candidate would be released.
+        candidate: Its registry version.
+        stable: The registry version to compare with; None takes what the environment's pins or its alias name.
+
+    Raises:
+        SlipwayError: A version is missing, or both are the same.
+    """
+    if stable is not None:
+        before = registry.running({spec.name: spec}, {spec.name: stable})[spec.name]
+    elif environment.releases == "follow":
+        before = _followed(registry, spec, environment)
+    else:
+        before = _pinned(registry, project, spec, environment)
+    after = registry.running({spec.name: spec}, {spec.name: candidate})[spec.name]
+    if before.version == after.version:
+        raise SlipwayError(
+            f"rehearse {spec.name}: --candidate {candidate} is what {environment.name} runs already; name another"
+            " version, or what to compare it with: --stable <version>"
+        )
+    return Sides(before, after, tuple(failed_gates(spec, after)))
+
+
+def _followed(registry: Registry, spec: ModelSpec, environment: Environment) -> Release:
+    version = registry.champions(environment.alias).get(spec.registered_model)
+    if version is None:
+        raise SlipwayError(
+            f"models/{spec.name}.yaml: registered_model: {spec.registered_model!r} has no alias {environment.alias!r},"
+            f" which {environment.name} follows; set it, or name what to compare with: --stable <version>"
+        )
+    return registry.running({spec.name: spec}, {spec.name: version})[spec.name]
+
+
+def _pinned(registry: Registry, project: Path, spec: ModelSpec, environment: Environment) -> Release:
+    path, frozen = project / "pins" / f"{environment.name}.yaml", Releases(project / "releases")
+    wanted, _ = pinned(path, load_pins(path), spec.name, frozen)
+    remedy = "rehearse with the registry that has them, or name what to compare with: --stable <version>"
+    try:
+        found = registry.running({spec.name: spec}, {spec.name: wanted.version})[spec.name]
+    except SlipwayError as error:
+        if error.exit_code is ExitCode.UNREACHABLE:
+            raise
+        raise SlipwayError(f"release {spec.name}/{wanted.id}: its bytes cannot be had: {error}; {remedy}") from None
+    if found.artifact.digest != wanted.artifact.digest:
+        raise SlipwayError(
+            f"release {spec.name}/{wanted.id}: version {wanted.version} of this registry has other bytes; {remedy}"
+        )
+    return found

@@ -1,0 +1,119 @@
+"""A rollout's timeline is what Flagger's own loop makes of the compiled Canary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from builders import a_plan, a_release, a_spec, an_environment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slipway.compile import compile_model
+from slipway.judge.policy import Policy
+from slipway.rehearse.predict import LONGEST_STEP, Timeline, predict, strategy_of
+
+POLICY = Policy(success_rate_percent=99.5, latency_p95_ms=250, min_requests=60)
+
+
+def a_canary(
+    steps: tuple[int, ...] = (10, 50, 100), policy: Policy | None = POLICY, interval: str = "60s", **analysis: Any
+) -> dict[str, Any]:
+    metrics = [{"name": "evidence", "templateVariables": {"policy": policy.text()}}] if policy else []
+    weights = {} if "iterations" in analysis else {"stepWeights": list(steps)}
+    return {
+        "metadata": {"name": "churn"},
+        "spec": {"analysis": {"interval": interval, "threshold": 3, "metrics": metrics, **weights, **analysis}},
+    }
+
+
+def predicted(canary: dict[str, Any], rate: float = 10) -> Timeline:
+    return predict(canary, "prod", rate)
+
+
+def test_every_step_takes_one_look_where_enough_requests_come() -> None:
+    found = predicted(a_canary())
+    assert [(step.weight, step.intervals, step.requests, step.held_by) for step in found.steps] == [
+        (10, 1, 60, ""),
+        (50, 1, 300, ""),
+        (100, 1, 600, ""),
+    ]
+    # Noticed after 30 s in the mean, first weight a look later, three steps, two looks to Succeeded.
+    assert (found.first_request_seconds, found.promoted_seconds, found.settled_seconds) == (90, 270, 390)
+    assert found.requests == 960
+
+
+def test_a_step_is_held_until_the_candidate_was_asked_often_enough() -> None:
+    step = predicted(a_canary(), rate=4).steps[0]
+    # 0.4 a second: the 60th comes after 150 s, which is in the third interval.
+    assert (step.intervals, step.seconds, step.requests, step.held_by) == (3, 180, 72, "requests")
+
+
+def test_a_step_is_held_for_its_own_pause() -> None:
+    policy = POLICY.model_copy(update={"pauses": {"50": 600}})
+    assert [(step.seconds, step.held_by) for step in predicted(a_canary(policy=policy)).steps] == [
+        (60, ""),
+        (600, "pause"),
+        (60, ""),
+    ]
+
+
+def test_a_step_that_would_take_longer_than_a_day_is_refused_by_name() -> None:
+    found = predicted(a_canary(steps=(1, 50)), rate=0.01)
+    assert found.steps[0].seconds > LONGEST_STEP
+    assert found.refusals == (
+        "step 1%: of rollout.requests_per_second 0.01 it gets 0.36 requests an hour, so"
+        " rollout.min_requests_per_step 60 takes 167 h, expected at most 24; start higher, or ask for fewer requests",
+    )
+
+
+def test_without_a_judge_a_step_with_too_few_requests_is_refused_instead_of_held() -> None:
+    spec = a_spec(rollout={"requests_per_second": 2, "min_requests_per_step": 20})
+    canary = compile_model(spec, a_plan(a_release()), an_environment()).canary
+    found = predicted(canary, rate=2)
+    assert not found.judged
+    assert [step.intervals for step in found.steps] == [1, 1, 1, 1]
+    assert [refusal.split(":")[0] for refusal in found.refusals] == ["step 10%"]
+    assert predicted(canary, rate=4).refusals == ()
+
+
+def test_an_immediate_rollout_is_promoted_by_the_look_that_notices_it() -> None:
+    canary = a_canary()
+    canary["spec"]["skipAnalysis"] = True
+    found = predicted(canary)
+    assert (found.strategy, found.steps, found.promoted_seconds, found.settled_seconds) == ("immediate", (), 30, 30)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "strategy", "steps"),
+    [
+        ({"iterations": 5}, "blue-green", [(0, False, 300), (100, True, 60)]),
+        ({"iterations": 5, "mirror": True}, "shadow", [(100, False, 300), (100, True, 60)]),
+        ({"iterations": 5, "match": [{}]}, "ab", [(100, True, 300)]),
+    ],
+)
+def test_iterations_are_looks_before_users_see_anything(
+    analysis: dict[str, Any], strategy: str, steps: list[tuple[int, bool, int]]
+) -> None:
+    canary = a_canary(**analysis)
+    found = predicted(canary)
+    assert strategy_of(canary) == strategy
+    assert [(step.weight, step.shown, step.seconds) for step in found.steps] == steps
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.01, 500), st.floats(1, 20), st.integers(1, 500), st.sampled_from(["10s", "60s", "300s"]))
+def test_more_traffic_never_takes_longer(rate: float, more: float, wanted: int, interval: str) -> None:
+    canary = a_canary(policy=POLICY.model_copy(update={"min_requests": wanted}), interval=interval)
+    slow, fast = predicted(canary, rate), predicted(canary, rate * more)
+    assert fast.promoted_seconds <= slow.promoted_seconds
+    assert set(fast.refusals) <= set(slow.refusals) or len(fast.refusals) <= len(slow.refusals)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.5, 500), st.integers(1, 200))
+def test_no_step_ends_before_its_requests_are_expected(rate: float, wanted: int) -> None:
+    canary = a_canary(policy=POLICY.model_copy(update={"min_requests": wanted}))
+    for step in predicted(canary, rate).steps:
+        assert step.requests >= wanted - 0.01
+        assert step.intervals == 1 or step.requests - step.requests / step.intervals < wanted + 0.01
