@@ -12,7 +12,6 @@ from projects import Project
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import ModelSpec
-from slipway.pins import Pin
 from slipway.rehearse.sides import Sides, find_sides
 from slipway.release import Column, Release
 
