@@ -34,7 +34,7 @@ class Frozen(BaseModel):
 
 
 Model = TypeVar("Model", bound=Frozen)
-Key = TypeVar("Key", bound=str)
+Key = TypeVar("Key", str, int)
 Value = TypeVar("Value")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.model_spec import NAME, Percent
+
+#: Something under which paths are asked: no slash at its end.
+URL = r"^https?://.*[^/]$"
 
 
 class Cluster(Frozen):
@@ -59,7 +62,9 @@ class Environment(Frozen):
     service_account: str = Field(min_length=1)
     #: Name of the ClusterServingRuntime.
     runtime: str = Field(min_length=1)
-    prometheus_url: str = Field(pattern=r"^https?://")
+    prometheus_url: str = Field(pattern=URL)
+    #: Where the judge answers; None (in a stack's settings: nothing) decides by Flagger's plain thresholds.
+    judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = None
     rollout: EnvironmentRollout
     #: Pulumi hands over a top-level true as the text "true".
     protect: Annotated[bool, Field(strict=False)]

@@ -104,14 +104,19 @@ class Objectives(Frozen):
     success_rate_percent: AtLeast
     latency_p95_ms: AtMost
     latency_p99_ms: AtMost | None = None
+    #: Of the predictions whose label has arrived; None asks for nothing.
+    correct_percent: AtLeast | None = None
+    #: How far a predicted number may be from its label to be right; None asks for the label itself, as a class has it.
+    within: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
-    def _is_percentage(self) -> Objectives:
-        if not 0 < self.success_rate_percent.at_least <= 100:
-            raise ValueError(
-                "expected success_rate_percent.at_least between 0 and 100 (percent),"
-                f" got {self.success_rate_percent.at_least:g}"
-            )
+    def _are_percentages(self) -> Objectives:
+        for field in ("success_rate_percent", "correct_percent"):
+            bound: AtLeast | None = getattr(self, field)
+            if bound is not None and not 0 < bound.at_least <= 100:
+                raise ValueError(f"expected {field}.at_least between 0 and 100 (percent), got {bound.at_least:g}")
+        if self.within is not None and self.correct_percent is None:
+            raise ValueError("expected correct_percent beside within, which only says what counts as correct")
         return self
 
 
@@ -149,6 +154,10 @@ class Rollout(Frozen):
     #: What users are expected to send: decides whether a step can ever gather enough requests.
     requests_per_second: float = Field(gt=0)
     min_requests_per_step: int = Field(default=20, ge=1)
+    #: What must have been labelled of the candidate's predictions before it may be promoted.
+    min_labels: int = Field(default=0, ge=0)
+    #: Seconds to stay at a step at least, by its percentage.
+    pauses: Sorted[Percent, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
 class ModelSpec(Frozen):

@@ -10,26 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from slipway.compile.objects import (
+from slipway.compile.flagger import (
     Ceiling,
     Floor,
-    Metadata,
     MetricCheck,
     MetricProvider,
     MetricTemplate,
     MetricTemplateSpec,
-    Object,
     TemplateRef,
 )
+from slipway.compile.objects import Metadata, Object
 from slipway.environment import Environment
 from slipway.model_spec import AtLeast, AtMost, ModelSpec
 
 #: MLServer's own histogram ends there (prometheus_client Histogram.DEFAULT_BUCKETS): a quantile is never above it.
 LARGEST_LATENCY_MS = 10_000.0
 
-#: What users ask of the candidate, by the Service that the scrape found the pod through (MLServer
-#: mlserver/rest/app.py names the metrics). 2xx is good, not "not 5xx": a model whose schema broke answers 4xx.
-_ASKED = 'namespace="{{ namespace }}",service="{{ target }}-canary",path=~"/v2/models/.+/infer"'
+#: The judge says how much speaks against a candidate as an e-value; above 1/alpha, 20 at 5 %, it has too much: a sound
+#: candidate gets there in at most one of twenty rollouts, however often it is looked at (Ville's inequality).
+TOO_MUCH_EVIDENCE = AtMost(at_most=20)
+
 _REQUESTS = "rest_server_requests_total"
 _LATENCY = "rest_server_request_duration_seconds_bucket"
 _WINDOW = "[{{ interval }}]"
@@ -59,19 +59,52 @@ class HighIsBad:
         return _check(self.name, Ceiling(max=_number(bound.at_most)), interval)
 
 
-def _quantile(quantile: float) -> str:
-    return f"1000 * histogram_quantile({quantile}, sum by (le) (rate({_LATENCY}{{{_ASKED}}}{_WINDOW})))"
+def _asked(side: str) -> str:
+    """Select what users ask of one side, by the Service that the scrape found the pod through.
+
+    MLServer names the metrics (mlserver/rest/app.py).
+    """
+    return f'namespace="{{{{ namespace }}}}",service="{{{{ target }}}}-{side}",path=~"/v2/models/.+/infer"'
 
 
-REQUESTS = LowIsBad("requests", f"sum(increase({_REQUESTS}{{{_ASKED}}}{_WINDOW})) or vector(0)")
-#: No request at all is 0/0 or nothing, which fails; none good is 0.
-SUCCESS_RATE = LowIsBad(
-    "success-rate",
-    f'100 * (sum(rate({_REQUESTS}{{{_ASKED},status_code=~"2.."}}{_WINDOW})) or vector(0))'
-    f" / sum(rate({_REQUESTS}{{{_ASKED}}}{_WINDOW}))",
+def _success(side: str) -> str:
+    """2xx is good, not "not 5xx": a model whose schema broke answers 4xx.
+
+    No request at all is 0/0 or nothing, which fails; none good is 0.
+    """
+    return (
+        f'100 * (sum(rate({_REQUESTS}{{{_asked(side)},status_code=~"2.."}}{_WINDOW})) or vector(0))'
+        f" / sum(rate({_REQUESTS}{{{_asked(side)}}}{_WINDOW}))"
+    )
+
+
+def _quantile(quantile: float, side: str) -> str:
+    return f"1000 * histogram_quantile({quantile}, sum by (le) (rate({_LATENCY}{{{_asked(side)}}}{_WINDOW})))"
+
+
+REQUESTS = LowIsBad("requests", f"sum(increase({_REQUESTS}{{{_asked('canary')}}}{_WINDOW})) or vector(0)")
+SUCCESS_RATE = LowIsBad("success-rate", _success("canary"))
+LATENCY_P50 = HighIsBad("latency-p50", _quantile(0.5, "canary"))
+LATENCY_P95 = HighIsBad("latency-p95", _quantile(0.95, "canary"))
+LATENCY_P99 = HighIsBad("latency-p99", _quantile(0.99, "canary"))
+#: Candidate minus primary at the same time, for people: what a slow network does to both is no difference.
+SUCCESS_RATE_GAP = LowIsBad("success-rate-gap", f"{_success('canary')} - {_success('primary')}")
+LATENCY_P95_GAP = HighIsBad("latency-p95-gap", f"{_quantile(0.95, 'canary')} - {_quantile(0.95, 'primary')}")
+
+#: What the judge is asked, in the place of a query: which rollout, held to what.
+EVIDENCE = HighIsBad(
+    "evidence", '{"namespace":"{{ namespace }}","model":"{{ target }}","policy":{{ variables.policy }}}'
 )
-LATENCY_P95 = HighIsBad("latency-p95", _quantile(0.95))
-LATENCY_P99 = HighIsBad("latency-p99", _quantile(0.99))
+
+_OF_MLSERVER = (
+    REQUESTS,
+    SUCCESS_RATE,
+    LATENCY_P50,
+    LATENCY_P95,
+    LATENCY_P99,
+    SUCCESS_RATE_GAP,
+    LATENCY_P95_GAP,
+)
 
 
 def checks(spec: ModelSpec, interval: str) -> Iterator[MetricCheck]:
@@ -89,16 +122,29 @@ def checks(spec: ModelSpec, interval: str) -> Iterator[MetricCheck]:
         yield LATENCY_P99.check(objectives.latency_p99_ms, interval)
 
 
+def evidence(policy: str, interval: str) -> MetricCheck:
+    """Hold a rollout to what the judge finds.
+
+    Args:
+        policy: What the candidate is held to, as text.
+        interval: The analysis's; the judge looks back to the beginning of the rollout, whatever it is.
+    """
+    return EVIDENCE.check(TOO_MUCH_EVIDENCE, interval).model_copy(update={"template_variables": {"policy": policy}})
+
+
 def compile_shared(environment: Environment) -> tuple[Object, ...]:
-    """Return the MetricTemplates of an environment."""
-    provider = MetricProvider(address=environment.prometheus_url)
-    return tuple(
-        MetricTemplate(
-            metadata=Metadata(name=_template(metric.name), namespace=environment.namespace),
-            spec=MetricTemplateSpec(provider=provider, query=metric.query),
-        ).manifest()
-        for metric in (REQUESTS, SUCCESS_RATE, LATENCY_P95, LATENCY_P99)
-    )
+    """Return the MetricTemplates of an environment; MLServer's stand for people also where a judge decides."""
+    templates = [_compiled(metric, environment.prometheus_url, environment.namespace) for metric in _OF_MLSERVER]
+    if environment.judge_url is not None:
+        templates.append(_compiled(EVIDENCE, environment.judge_url, environment.namespace))
+    return tuple(templates)
+
+
+def _compiled(metric: LowIsBad | HighIsBad, address: str, namespace: str) -> Object:
+    return MetricTemplate(
+        metadata=Metadata(name=_template(metric.name), namespace=namespace),
+        spec=MetricTemplateSpec(provider=MetricProvider(address=address), query=metric.query),
+    ).manifest()
 
 
 def _check(name: str, threshold: Floor | Ceiling, interval: str) -> MetricCheck:
@@ -108,8 +154,8 @@ def _check(name: str, threshold: Floor | Ceiling, interval: str) -> MetricCheck:
 
 
 def _template(name: str) -> str:
-    """The queries are MLServer's, so the templates say so."""
-    return f"mlserver-{name}"
+    """Say in a template's name whose answer it is: the judge's, or that of MLServer's metrics."""
+    return f"judge-{name}" if name == EVIDENCE.name else f"mlserver-{name}"
 
 
 def _number(value: float) -> int | float:

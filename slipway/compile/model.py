@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway import names
-from slipway.compile import metrics
+from slipway.compile.canary import SERVICE_PORT, compile_canary
 from slipway.compile.objects import (
     Amounts,
-    Analysis,
-    Canary,
-    CanaryService,
-    CanarySpec,
     ContainerPort,
     EnvVar,
-    GatewayRef,
     InferenceService,
     InferenceServiceSpec,
     Metadata,
@@ -28,7 +23,6 @@ from slipway.compile.objects import (
     Service,
     ServicePort,
     ServiceSpec,
-    TargetRef,
 )
 from slipway.environment import Environment
 from slipway.model_spec import ModelSpec
@@ -39,11 +33,11 @@ from slipway.rollout import ModelPlan, ObservedService
 HTTP_PORT = 8080
 #: ... and tells its metrics there (mlserver/settings.py), whatever the runtime's annotation says.
 METRICS_PORT = 8082
-#: The port of the three Services.
-SERVICE_PORT = 80
 
 #: Every version behind one host answers to the model's own name; KServe would set the InferenceService's.
 MODEL_NAME_VARIABLE = "MLSERVER_MODEL_NAME"
+#: Every answer tells which version gave it, so that a label which arrives later finds the prediction's.
+MODEL_VERSION_VARIABLE = "MLSERVER_MODEL_VERSION"
 
 _CONTAINER_PORTS = (
     ContainerPort(name="http", container_port=HTTP_PORT),
@@ -82,15 +76,8 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
         target=_service(model, model, plan.target, environment),
         primary=_service(names.primary(model), model, primary, environment),
         canary_service=_service(names.canary(model), model, plan.target, environment),
-        canary=_canary(spec, environment),
+        canary=compile_canary(spec, environment),
     )
-
-
-def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
-    """Return the percentages that a rollout goes through."""
-    if environment.rollout.strategy == "immediate":
-        return (100,)
-    return spec.rollout.steps or environment.rollout.steps
 
 
 def serving_changes(compiled: CompiledModel, services: Mapping[str, ObservedService]) -> tuple[str, ...]:
@@ -114,7 +101,11 @@ def _resources(spec: ModelSpec) -> Resources:
 
 
 def _inference_service(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> Object:
-    env = {**spec.serving.env, MODEL_NAME_VARIABLE: spec.name}
+    env = {
+        **spec.serving.env,
+        MODEL_NAME_VARIABLE: spec.name,
+        MODEL_VERSION_VARIABLE: str(release.version),
+    }
     wire = InferenceServiceSpec(
         predictor=Predictor(
             service_account_name=environment.service_account,
@@ -160,28 +151,4 @@ def _service(name: str, model: str, release: Release, environment: Environment) 
     return Service(
         metadata=Metadata(name=name, namespace=environment.namespace, labels={names.MODEL: model}),
         spec=ServiceSpec(selector=Selector(app=selector["app"]), ports=_SERVICE_PORTS),
-    ).manifest()
-
-
-def _canary(spec: ModelSpec, environment: Environment) -> Object:
-    immediate = environment.rollout.strategy == "immediate"
-    interval = f"{environment.rollout.interval_seconds}s"
-    return Canary(
-        metadata=Metadata(name=spec.name, namespace=environment.namespace, labels={names.MODEL: spec.name}),
-        spec=CanarySpec(
-            target_ref=TargetRef(name=spec.name),
-            service=CanaryService(
-                port=SERVICE_PORT,
-                hosts=(names.host(spec.name, environment.gateway.host_suffix),),
-                gateway_refs=(GatewayRef(name=environment.gateway.name, namespace=environment.gateway.namespace),),
-                timeout=f"{spec.serving.timeout_seconds}s",
-            ),
-            analysis=Analysis(
-                interval=interval,
-                threshold=environment.rollout.threshold,
-                step_weights=rollout_steps(spec, environment),
-                metrics=() if immediate else tuple(metrics.checks(spec, interval)),
-            ),
-            skip_analysis=True if immediate else None,
-        ),
     ).manifest()

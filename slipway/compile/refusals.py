@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from slipway import names
+from slipway.compile.canary import rollout_steps
 from slipway.compile.metrics import LARGEST_LATENCY_MS
-from slipway.compile.model import MODEL_NAME_VARIABLE, rollout_steps
+from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
 from slipway.environment import Environment
 from slipway.errors import at
 from slipway.model_spec import ModelSpec
@@ -21,6 +22,7 @@ from slipway.rollout import ModelPlan
 RESERVED_ENV = frozenset(
     {
         MODEL_NAME_VARIABLE,
+        MODEL_VERSION_VARIABLE,
         "MLSERVER_MODEL_URI",
         "MLSERVER_MODEL_IMPLEMENTATION",
         "MLSERVER_HTTP_PORT",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
-from slipway.compile.objects import Ceiling, Floor
+from slipway.compile.flagger import Ceiling, Floor
+from slipway.judge.policy import Policy
 from slipway.model_spec import AtLeast, AtMost
 from slipway.rollout import ObservedService
 
@@ -63,6 +64,7 @@ def test_an_inference_service_serves_one_release_under_the_models_own_name() -> 
             "env": [
                 {"name": "A", "value": "1"},
                 {"name": "MLSERVER_MODEL_NAME", "value": "churn"},
+                {"name": "MLSERVER_MODEL_VERSION", "value": "8"},
                 {"name": "Z", "value": "2"},
             ],
             "ports": [
@@ -180,10 +182,12 @@ def test_every_query_aggregates_all_series_into_one(template: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "template", compile_shared(an_environment()), ids=lambda template: template["metadata"]["name"]
 )
-def test_every_query_asks_about_the_canary_of_its_own_target(template: dict[str, Any]) -> None:
+def test_every_query_asks_about_its_own_target(template: dict[str, Any]) -> None:
     query, known = template["spec"]["query"], {"namespace", "target", "interval"}
     assert set(re.findall(r"\{\{ (\S+) \}\}", query)) == known
-    assert query.count('service="{{ target }}-canary"') == query.count("rest_server_")
+    canary, primary = (query.count(f'service="{{{{ target }}}}-{side}"') for side in ("canary", "primary"))
+    assert canary + primary == query.count("rest_server_")
+    assert primary == (canary if template["metadata"]["name"].endswith("-gap") else 0)
     assert template["spec"]["provider"] == {"type": "prometheus", "address": "http://prometheus.monitoring:9090"}
 
 
@@ -192,6 +196,86 @@ def test_no_requests_count_as_zero_while_a_rate_of_nothing_is_nothing() -> None:
     assert metrics.REQUESTS.query.endswith("or vector(0)")
     assert "vector" not in metrics.SUCCESS_RATE.query.partition(" / ")[2]
     assert "vector" not in metrics.LATENCY_P95.query + metrics.LATENCY_P99.query
+
+
+JUDGED = {"judge_url": "http://judge.slipway:9091"}
+
+
+def test_a_judge_is_asked_wherever_flagger_asks_anybody() -> None:
+    analysis = compiled(environment=an_environment(**JUDGED)).canary["spec"]["analysis"]
+    policy = analysis["metrics"][0]["templateVariables"]["policy"]
+    assert analysis["metrics"] == [
+        {
+            "name": "evidence",
+            "interval": "60s",
+            "templateRef": {"name": "judge-evidence"},
+            "templateVariables": {"policy": policy},
+            "thresholdRange": {"max": 20},
+        }
+    ]
+    types = ["confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"]
+    assert analysis["webhooks"] == [
+        {
+            "name": type,
+            "type": type,
+            "url": f"http://judge.slipway:9091/{type}",
+            "muteAlert": True,
+            "metadata": {"policy": policy},
+        }
+        for type in types
+    ]
+
+
+def test_the_judge_reads_everything_that_a_model_asks_for() -> None:
+    spec = a_spec(
+        objectives={
+            "success_rate_percent": {"at_least": 99.5},
+            "latency_p95_ms": {"at_most": 250},
+            "latency_p99_ms": {"at_most": 400},
+            "correct_percent": {"at_least": 90},
+        },
+        rollout={
+            "requests_per_second": 20,
+            "min_requests_per_step": 30,
+            "min_labels": 50,
+            "pauses": {25: 600, 10: 60},
+        },
+    )
+    analysis = compiled(spec=spec, environment=an_environment(**JUDGED)).canary["spec"]["analysis"]
+    assert Policy.parse(analysis["webhooks"][0]["metadata"]["policy"]) == Policy(
+        success_rate_percent=99.5,
+        latency_p95_ms=250,
+        latency_p99_ms=400,
+        correct_percent=90,
+        min_requests=30,
+        min_labels=50,
+        pauses={"10": 60, "25": 600},
+    )
+
+
+def test_the_judges_template_becomes_one_request_once_flagger_has_filled_it_in() -> None:
+    environment = an_environment(**JUDGED)
+    (template,) = [t for t in compile_shared(environment) if t["metadata"]["name"] == "judge-evidence"]
+    assert template["spec"]["provider"] == {"type": "prometheus", "address": "http://judge.slipway:9091"}
+    (check,) = compiled(environment=environment).canary["spec"]["analysis"]["metrics"]
+    filled, known = template["spec"]["query"], {"namespace": "models", "target": "churn"}
+    variables = {f"variables.{name}": value for name, value in check["templateVariables"].items()}
+    for name, value in {**known, **variables}.items():
+        filled = filled.replace(f"{{{{ {name} }}}}", value)
+    policy = json.loads(check["templateVariables"]["policy"])
+    assert json.loads(filled) == {"namespace": "models", "model": "churn", "policy": policy}
+    # Flagger makes one blank of several (pkg/metrics/providers/prometheus.go, trimQuery).
+    assert " " not in check["templateVariables"]["policy"]
+
+
+def test_an_environment_without_a_judge_asks_none() -> None:
+    assert "webhooks" not in compiled().canary["spec"]["analysis"]
+    assert "judge-evidence" not in {template["metadata"]["name"] for template in compile_shared(an_environment())}
+
+
+def test_an_immediate_rollout_is_not_judged() -> None:
+    analysis = compiled(environment=an_environment(rollout=IMMEDIATE, **JUDGED)).canary["spec"]["analysis"]
+    assert (analysis["metrics"], "webhooks" in analysis) == ([], False)
 
 
 def test_a_floor_becomes_a_minimum_with_a_ceiling_a_maximum() -> None:

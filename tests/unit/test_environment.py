@@ -39,6 +39,12 @@ def test_a_pinned_environment_may_have_a_registry_that_it_never_asks() -> None:
     assert parse(releases="pinned", registry={}).registry.tracking_uri is None
 
 
+def test_a_stack_may_leave_the_judge_out() -> None:
+    assert parse(judge_url="http://judge:9091").judge_url == "http://judge:9091"
+    # Pulumi asks for every setting of its schema that has no default, so the default is the empty text.
+    assert parse().judge_url is parse(judge_url="").judge_url is None
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -48,6 +54,7 @@ def test_a_pinned_environment_may_have_a_registry_that_it_never_asks() -> None:
         ({"cluster": {}}, "cluster.identifier: missing; expected a text"),
         ({"cluster": "lab"}, "cluster: expected a mapping, got 'lab'"),
         ({"prometheus_url": "prometheus"}, "prometheus_url: expected a text that matches"),
+        ({"judge_url": "http://judge:9091/"}, "judge_url: expected a text that matches"),
         ({"rollout": {**SETTINGS["rollout"], "interval_seconds": 5}}, "rollout.interval_seconds: expected at least 10"),
         ({"protect": "maybe"}, "protect: expected true or false, got 'maybe'"),
         ({"name": "x"}, "name: unknown key; the stack's own name is taken"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from slipway.compile import objects
+from slipway.compile import flagger, objects
 from slipway.compile.objects import Amounts, Metadata, Selector, Service, ServicePort, ServiceSpec
 
 ROOT = Path(__file__).parents[2]
@@ -45,11 +45,14 @@ def test_a_wire_object_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    "wire", sorted(n for n, t in vars(objects).items() if isinstance(t, type) and issubclass(t, objects.Wire))
+    "wire",
+    sorted(
+        n for n, t in {**vars(objects), **vars(flagger)}.items() if isinstance(t, type) and issubclass(t, objects.Wire)
+    ),
 )
 def test_no_wire_object_takes_an_unknown_field(wire: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-        getattr(objects, wire).model_validate({"misspelt": 1})
+        {**vars(objects), **vars(flagger)}[wire].model_validate({"misspelt": 1})
 
 
 @pytest.mark.parametrize("cpu", ["1", "2", "500m", "1500m"])
