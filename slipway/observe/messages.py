@@ -1,12 +1,9 @@
-"""What an application sends: predictions that were served, labels that became known.
-
-Both sides use these types, the service (`parse_predictions`, `parse_labels`) as well as the client (`body`).
-"""
+"""What an application sends: predictions that were served, labels that became known."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
@@ -115,12 +112,6 @@ def parse_labels(body: bytes) -> list[Label]:
         SlipwayError: As `parse_predictions`.
     """
     return _parse(body, "labels", Label, _LABELS.validate_json)
-
-
-def body(items: Sequence[Message]) -> bytes:
-    """Write items as the body of a request."""
-    adapter: TypeAdapter[Any] = _PREDICTIONS if items and isinstance(items[0], Prediction) else _LABELS
-    return adapter.dump_json(list(items))
 
 
 def _parse(text: bytes, what: str, model: type[Message], validate: Callable[[bytes], list[Message]]) -> list[Message]:
