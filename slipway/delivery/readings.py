@@ -1,0 +1,97 @@
+"""What people read off a rollout's record: sums, verdict, what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from slipway.delivery.record import Decision, Measured, RolloutRecord
+
+Side = Literal["primary", "canary"]
+
+#: How a rollout's outcome is said.
+OUTCOMES = {"running": "is under way", "promoted": "promoted", "failed": "rolled back", "aborted": "aborted"}
+#: What Flagger does next, by phase (pkg/apis/flagger/v1beta1/status.go), where no decision says more.
+_NEXT = {
+    "Initializing": "Flagger to take over the traffic",
+    "Initialized": "Flagger to see the change",
+    "Waiting": "the candidate to be ready",
+    "Progressing": "Flagger's next look",
+    "WaitingPromotion": "leave to promote",
+    "Promoting": "the primary to become the candidate",
+    "Finalising": "the traffic to be back on the primary",
+}
+
+
+def total(record: RolloutRecord, side: Side) -> Measured:
+    """Sum one side's counts over the rollout; latencies are those of the newest interval that has any."""
+    measured: list[Measured] = [getattr(point, side) for point in record.points]
+    return Measured(
+        requests=sum(each.requests for each in measured),
+        failed=sum(each.failed for each in measured),
+        latency_p50_ms=_newest(each.latency_p50_ms for each in measured),
+        latency_p95_ms=_newest(each.latency_p95_ms for each in measured),
+        latency_p99_ms=_newest(each.latency_p99_ms for each in measured),
+        labelled=sum(each.labelled for each in measured),
+        right=sum(each.right for each in measured),
+    )
+
+
+def evidence(record: RolloutRecord) -> float | None:
+    """Return the newest evidence against the candidate; None where none was ever weighed."""
+    return _newest(point.evidence for point in record.points)
+
+
+def phase(record: RolloutRecord) -> str:
+    """Return Flagger's phase, as it was last seen."""
+    return record.points[-1].phase if record.points else "Initialized"
+
+
+def weight(record: RolloutRecord) -> int:
+    """Return the percent of the traffic that the candidate has now: none after its end."""
+    return record.points[-1].weight if record.points and record.outcome == "running" else 0
+
+
+def waits_for(record: RolloutRecord) -> str:
+    """Say what a running rollout waits for; empty when it has ended."""
+    if record.outcome != "running":
+        return ""
+    newest = record.decisions[-1] if record.decisions else None
+    if newest and newest.kind in ("held", "halted"):
+        return newest.reason
+    return _NEXT.get(phase(record), phase(record))
+
+
+def verdict(record: RolloutRecord) -> str:
+    """Say in one line how it ended, with the reason."""
+    said = f"{record.model}: v{record.candidate_version} {OUTCOMES[record.outcome]}"
+    return f"{said}: {record.reason}" if record.reason else said
+
+
+def seconds(record: RolloutRecord, moment: str) -> float:
+    """Return the time from a rollout's start to a moment of its record."""
+    return (_time(moment) - _time(record.started)).total_seconds()
+
+
+def duration(record: RolloutRecord) -> float:
+    """Return the seconds from the start to the end, or to what was seen last."""
+    moments = [record.ended, *(point.at for point in record.points[-1:]), *_moments(record.decisions[-1:])]
+    return max((seconds(record, moment) for moment in moments if moment), default=0.0)
+
+
+def clock(span: float) -> str:
+    """Write seconds as 2:05."""
+    return f"{int(span) // 60}:{int(span) % 60:02d}"
+
+
+def _moments(decisions: Iterable[Decision]) -> Iterable[str]:
+    return (decision.at for decision in decisions)
+
+
+def _time(moment: str) -> datetime:
+    return datetime.fromisoformat(moment.replace("Z", "+00:00"))
+
+
+def _newest(values: Iterable[float | None]) -> float | None:
+    return next((value for value in reversed(list(values)) if value is not None), None)

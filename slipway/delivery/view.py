@@ -1,0 +1,232 @@
+"""A live view of rollouts in a terminal, drawn from their records alone."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from slipway.delivery import readings
+from slipway.delivery.record import Measured, RolloutRecord
+from slipway.errors import ExitCode, SlipwayError
+from slipway.judge.evidence import LIMIT
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+#: Columns and lines that everybody's terminal has.
+WIDTH, HEIGHT = 100, 30
+#: Seconds between two looks.
+PERIOD = 1.0
+#: Seconds between two signs of life where nothing changes.
+HEARTBEAT = 10.0
+#: Cells of a bar.
+BAR = 40
+#: How an outcome is coloured.
+_STYLES = {"running": "cyan", "promoted": "green", "failed": "red", "aborted": "yellow"}
+
+#: Returns the rollouts that have begun, by model.
+Look = Callable[[], Mapping[str, RolloutRecord]]
+
+
+def watch(
+    look: Look,
+    models: Sequence[str],
+    *,
+    limit: float,
+    out: TextIO | None = None,
+    period: float = PERIOD,
+    sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, RolloutRecord]:
+    """Show rollouts until every one has ended; returns their last records.
+
+    Args:
+        look: Reads them; one that cannot be read for a while is shown as it was.
+        models: Those that must end; one without a record is waited for.
+        limit: Seconds that it may take.
+        out: Where to; standard output by default. Without a terminal, one line for each change.
+        period: Seconds between two looks.
+        sleep: Waits.
+
+    Raises:
+        SlipwayError: They have not ended in time.
+    """
+    stream = out or sys.stdout
+    shown = _Screen(stream) if stream.isatty() else _Lines(stream)
+    found: dict[str, RolloutRecord] = {}
+    trouble, deadline = "", time.monotonic() + limit
+    with shown:
+        while True:
+            try:
+                found, trouble = dict(look()), ""
+            except SlipwayError as error:
+                if error.exit_code is not ExitCode.UNREACHABLE:
+                    raise
+                trouble = str(error)
+            shown.show(models, found, trouble)
+            if all(model in found and found[model].outcome != "running" for model in models):
+                return found
+            if time.monotonic() > deadline:
+                open_ones = [model for model in models if model not in found or found[model].outcome == "running"]
+                raise SlipwayError(f"{', '.join(open_ones)}: no end of the rollout in {limit:.0f} s")
+            sleep(period)
+
+
+def line(model: str, record: RolloutRecord | None) -> str:
+    """Say in one line where a rollout stands."""
+    if record is None:
+        return f"{model}: waits for Flagger to see the change"
+    if record.outcome != "running":
+        return readings.verdict(record)
+    parts = [f"{model}: v{record.stable_version} → v{record.candidate_version}"]
+    parts += [f"{readings.phase(record)}, {readings.weight(record)} %"]
+    for name, side in (("primary", readings.total(record, "primary")), ("canary", readings.total(record, "canary"))):
+        if side.requests:
+            cells = (f"{side.requests} requests", *_qualities(side))
+            parts.append(f"{name} {', '.join(cell for cell in cells if cell != '-')}")
+    if (against := readings.evidence(record)) is not None:
+        parts.append(f"evidence {_number(against)} of {LIMIT:g}")
+    return "; ".join([*parts, f"waits for {readings.waits_for(record)}"])
+
+
+def screen(models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str = "") -> RenderableType:
+    """Draw rollouts; up to three fit into a terminal of 30 lines."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for model in models:
+        parts += [_heading(model, found.get(model)), *_body(found.get(model)), Text("")]
+    if trouble:
+        parts.append(Text(f"cannot be seen now: {trouble}", "yellow", overflow="ellipsis", no_wrap=True))
+    return Group(*parts)
+
+
+class _Screen:
+    """Draws in place."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(file=stream, highlight=False)
+        # Never wider than what was designed for: on a broad screen the numbers would be far from their names.
+        console.width = min(console.width, WIDTH)
+        self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> None:
+        self.live.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.live.stop()
+
+    def show(self, models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str) -> None:
+        """Draw what is there now."""
+        self.live.update(screen(models, found, trouble), refresh=True)
+
+
+class _Lines:
+    """Prints one line for each change, or as a sign of life."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.said: dict[str, tuple[object, float]] = {}
+
+    def __enter__(self) -> None:
+        """Nothing has to be set up."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing has to be put back."""
+
+    def show(self, models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str) -> None:
+        """Print what has changed."""
+        for model in models:
+            record, now = found.get(model), time.monotonic()
+            state, at = self.said.get(model, (None, -math.inf))
+            changed = _state(record, trouble)
+            ended = record is not None and record.outcome != "running"
+            if changed == state and (ended or now - at < HEARTBEAT):
+                continue
+            self.said[model] = (changed, now)
+            note = f" (cannot be seen now: {trouble})" if trouble and not ended else ""
+            self.stream.write(f"  {line(model, record)}{note}\n")
+        self.stream.flush()
+
+
+def _state(record: RolloutRecord | None, trouble: str) -> object:
+    """What a new line is worth; counts go up all the time, so they are not."""
+    if record is None:
+        return trouble
+    failed = record.points[-1].failed_checks if record.points else 0
+    return record.outcome, readings.phase(record), readings.weight(record), failed, bool(trouble)
+
+
+def _heading(model: str, record: RolloutRecord | None) -> RenderableType:
+    from rich.text import Text
+
+    if record is None:
+        return Text.assemble((model, "bold"), "  waits for Flagger to see the change")
+    style = _STYLES[record.outcome]
+    weight = readings.weight(record)
+    state = readings.phase(record) if record.outcome == "running" else readings.OUTCOMES[record.outcome]
+    return Text.assemble(
+        (f"{model:<22}", "bold"),
+        f"v{record.stable_version} → v{record.candidate_version}  ",
+        (f"{state:<17}", style),
+        f"{weight:>3} % ",
+        *_bar(weight / 100, style),
+        f" {readings.clock(readings.duration(record)):>5}",
+        no_wrap=True,
+        overflow="ellipsis",
+    )
+
+
+def _body(record: RolloutRecord | None) -> list[RenderableType]:
+    from rich.text import Text
+
+    if record is None:
+        return []
+    primary, canary = readings.total(record, "primary"), readings.total(record, "canary")
+    rows = [Text(f"  {'':<14}{'requests':>10}{'success':>12}{'p95':>12}{'correct':>22}", "dim")]
+    names = f"primary v{record.stable_version}", f"canary  v{record.candidate_version}"
+    for name, side in zip(names, (primary, canary), strict=True):
+        success, p95, correct = _qualities(side)
+        rows.append(Text(f"  {name:<14}{side.requests:>10,}{success:>12}{p95:>12}{correct:>22}"))
+    against = readings.evidence(record)
+    if against is not None:
+        # Evidence multiplies with each request, so its bar is logarithmic: from 1, which is none, to the limit.
+        full = min(max(math.log(max(against, 1.0)) / math.log(LIMIT), 0.0), 1.0)
+        said = f" {_number(against)} of {LIMIT:g}"
+        rows.append(Text.assemble("  evidence      ", *_bar(full, "red" if full >= 1 else "yellow"), said))
+    if record.outcome == "running":
+        last = Text(f"  waits for {readings.waits_for(record)}", "dim")
+    else:
+        last = Text.assemble("  why: ", (record.reason or "no reason was recorded", _STYLES[record.outcome]))
+    last.no_wrap, last.overflow = True, "ellipsis"
+    return [*rows, last]
+
+
+def _bar(share: float, style: str) -> list[tuple[str, str]]:
+    full = round(BAR * share)
+    return [("█" * full, style), ("░" * (BAR - full), "dim")]
+
+
+def _qualities(side: Measured) -> tuple[str, str, str]:
+    """Write success rate, p95, share of right answers; "-" for what nobody has measured."""
+    success, correct = side.success_percent, side.correct_percent
+    return (
+        "-" if success is None else _percent(success),
+        "-" if side.latency_p95_ms is None else f"{side.latency_p95_ms:,.0f} ms",
+        "-" if correct is None else f"{_percent(correct)} of {side.labelled:,}",
+    )
+
+
+def _percent(value: float) -> str:
+    """Write 99.95, rounded down: what was not all is never said to be 100."""
+    return f"{math.floor(value * 10) / 10:.1f} %"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}" if value < 1000 else f"{value:.1e}"
