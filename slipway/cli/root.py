@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from slipway.cli import demo, lab, models, observe, pins, release, stack
+from slipway.cli import demo, judge, lab, models, observe, pins, release, stack
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
@@ -30,3 +30,4 @@ app.command("preview")(stack.preview)
 app.command("up")(stack.up)
 app.command("destroy")(stack.destroy)
 app.command("observe")(observe.observe)
+app.command("judge")(judge.judge)

@@ -1,0 +1,202 @@
+"""What the judge does when it is asked: it looks, answers, notes."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from slipway.errors import SlipwayError
+from slipway.judge import decide, run
+from slipway.judge.counts import Tally, total
+from slipway.judge.decide import Answer, Look
+from slipway.judge.evidence import LIMIT
+from slipway.judge.evidence import judge as weigh
+from slipway.judge.ledger import Entry, Ledger, of_message, stamp
+from slipway.judge.policy import Policy
+from slipway.judge.reader import Reader
+from slipway.judge.run import Run
+from slipway.kube import Kube
+from slipway.prometheus import Prometheus
+
+#: Endpoint to its question.
+QUESTIONS: Mapping[str, Callable[[Look], Answer]] = {
+    "confirm-rollout": decide.confirm_rollout,
+    "confirm-traffic-increase": decide.confirm_traffic_increase,
+    "confirm-promotion": decide.confirm_promotion,
+    "rollback": decide.rollback,
+}
+#: Those that nothing is counted for.
+_UNCOUNTED = {"confirm-rollout"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question of Flagger's, about one model."""
+
+    namespace: str
+    model: str
+    policy: Policy
+    phase: str = ""
+
+
+class Judge:
+    """Answers Flagger.
+
+    Nothing is remembered from one question to the next but the ledger, so it may be killed at any time.
+
+    Args:
+        kube: The cluster.
+        prometheus: Who measures.
+        ledger: Where decisions are noted.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, kube: Kube, prometheus: Prometheus, ledger: Ledger, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.kube, self.reader, self.ledger, self.clock = kube, Reader(prometheus), ledger, clock
+        self.metrics = CollectorRegistry()
+        self._answers = Counter(
+            "slipway_judge_answers", "Answers given to Flagger.", ["question", "answer"], registry=self.metrics
+        )
+        self._evidence = Gauge(
+            "slipway_judge_evidence",
+            f"Evidence against the candidate of a rollout, at the last look; above {LIMIT:g} it is rolled back.",
+            ["namespace", "model"],
+            registry=self.metrics,
+        )
+
+    def look(self, namespace: str, model: str, policy: Policy | None = None, counted: bool = True) -> Look:
+        """See what there is.
+
+        Args:
+            namespace: Of the model.
+            model: Its name.
+            policy: None takes the Canary's.
+            counted: Whether to ask Prometheus.
+
+        Raises:
+            SlipwayError: The API server cannot be reached, or has no such rollout.
+        """
+        seen, canary = run.read(self.kube, namespace, model)
+        policy, now = policy or run.policy_of(canary), self.clock()
+        if not counted or seen.started is None or seen.candidate is None:
+            return Look(seen, policy, now)
+        try:
+            return Look(seen, policy, now, self.reader.read(seen, policy, now), self.reader.servers(seen, now))
+        except SlipwayError as error:
+            return Look(seen, policy, now, trouble=str(error))
+
+    def answer(self, question: str, asked: Asked) -> Answer:
+        """Answer a webhook, note what it decides; never raises SlipwayError: what cannot be seen is a no."""
+        look = None
+        try:
+            look = self.look(asked.namespace, asked.model, asked.policy, question not in _UNCOUNTED)
+            answer = QUESTIONS[question](look)
+        except SlipwayError as error:
+            answer = Answer(False, str(error))
+        self._answers.labels(question, "yes" if answer.yes else "no").inc()
+        if answer.yes and question == "rollback":
+            self._note(asked, look, "aborted" if look and look.run.aborted else "rolled-back", answer.reason)
+        elif not answer.yes and question != "rollback":
+            self._note(asked, look, "held", answer.reason)
+        return answer
+
+    def evidence(self, asked: Asked) -> decide.Finding:
+        """Say how strongly what was counted speaks against the candidate; no verdict where nothing can be said."""
+        try:
+            found = decide.finding(self.look(asked.namespace, asked.model, asked.policy))
+        except SlipwayError as error:
+            found = decide.Finding(None, str(error))
+        if found.verdict is not None:
+            self._evidence.labels(asked.namespace, asked.model).set(found.verdict.e_value)
+        self._answers.labels("evidence", "yes" if found.verdict and not found.condemns else "no").inc()
+        return found
+
+    def event(self, namespace: str, model: str, phase: str, metadata: Mapping[str, Any]) -> None:
+        """Note what Flagger tells.
+
+        Raises:
+            ValueError: The time is none.
+        """
+        at = float(metadata.get("timestamp") or 1000 * self.clock()) / 1000
+        entry = of_message(at, namespace, model, str(metadata.get("eventMessage", "")), phase=phase)
+        if entry is not None:
+            self.ledger.add(entry)
+
+    def verdict(self, namespace: str, model: str) -> dict[str, Any]:
+        """Say all there is to see of a model, for a view.
+
+        Raises:
+            SlipwayError: The API server cannot be reached, or has no such rollout.
+        """
+        look = self.look(namespace, model)
+        found, counts = decide.finding(look), look.counts
+        signals = tuple(decide.signals(look.policy, counts)) if counts else ()
+        both = (total(counts.canary), total(counts.primary)) if counts else (Tally(), Tally())
+        here = counts.since(look.run.since) if counts else (Tally(), Tally())
+        verdict = found.verdict
+        return {
+            "at": stamp(look.now),
+            "run": _shown(look.run),
+            "policy": look.policy.model_dump(),
+            "counts": {
+                "since_start": {"canary": vars(both[0]), "primary": vars(both[1])},
+                "at_weight": {"canary": vars(here[0]), "primary": vars(here[1])},
+                "latency_edges_seconds": dict(counts.edges) if counts else {},
+            },
+            "evidence": {
+                "value": verdict.e_value if verdict else None,
+                "limit": LIMIT,
+                "broken": bool(verdict and verdict.broken),
+                "strongest": vars(verdict.strongest) if verdict and verdict.strongest else None,
+                "signals": {signal.name: weigh((signal,)).e_value for signal in signals},
+            },
+            "condemned": found.condemns,
+            "waits_for": decide.waits_for(look),
+            "reason": f"{look.run.candidate}: aborted: {look.run.aborted}" if look.run.aborted else found.reason,
+        }
+
+    def _note(self, asked: Asked, look: Look | None, kind: str, reason: str) -> None:
+        """Note a decision once for each weight of each rollout, however often Flagger asks."""
+        seen, now = look.run if look else None, self.clock()
+        began = stamp(seen.started) if seen and seen.started else ""
+        entry = Entry(
+            stamp(now),
+            asked.namespace,
+            asked.model,
+            kind,
+            reason,
+            phase=seen.phase if seen else asked.phase,
+            weight=seen.weight if seen else None,
+            candidate=(seen.candidate if seen else None) or "",
+            run=began,
+        )
+        for other in reversed(self.ledger.entries(asked.namespace, asked.model)):
+            if _same(other, entry):
+                return
+            if other.kind in ("started", "promoted"):
+                break
+        self.ledger.add(entry)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    """Tell whether two entries say the same, numbers apart: how many are still missing changes at each tick."""
+    first, second = (
+        (entry.kind, entry.run, entry.candidate, entry.weight, re.sub(r"\d+", "#", entry.message))
+        for entry in (one, other)
+    )
+    return first == second
+
+
+def _shown(seen: Run) -> dict[str, Any]:
+    return {
+        **vars(seen),
+        "started": stamp(seen.started) if seen.started else None,
+        "since": stamp(seen.since) if seen.since else None,
+    }

@@ -1,0 +1,235 @@
+"""Turns Prometheus' counters into whole numbers per window.
+
+PromQL's `increase` extrapolates, so it counts requests that nobody sent. What is read here are the counters
+themselves, at the ends of the windows; their differences are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+
+from slipway import names
+from slipway.errors import SlipwayError
+from slipway.judge.policy import Policy
+from slipway.judge.run import Run
+from slipway.judge.windows import Grid
+from slipway.prometheus import Sample, Series
+
+#: Requests of users as MLServer counts them (mlserver/rest/app.py): the path is the template of its route.
+REQUESTS = "rest_server_requests_total"
+LATENCY = "rest_server_request_duration_seconds_bucket"
+#: Answers with a label that has arrived, and those that were right (slipway/observe).
+LABELLED, RIGHT = "slipway_labelled_total", "slipway_right_total"
+#: What tells one scraped target from another, in its series as in its `up`.
+_TARGET = ("job", "instance", "service", "pod")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one side was counted in one window; `slow_…` are those of `timed` above the objective's bucket edge."""
+
+    requests: int = 0
+    failed: int = 0
+    timed: int = 0
+    slow_p95: int = 0
+    slow_p99: int = 0
+    labelled: int = 0
+    right: int = 0
+
+    @property
+    def wrong(self) -> int:
+        """Labelled answers that were not right."""
+        return max(0, self.labelled - self.right)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Both sides over the same windows.
+
+    Args:
+        times: Ends of the windows, seconds since the epoch; window i goes from times[i] to times[i + 1].
+        judged: Those of the times at which the windows end that evidence is made of.
+        canary: One tally for each window.
+        primary: As `canary`.
+        edges: Name of a latency objective to the bucket's edge that stands for it, in seconds.
+        restarted: The candidate's servers whose counters fell in the last whole window: they were started anew.
+    """
+
+    times: tuple[float, ...]
+    judged: tuple[float, ...]
+    canary: tuple[Tally, ...]
+    primary: tuple[Tally, ...]
+    edges: Mapping[str, float]
+    restarted: tuple[str, ...] = ()
+
+    def since(self, moment: float) -> tuple[Tally, Tally]:
+        """Sum up the windows that begin at or after a moment: canary, primary."""
+        return self._between(moment - 1e-3, math.inf)
+
+    def pairs(self) -> tuple[tuple[Tally, Tally], ...]:
+        """Return what was counted in each judged window: canary, primary."""
+        return tuple(self._between(begin, end) for begin, end in pairwise(self.judged))
+
+    def _between(self, begin: float, end: float) -> tuple[Tally, Tally]:
+        first, last = bisect_left(self.times, begin), bisect_left(self.times, end)
+        return total(self.canary[first:last]), total(self.primary[first:last])
+
+
+@dataclass(frozen=True)
+class Servers:
+    """How many servers of one side answered the last scrape, and which did not."""
+
+    up: int
+    down: tuple[str, ...] = ()
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Add up."""
+    found = list(tallies)
+    return Tally(**{field.name: sum(getattr(tally, field.name) for tally in found) for field in fields(Tally)})
+
+
+def increases(series: Series, scraped: Mapping[tuple[str, ...], float], times: Sequence[float]) -> list[int]:
+    """Say by how much a counter grew in each window.
+
+    A counter that fell was started anew, so it counts from 0. One that appears late counts from 0 where its target had
+    been scraped before without it; else it is as old as anybody knows, so its first value says nothing about the
+    window: a candidate that is tried again, or a Prometheus that started late.
+
+    Args:
+        series: The counter; points outside `times` are passed over.
+        scraped: Target to the first moment at which it was up.
+        times: Ends of the windows.
+    """
+    values, since = dict(series.points), scraped.get(target(series.labels), math.inf)
+    last = values.get(times[0]) if times else None
+    grown = []
+    for begin, end in pairwise(times):
+        value = values.get(end)
+        if value is None:
+            grown.append(0)
+            continue
+        if last is None:
+            last = 0.0 if since <= begin else value
+        grown.append(round(value - last if value >= last else value))
+        last = value
+    return grown
+
+
+def target(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the target that a series was scraped from."""
+    return tuple(labels.get(name, "") for name in _TARGET)
+
+
+def first_scraped(ups: Iterable[Series]) -> dict[tuple[str, ...], float]:
+    """Say since when each target is known to have been scraped."""
+    found = dict[tuple[str, ...], float]()
+    for series in ups:
+        moments = [at for at, value in series.points if value == 1]
+        if moments:
+            key = target(series.labels)
+            found[key] = min(moments[0], found.get(key, math.inf))
+    return found
+
+
+def bucket_edge(objective_ms: float, *sides: Iterable[Series]) -> float | None:
+    """Return the edge, in seconds, of the bucket that ends nearest at or above an objective; None before any request.
+
+    Raises:
+        SlipwayError: There are buckets, but they end below the objective.
+    """
+    edges = [{float(series.labels["le"]) for series in side} for side in sides]
+    known = [found for found in edges if found]
+    if not known:
+        return None
+    # Only an edge that all of them have: against another one, every request would seem slow.
+    shared = [edge for edge in set.intersection(*known) if objective_ms / 1000 <= edge < math.inf]
+    if not shared:
+        raise SlipwayError(
+            f"{LATENCY}: no bucket ends at or above the objective of {objective_ms:g} ms; lower the objective"
+        )
+    return min(shared)
+
+
+def count(run: Run, policy: Policy, windows: Grid, found: Sequence[Series], labels: Sequence[Series]) -> Counts:
+    """Count both sides.
+
+    Args:
+        run: Names the two sides.
+        policy: Says which latencies are slow.
+        windows: What to count by.
+        found: Requests, latency buckets, `up` of everything behind the pair of Services.
+        labels: Labelled, right, `up` of the observer.
+    """
+    times = windows.times
+    scraped = first_scraped(series for series in [*found, *labels] if _is(series, "up"))
+    sides = [
+        [series for series in found if series.labels.get("service") == service and _of(series) == version]
+        for service, version in ((names.canary(run.model), run.candidate), (names.primary(run.model), run.stable))
+    ]
+    buckets = [[series for series in side if _is(series, LATENCY)] for side in sides]
+    edges = dict[str, float]()
+    for name, objective in (("p95", policy.latency_p95_ms), ("p99", policy.latency_p99_ms)):
+        if objective is not None and (edge := bucket_edge(objective, *buckets)) is not None:
+            edges[name] = edge
+    versions = (run.candidate_version, run.stable_version)
+    tallies = [
+        _tallies(side, [each for each in labels if each.labels.get("version") == str(version)], scraped, times, edges)
+        for side, version in zip(sides, versions, strict=True)
+    ]
+    return Counts(times, windows.judged, tallies[0], tallies[1], edges, _restarted(sides[0], times))
+
+
+def _tallies(
+    side: Sequence[Series],
+    labels: Sequence[Series],
+    scraped: Mapping[tuple[str, ...], float],
+    times: Sequence[float],
+    edges: Mapping[str, float],
+) -> tuple[Tally, ...]:
+    def summed(chosen: Iterable[Series]) -> list[int]:
+        rows = [increases(series, scraped, times) for series in chosen]
+        return [sum(column) for column in zip(*rows, strict=True)] if rows else [0] * max(0, len(times) - 1)
+
+    def bucket(edge: float) -> list[int]:
+        return summed(each for each in side if _is(each, LATENCY) and float(each.labels["le"]) == edge)
+
+    def slow(name: str) -> list[int]:
+        if name not in edges:
+            return [0] * len(timed)
+        return [max(0, every - fast) for every, fast in zip(timed, bucket(edges[name]), strict=True)]
+
+    asked = [series for series in side if _is(series, REQUESTS)]
+    timed = bucket(math.inf)
+    columns = (
+        summed(asked),
+        # 2xx is good, not "not 5xx": a model whose schema broke answers 4xx.
+        summed(series for series in asked if not series.labels.get("status_code", "").startswith("2")),
+        timed,
+        slow("p95"),
+        slow("p99"),
+        summed(series for series in labels if _is(series, LABELLED)),
+        summed(series for series in labels if _is(series, RIGHT)),
+    )
+    return tuple(Tally(*row) for row in zip(*columns, strict=True))
+
+
+def _restarted(side: Iterable[Series], times: Sequence[float]) -> tuple[str, ...]:
+    recent, found = set(times[-3:]), set[str]()
+    for series in side:
+        values = [value for at, value in series.points if at in recent]
+        if not _is(series, "up") and any(later < earlier for earlier, later in pairwise(values)):
+            found.add(series.labels.get("pod", ""))
+    return tuple(sorted(found))
+
+
+def _is(series: Series | Sample, name: str) -> bool:
+    return series.labels.get("__name__") == name
+
+
+def _of(series: Series | Sample) -> str | None:
+    return series.labels.get("inferenceservice")

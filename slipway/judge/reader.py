@@ -1,0 +1,69 @@
+"""Asks Prometheus what a rollout's counts need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from slipway import names
+from slipway.judge.counts import LABELLED, LATENCY, REQUESTS, RIGHT, Counts, Servers, count
+from slipway.judge.policy import Policy
+from slipway.judge.run import Run
+from slipway.judge.windows import Grid, grid
+from slipway.prometheus import Prometheus, Sample, Series
+
+
+class Reader:
+    """Asks Prometheus about a run; `read` and `servers` raise SlipwayError where it cannot be reached."""
+
+    def __init__(self, prometheus: Prometheus) -> None:
+        self.prometheus = prometheus
+
+    def read(self, run: Run, policy: Policy, now: float) -> Counts:
+        """Count a run from its start until now; a run that has not started has no windows."""
+        if run.started is None:
+            return Counts((), (), (), (), {})
+        windows = grid(run.started, now, run.interval, run.since)
+        served = (
+            f'{{__name__=~"{REQUESTS}|{LATENCY}|up",{_pair(run)},'
+            # `up` has no path.
+            'path=~"(/v2/models/.+/infer)?"}'
+        )
+        labels: tuple[Series, ...] = ()
+        if policy.correct_percent is not None or policy.min_labels:
+            judged = f'{{__name__=~"{LABELLED}|{RIGHT}",namespace="{run.namespace}",model="{run.model}"}}'
+            labels = (*self._at(judged, windows), *self._at('up{job="observe"}', windows))
+        return count(run, policy, windows, self._at(served, windows), labels)
+
+    def servers(self, run: Run, now: float) -> tuple[Servers, Servers]:
+        """Look at the servers of the candidate, of the stable version; an old scrape counts for none."""
+        up = f"up{{{_pair(run)}}}"
+        # Prometheus goes on giving the last sample for five minutes, also one from before it was away.
+        found = self.prometheus.query(f"{up} and (time() - timestamp({up}) < {2 * run.interval:g})", now)
+        return _servers(found, names.canary(run.model), run.candidate), _servers(
+            found, names.primary(run.model), run.stable
+        )
+
+    def _at(self, selector: str, windows: Grid) -> tuple[Series, ...]:
+        """Read a selector at all ends of windows."""
+        found = list(self.prometheus.query_range(selector, windows.start, windows.last, windows.step))
+        for moment in windows.others:
+            samples = self.prometheus.query(selector, moment)
+            found += [Series(sample.labels, ((moment, sample.value),)) for sample in samples]
+        points = dict[frozenset[tuple[str, str]], list[tuple[float, float]]]()
+        for series in found:
+            points.setdefault(frozenset(series.labels.items()), []).extend(series.points)
+        return tuple(
+            Series(dict(labels), tuple(sorted((round(at, 3), value) for at, value in each)))
+            for labels, each in points.items()
+        )
+
+
+def _pair(run: Run) -> str:
+    return f'namespace="{run.namespace}",service=~"{names.primary(run.model)}|{names.canary(run.model)}"'
+
+
+def _servers(found: Iterable[Sample], service: str, version: str | None) -> Servers:
+    side = {"service": service, "inferenceservice": version}
+    of = [sample for sample in found if side.items() <= sample.labels.items()]
+    down = sorted(sample.labels.get("pod", "") for sample in of if sample.value != 1)
+    return Servers(len(of) - len(down), tuple(down))
