@@ -16,7 +16,7 @@ from slipway.observe.messages import Label, Prediction, Stream
 from slipway.observe.samples import RECENT_SECONDS, REFERENCE_ROWS, Sample, Samples, matched
 from slipway.observe.specs import Specs
 
-#: Versions that are watched at once; each holds up to 1,200 rows of inputs, and its counters.
+#: Versions that are watched at once; each holds 5 MB of inputs at most.
 MAX_STREAMS = 64
 #: Outcomes, confidences of a version that its gauges are taken from, if they are recent (samples.RECENT_SECONDS).
 RECENT_OUTCOMES = 1_000

@@ -16,10 +16,13 @@ Row = Mapping[str, Input]
 #: Seconds that inputs count as recent.
 RECENT_SECONDS = 600.0
 #: A slot of time, in seconds; how many inputs of one slot are kept. So a version that gets 90 % of the traffic is
-#: remembered for as long as one that gets 10 %, whatever the rate, and 1,200 rows are kept at most.
-SLOT_SECONDS = 10.0
+#: remembered for as long as one that gets 10 %, whatever the rate: 2,400 rows at most.
+SLOT_SECONDS = 5.0
 SLOT_ROWS = 20
-#: Rows of a model's earliest window: 150 s of traffic at least.
+#: Values that are kept of one version at most, for models with many columns: all rows of 30 columns, 360 rows of 200.
+#: A value takes about 70 bytes.
+KEPT_VALUES = 72_000
+#: Rows of a model's earliest window: 75 s of traffic at least.
 REFERENCE_ROWS = 300
 
 
@@ -48,6 +51,8 @@ class Samples:
         self._in_slot += 1
         sample = Sample(slot, row)
         self._kept.append(sample)
+        while len(self._kept) * len(row) > KEPT_VALUES:
+            self._kept.popleft()
         self._forget(now)
         return sample
 

@@ -254,8 +254,16 @@ def test_the_sample_of_a_version_is_bounded_by_count_and_age() -> None:
         for _ in range(5):
             kept.add({"at": second}, float(second))
     rows = kept.recent(1_999.0)
-    assert len(rows) <= 61 * 20
-    assert rows[0].row["at"] == 1_390
+    assert len(rows) <= 121 * 20
+    assert rows[0].row["at"] == 1_395
+
+
+def test_the_sample_of_a_wide_model_has_fewer_rows() -> None:
+    kept = Samples()
+    row = dict.fromkeys(map(str, range(200)), 1)
+    for second in range(600):
+        kept.add(row, float(second))
+    assert len(kept.recent(599.0)) == 360
 
 
 def test_a_candidate_is_held_against_the_version_that_was_there_before_it() -> None:
