@@ -45,7 +45,7 @@ class Specs:
 
     def within(self, model: str) -> float | None:
         """Return by how much a right answer may differ from its label; None where it must be equal to it."""
-        return getattr(self.known[model].objectives, "within", None) if model in self.known else None
+        return self.known[model].objectives.within if model in self.known else None
 
 
 def read_specs(directory: Path, before: Specs | None = None) -> Specs:
