@@ -241,7 +241,8 @@ class Traffic:
         body = _parsed(said) if status == 200 else {}
         version = str(body.get("model_version") or UNKNOWN)
         self._count(Answer(at, stream.model, version, status, taken))
-        if self._reports and body:
+        # Observe counts by version: of an answer without one it could say nothing, and would refuse its whole batch.
+        if self._reports and body and version != UNKNOWN:
             self._reports.add(stream, request, version, body)
 
     def _count(self, answer: Answer) -> None:

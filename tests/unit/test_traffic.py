@@ -164,6 +164,17 @@ def test_labels_follow_their_predictions(monkeypatch: pytest.MonkeyPatch) -> Non
     assert traffic.unreported == 0
 
 
+def test_an_answer_that_names_no_version_is_not_reported() -> None:
+    sink = Sink()
+    with (
+        gateway(lambda _: answer(version="")) as (url, _),
+        Traffic(url, [stream()], seconds=0.05, sink=sink) as traffic,
+    ):
+        traffic.wait()
+    assert traffic.totals("churn")[UNKNOWN]
+    assert not sink.predictions
+
+
 def test_an_observer_that_is_away_holds_no_request_up() -> None:
     away, requests = Sink(fails=True), stream(100, Request(b"{}", label=1.0))
     with gateway(lambda _: answer()) as (url, _), Traffic(url, [requests], seconds=0.05, sink=away) as traffic:
