@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from slipway import rollout
+from slipway.delivery import state as delivery_state
+from slipway.delivery.state import RolloutState
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import Kube, KubeError, Objects
@@ -16,6 +18,8 @@ TIMEOUT = 10.0
 
 INFERENCE_SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
 CANARY = ("flagger.app/v1beta1", "Canary")
+SERVICE = ("v1", "Service")
+ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 
 
 def connect(environment: Environment, project: Path) -> Kube:
@@ -55,9 +59,21 @@ def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Obse
         KubeError: The cluster cannot be reached or refuses.
         SlipwayError: A Service of a model selects what is none of its versions.
     """
-    objects = [*kube.list("v1", "Service", namespace)]
-    objects += [found for kind in (CANARY, INFERENCE_SERVICE) for found in _list(kube, kind, namespace)]
-    return rollout.observe_all(sorted(models), objects)
+    return rollout.observe_all(sorted(models), _objects(kube, namespace))
+
+
+def states(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, RolloutState]:
+    """Read where the rollouts of models stand, route weights included: four lists, whatever their number.
+
+    Raises:
+        As `observe`.
+    """
+    return delivery_state.states(sorted(models), [*_objects(kube, namespace), *_list(kube, ROUTE, namespace)])
+
+
+def _objects(kube: Kube, namespace: str) -> Objects:
+    objects = [*kube.list(*SERVICE, namespace)]
+    return objects + [found for kind in (CANARY, INFERENCE_SERVICE) for found in _list(kube, kind, namespace)]
 
 
 def _list(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:

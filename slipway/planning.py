@@ -15,7 +15,7 @@ from slipway.compile.objects import Object
 from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
 from slipway.model_spec import ModelSpec, load_model_specs
-from slipway.pins import load_pins, pinned
+from slipway.pins import Rejection, load_pins, pinned
 from slipway.release import Release, Releases
 from slipway.rollout import ModelPlan, ObservedModel, Wanted, follow, plan_model
 
@@ -113,7 +113,19 @@ def followed(
     versions = {name: seen.live_version for name, seen in observed.items() if seen.live_version is not None}
     others = {name: version for name, version in versions.items() if version != aliased[name].version}
     live = {**aliased, **registry.running(specs, others)} if others else aliased
-    return {name: follow(aliased[name], live[name] if name in versions else None) for name in specs}
+    # Read with the versions that have just been resolved: no call more.
+    rejected = registry.rejections(environment.name)
+
+    def rejections(name: str) -> tuple[Rejection, ...]:
+        reasons = rejected.get(specs[name].registered_model, {})
+        releases = {release.version: release for release in (aliased[name], live[name])}
+        return tuple(
+            Rejection(release=release.id, reason=reasons[version])
+            for version, release in releases.items()
+            if version in reasons
+        )
+
+    return {name: follow(aliased[name], live[name] if name in versions else None, rejections(name)) for name in specs}
 
 
 def _pinned(

@@ -171,12 +171,12 @@ class Releases:
     def ids(self, model: str) -> list[str]:
         """List the ids that a model has, by version."""
         found = (path.stem for path in (self.directory / model).glob("v*-*.yaml"))
-        return sorted(found, key=lambda release_id: (_version(release_id), release_id))
+        return sorted(found, key=lambda release_id: (version_of(release_id), release_id))
 
     def nearest(self, model: str, release_id: str) -> list[str]:
         """List the three ids whose versions are nearest, for a message."""
-        wanted = _version(release_id)
-        return sorted(self.ids(model), key=lambda known: (abs(_version(known) - wanted), known))[:3]
+        wanted = version_of(release_id)
+        return sorted(self.ids(model), key=lambda known: (abs(version_of(known) - wanted), known))[:3]
 
     def write(self, release: Release) -> Path:
         """Write a release; one that is there already is the same by construction."""
@@ -186,6 +186,7 @@ class Releases:
         return path
 
 
-def _version(release_id: str) -> int:
+def version_of(release_id: str) -> int:
+    """Read the registry version out of a release id; 0 for what is none."""
     digits = release_id[1:].partition("-")[0]
     return int(digits) if digits.isdigit() else 0

@@ -71,9 +71,16 @@ class ModelPlan:
 
 
 def follow(alias: Release, live: Release | None, rejected: tuple[Rejection, ...] = ()) -> Wanted:
-    """Say what an alias asks for, given what is live: the live release stays stable until the alias's is promoted."""
+    """Say what an alias asks for, given what is live.
+
+    The live release stays stable until the alias's is promoted. One that was rejected after its promotion serves only
+    until the alias's has taken over: so the two change places.
+    """
     if live is None or live.version == alias.version:
         return Wanted(alias, None, rejected)
+    refused = {rejection.release for rejection in rejected}
+    if live.id in refused and alias.id not in refused:
+        return Wanted(alias, live, rejected)
     return Wanted(live, alias, rejected)
 
 

@@ -21,6 +21,7 @@ from slipway.registry.artifacts import MLMODEL, read_artifact
 from slipway.registry.connection import Connection, shown
 from slipway.registry.facts import Facts, RunRecord, VersionRecord, facts
 from slipway.registry.gates import failed_gates
+from slipway.registry.rejections import rejection_tag
 from slipway.release import Artifact, Release
 
 Pair = tuple[str, int]
@@ -84,6 +85,14 @@ class Registry:
         self._check_versions(specs, versions)
         found = self.facts((specs[name].registered_model, version) for name, version in versions.items())
         return {name: found[specs[name].registered_model, version].release(name) for name, version in versions.items()}
+
+    def rejections(self, environment: str) -> dict[str, dict[int, str]]:
+        """Return what an environment has rejected: registered model to version to reason; asks nothing by itself."""
+        tag, found = rejection_tag(environment), dict[str, dict[int, str]]()
+        for record in self._versions.values():
+            if tag in record.tags:
+                found.setdefault(record.name, {})[record.version] = record.tags[tag]
+        return found
 
     def facts(self, pairs: Iterable[Pair]) -> dict[Pair, Facts]:
         """Return what is frozen of (registered model, version) pairs, in calls that only pages make more of.

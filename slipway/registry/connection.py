@@ -116,6 +116,10 @@ class Connection:
         """Point an alias at a version; asking twice is asking once."""
         self._asked("set_registered_model_alias", {"name": name, "alias": alias, "version": str(version)})
 
+    def set_version_tag(self, name: str, version: int, tag: str, value: str) -> None:
+        """Write a tag of a version; asking twice is asking once."""
+        self._asked("set_model_version_tag", {"name": name, "version": str(version), "key": tag, "value": value})
+
     @cached_property
     def _experiments(self) -> list[str]:
         found = self._pages("search_experiments", view_type=_everything(), max_results=EXPERIMENTS_PAGE)

@@ -120,8 +120,16 @@ def test_a_following_environment_takes_the_alias_as_candidate_of_what_is_live(pr
             assert versions == {"churn": 7}
             return {"churn": STABLE}
 
+        def rejections(self, environment):
+            return {"churn": rejected}
+
     monkeypatch.setattr(registry, "Registry", Registry)
     project.spec("churn", rollout={"requests_per_second": 20})
+    rejected = {8: "it lies"}
+    ran = run("local", observed=seen(7, 7, "Failed", 7))
+    assert f"churn: {CANDIDATE.id} was rejected (it lies); {STABLE.id} stays" in ran.said["info"]
+    assert not [one for one in ran.objects if one.name == "churn-v8"]
+    rejected = {}
     ran = run("local", observed=seen(7, 7, "Succeeded", 7))
     assert ran.exit_status is None, ran.said
     assert ran.one("Service", "churn").depends_on == {"churn-v8"}

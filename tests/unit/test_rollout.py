@@ -40,6 +40,23 @@ def running(*releases: Any) -> dict[str, ObservedService]:
     }
 
 
+def test_what_was_rejected_after_its_promotion_serves_only_until_the_aliass_has_taken_over() -> None:
+    bad = (Rejection(release=V8.id, reason=BAD),)
+    wanted = follow(V7, V8, bad)
+    assert (wanted.stable, wanted.candidate) == (V7, V8)
+    back = plan_model(a_spec(), wanted, ObservedModel(8, 8, "Succeeded", running(V7, V8)))
+    assert (back.target, back.live, back.declared) == (V7, V8, (V7, V8))
+    # then, once the way back is promoted, nothing of it is left
+    done = plan_model(a_spec(), follow(V7, V7, bad), ObservedModel(7, 7, "Succeeded", running(V7, V8)))
+    assert done.declared == (V7,)
+
+
+def test_a_rejected_alias_leaves_what_is_live() -> None:
+    wanted = follow(V8, V7, (Rejection(release=V8.id, reason=BAD),))
+    back = plan_model(a_spec(), wanted, ObservedModel(7, 8, "Failed", running(V7, V8)))
+    assert (back.target, back.declared) == (V7, (V7,))
+
+
 def test_the_first_deployment_puts_the_target_on_the_stable_release() -> None:
     assert plan_model(a_spec(), Wanted(V7), None) == ModelPlan(V7, None, V7)
 

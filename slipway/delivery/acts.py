@@ -1,0 +1,118 @@
+"""What a person has to do about a rollout, in one word with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from slipway.delivery.state import RolloutState, Situation
+
+#: The command that comes next: `slipway rollout settle | rollback | retry`, `slipway up`; nothing where none has to.
+Next = Literal["nothing", "settle", "rollback", "retry", "up"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is written down about a model, in versions: in the pins, or for a following environment in its registry.
+
+    Args:
+        stable: What shall serve; None where the environment follows an alias, as what serves there is stable.
+        wanted: What shall be tried, or serve already; None where nobody could say.
+        rejected: Versions that are never taken again, with the reason.
+        settled: The version that was last settled.
+        hold: Why nothing may move.
+    """
+
+    stable: int | None = None
+    wanted: int | None = None
+    rejected: Mapping[int, str] = field(default_factory=dict)
+    settled: int | None = None
+    hold: str | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """What stands in the way, what to do."""
+
+    situation: Situation
+    waits_for: str
+    next: Next
+    why: str
+
+
+def act(state: RolloutState, recorded: Recorded, now: float) -> Act:
+    """Say what comes next for a model; `now` in seconds since the epoch."""
+    situation = state.situation(now)
+    if situation == "absent":
+        return Act(situation, "", "up" if recorded.wanted else "nothing", "it does not run here yet")
+    if situation in ("starting", "pending", "running"):
+        return Act(situation, _waits_for(state, situation), "nothing", _queued(state, recorded))
+    if situation == "settled":
+        return _settled(state, recorded)
+    live, tried = state.seen.live_version, state.candidate or 0
+    if tried in recorded.rejected:
+        return Act(
+            situation, "", "up", f"v{tried} was rejected ({recorded.rejected[tried]}); the target goes back to v{live}"
+        )
+    if situation == "failed":
+        why = f"v{live} serves; reject v{tried}, or `slipway rollout retry` if it was not v{tried}'s fault"
+        return Act(situation, "", "rollback", why + _and(_queued(state, recorded)))
+    return Act(
+        situation,
+        "",
+        "retry",
+        f"the target selects v{tried}, but no rollout of it began: Flagger missed it; v{live} serves",
+    )
+
+
+def _settled(state: RolloutState, recorded: Recorded) -> Act:
+    live, wanted = state.seen.live_version or 0, recorded.wanted
+    if live in recorded.rejected:
+        why = f"v{live} was rejected after it was promoted ({recorded.rejected[live]}); "
+        gone = {None, live, *recorded.rejected}
+        others = [each for each in (recorded.stable, wanted) if each not in gone]
+        if not others:
+            return Act("settled", "", "rollback", f"{why}name what shall serve with --to")
+        back = others[0]
+        return Act("settled", "", "up", f"{why}a rollout back to v{back} starts")
+    queued = _queued(state, recorded)
+    if recorded.stable not in (None, live) or (state.leftovers and recorded.settled != live):
+        old = ", ".join(f"v{version}" for version in state.leftovers) or "what was stable"
+        return Act("settled", "", "settle", f"v{live} is promoted; recording it lets {old} go{_and(queued)}")
+    if wanted in recorded.rejected and recorded.stable is not None:
+        return Act("settled", "", "settle", f"v{wanted} was rejected, v{live} serves; the pins still name v{wanted}")
+    if queued and not recorded.hold:
+        return Act("settled", "", "up", queued)
+    if state.leftovers:
+        return Act("settled", "", "up", f"retires {', '.join(f'v{each}' for each in state.leftovers)}")
+    return Act("settled", "", "nothing", f"on hold: {recorded.hold}" if recorded.hold else "")
+
+
+def _queued(state: RolloutState, recorded: Recorded) -> str:
+    """Say what waits for its turn: never a version that was rejected, never one that is on its way already."""
+    wanted = recorded.wanted
+    if wanted is None or wanted in (state.seen.live_version, state.candidate) or wanted in recorded.rejected:
+        return ""
+    return f"v{wanted} is queued: the next up starts its rollout"
+
+
+def _and(more: str) -> str:
+    return f"; {more}" if more else ""
+
+
+def _waits_for(state: RolloutState, situation: Situation) -> str:
+    phase = state.seen.phase
+    if situation == "starting":
+        return "Flagger to take it over"
+    if situation == "pending":
+        return f"Flagger's next look, every {state.interval:g} s"
+    if state.abort:
+        return f"Flagger to take the traffic back ({state.abort})"
+    if phase == "Waiting":
+        return f"v{state.candidate} to be Ready, or an approval"
+    if phase == "WaitingPromotion":
+        return "labels, or an approval, before it is promoted"
+    if phase in ("Promoting", "Finalising"):
+        return "all traffic to reach the primary"
+    return f"the next analysis, every {state.interval:g} s"

@@ -1,0 +1,201 @@
+"""The record of a rollout, out of what the cluster, its history, its measurements say.
+
+Pure: nothing here asks anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from slipway import names
+from slipway.delivery import history, measure
+from slipway.delivery.history import Noted
+from slipway.delivery.measure import Readings, Side
+from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutRecord
+from slipway.delivery.state import RolloutState, epoch, iso
+from slipway.environment import Environment
+from slipway.rollout import SETTLED
+
+
+def end_of(state: RolloutState) -> tuple[bool, float | None]:
+    """Say whether a rollout runs; where none does, when the last one ended."""
+    status, changed = state.condition
+    running = state.seen.phase not in (None, "Initializing", *SETTLED)
+    return running, changed if status in ("True", "False") and changed else None
+
+
+def start_of(state: RolloutState, noted: Sequence[Noted], running: bool, end: float) -> float | None:
+    """Say when the rollout began; None where neither the Canary nor anybody else knows."""
+    status, changed = state.condition
+    if running and status == "Unknown" and changed:
+        return changed
+    return history.last_start(noted, end)
+
+
+def strategy_of(canary: Mapping[str, Any]) -> str:
+    """Name the strategy that a Canary carries out."""
+    spec = canary.get("spec") or {}
+    analysis = spec.get("analysis") or {}
+    if spec.get("skipAnalysis"):
+        return "immediate"
+    if analysis.get("match"):
+        return "ab"
+    if analysis.get("mirror"):
+        return "shadow"
+    return "blue-green" if analysis.get("iterations") else "canary"
+
+
+def policy_of(analysis: Mapping[str, Any]) -> str:
+    """Return the policy that a Canary carries; empty without a judge."""
+    carried = [metric.get("templateVariables") or {} for metric in analysis.get("metrics") or ()]
+    carried += [hook.get("metadata") or {} for hook in analysis.get("webhooks") or ()]
+    return next((str(each["policy"]) for each in carried if each.get("policy")), "")
+
+
+def record(
+    environment: Environment,
+    state: RolloutState,
+    noted: Sequence[Noted],
+    readings: Readings,
+    start: float,
+    end: float | None,
+) -> RolloutRecord:
+    """Put the record of one rollout together; `start`, `end` in seconds since the epoch, `end` None while it runs."""
+    model, analysis = state.model, state.analysis
+    stable, candidate = sides(state, readings)
+    until = readings.grid[-1] if readings.grid else start
+    decided = history.decisions(noted, start, max(until, end or 0.0), state.abort)
+    outcome = outcome_of(state, decided, end)
+    switched = next((epoch(each.at) for each in decided if each.kind == "promoted"), end)
+    seen = points(state, noted, readings, stable, candidate, start, end)
+    reason = _reason(outcome, decided, state)
+    return RolloutRecord(
+        environment=environment.name,
+        model=model,
+        namespace=environment.namespace,
+        strategy=strategy_of(state.canary),
+        stable_version=stable.version,
+        candidate_version=candidate.version,
+        stable_release=state.release(stable.version),
+        candidate_release=state.release(candidate.version),
+        outcome=outcome,
+        reason=reason,
+        started=iso(start),
+        ended=iso(end) if end else "",
+        steps=tuple(analysis.get("stepWeights") or ()),
+        interval_seconds=round(state.interval),
+        threshold=int(analysis.get("threshold") or 0),
+        policy=policy_of(analysis),
+        exposure=exposure(seen, switched if outcome == "promoted" else None, state.interval),
+        points=seen,
+        decisions=decided,
+    )
+
+
+def sides(state: RolloutState, readings: Readings) -> tuple[Side, Side]:
+    """Say which versions were compared.
+
+    While a rollout runs, or after one that failed, the selectors say it. Afterwards both select the same version, so
+    what was scraped behind each Service tells the other one; version 0 stands for one that nobody knows.
+    """
+    model, live, tried = state.model, state.seen.live_version or 0, state.candidate
+    scraped = measure.versions(readings, model)
+    if tried is None:
+        others = scraped.get(names.canary(model), set()) - {live}
+        before = scraped.get(names.primary(model), set()) - {live}
+        if state.condition[0] == "True":  # promoted: what serves now was the candidate
+            live, tried = max(before, default=max(state.leftovers, default=0)), live
+        else:
+            tried = max(others, default=max(state.leftovers, default=0))
+    return (
+        Side(names.primary(model), names.inference_service(model, live), live),
+        Side(names.canary(model), names.inference_service(model, tried), tried),
+    )
+
+
+def outcome_of(state: RolloutState, decided: Sequence[Decision], end: float | None) -> Outcome:
+    """Say how it ended."""
+    if end is None:
+        return "running"
+    if state.condition[0] == "True":
+        return "promoted"
+    aborted = state.abort or any(each.kind == "aborted" for each in decided)
+    return "aborted" if aborted else "failed"
+
+
+def points(
+    state: RolloutState,
+    noted: Sequence[Noted],
+    readings: Readings,
+    stable: Side,
+    candidate: Side,
+    start: float,
+    end: float | None,
+) -> tuple[Point, ...]:
+    """Return what each look showed, at the ends of the intervals."""
+    primary, canary = (measure.measured(readings, side) for side in (stable, candidate))
+    weights, evidences = measure.weights(readings), measure.evidences(readings)
+    found, weight = list[Point](), 0
+    for index, (before, at) in enumerate(pairwise(readings.grid)):
+        over, last = end is not None and at > end, index == len(readings.grid) - 2
+        earlier = weight
+        known = weights[index + 1]
+        weight = 0 if over else known if known is not None else weight
+        if last and end is None and state.weight is not None:
+            weight = state.weight
+        # Until the candidate has had traffic for a look, the value is one of the rollout before.
+        evidence = evidences[index + 1] if earlier > 0 else None
+        found.append(
+            Point(
+                at=iso(at),
+                phase=_phase(state, noted, at, before, last, over, end),
+                weight=weight,
+                failed_checks=history.failed_checks(noted, start, at),
+                evidence=evidence,
+                primary=primary[index],
+                canary=canary[index],
+            )
+        )
+    return tuple(found)
+
+
+def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> Exposure:
+    """Sum up who was answered by the candidate; once it is promoted, its users are everybody's."""
+    counted = [each for each in seen if switched is None or epoch(each.at) <= switched + interval]
+    exposed = [each for each in counted if each.canary.requests]
+    if not exposed:
+        return Exposure()
+    return Exposure(
+        requests=sum(each.canary.requests for each in counted),
+        failed=sum(each.canary.failed for each in counted),
+        seconds=epoch(exposed[-1].at) - epoch(exposed[0].at) + interval,
+    )
+
+
+def _phase(
+    state: RolloutState, noted: Sequence[Noted], at: float, before: float, last: bool, over: bool, end: float | None
+) -> str:
+    """Say what Flagger was doing: nobody keeps its phases, but what it said tells them."""
+    if over or (last and end is None):
+        return state.seen.phase or ""
+    kinds = [(each, history.kind_of(each.message)) for each in noted if each.at <= at]
+    waits = next((each.message for each, kind in reversed(kinds) if kind is not None), "")
+    if "waiting for promotion approval" in waits:
+        return "WaitingPromotion"
+    if waits.startswith("Copying "):
+        return "Promoting"
+    return "Progressing"
+
+
+def _reason(outcome: Outcome, decided: Sequence[Decision], state: RolloutState) -> str:
+    if outcome == "running":
+        return ""
+    wanted = {"promoted": ("promoted",), "failed": ("rolled-back",), "aborted": ("aborted", "rolled-back")}[outcome]
+    said = next((each.reason for each in reversed(decided) if each.kind in wanted), "")
+    if outcome == "aborted":
+        return state.abort or said
+    if outcome == "failed" and not said:
+        said = next((each.reason for each in reversed(decided) if each.kind == "halted"), "")
+    return said

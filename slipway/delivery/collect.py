@@ -1,0 +1,136 @@
+"""Puts together what happened in the present rollout of a model, or in its last one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from slipway import cluster
+from slipway.delivery import assemble, history, measure
+from slipway.delivery.history import Noted
+from slipway.delivery.record import RolloutRecord
+from slipway.environment import Environment
+from slipway.errors import SlipwayError
+from slipway.kube import Kube
+from slipway.prometheus import Prometheus
+
+#: Seconds for the judge's answer; it reads files only.
+JUDGE_TIMEOUT = 3.0
+#: How far back the start of a rollout is looked for when nobody has noted it, in seconds.
+LOOK_BACK = 6 * 3600.0
+
+
+def prometheus_of(environment: Environment) -> Prometheus:
+    """Return an environment's Prometheus, at the address that this shell reaches it by."""
+    return Prometheus(os.environ.get("SLIPWAY_PROMETHEUS_URL") or environment.prometheus_url)
+
+
+def judge_of(environment: Environment) -> str | None:
+    """Return the judge's address, as this shell reaches it; None without a judge."""
+    return os.environ.get("SLIPWAY_JUDGE_URL") or getattr(environment, "judge_url", None)
+
+
+def collect(
+    kube: Kube,
+    prometheus: Prometheus,
+    environment: Environment,
+    model: str,
+    *,
+    since: float | None = None,
+    until: float | None = None,
+) -> RolloutRecord:
+    """Return what is known of a rollout; without Prometheus it has no points.
+
+    Args:
+        kube: The cluster.
+        prometheus: What has measured it.
+        environment: Where.
+        model: Its name.
+        since: When the rollout began, in seconds since the epoch; found out without it.
+        until: Where to stop looking; now, or a little after the end, without it.
+
+    Raises:
+        SlipwayError: The cluster cannot be read, or shows no rollout of the model.
+    """
+    now = time.time() if until is None else until
+    namespace = environment.namespace
+    state = cluster.states(kube, namespace, [model])[model]
+    if not state.canary:
+        raise SlipwayError(f"{model}: there is no Canary in namespace {namespace}; `slipway up` makes it")
+    noted = _noted(kube, judge_of(environment), namespace, model)
+    running, ended = assemble.end_of(state)
+    end = now if running else min(ended or now, now)
+    start = since if since is not None else assemble.start_of(state, noted, running, end)
+    if start is None:
+        start = _weight_rose(prometheus, namespace, model, end, state.interval)
+    if start is None:
+        raise SlipwayError(f"{model}: no rollout has been seen in {environment.name}; `slipway up` starts one")
+    grid = _grid(start, end, now, state.interval, running)
+    try:
+        readings = measure.read(prometheus, namespace, model, grid, state.interval)
+    except SlipwayError:
+        readings = measure.Readings(grid[:1])
+    return assemble.record(environment, state, noted, readings, start, None if running else end)
+
+
+def ask_judge(url: str | None, path: str, **parameters: str) -> Any:
+    """Return a JSON answer of the judge; None where it gives none."""
+    if not url:
+        return None
+    session = requests.Session()
+    session.trust_env = False
+    try:
+        answer = session.get(f"{url.rstrip('/')}/{path}", params=parameters, timeout=JUDGE_TIMEOUT)
+        return answer.json() if answer.ok else None
+    except (requests.RequestException, ValueError):
+        return None
+    finally:
+        session.close()
+
+
+def _noted(kube: Kube, judge: str | None, namespace: str, model: str) -> list[Noted]:
+    """Read the judge's ledger, which is exact; without it the Events of Kubernetes."""
+    entries = ask_judge(judge, "ledger", namespace=namespace, model=model)
+    found = history.noted_in_ledger(_entries(entries), namespace, model)
+    if found:
+        return found
+    selector = f"involvedObject.kind=Canary,involvedObject.name={model}"
+    path = kube.url_of("v1", "Event", namespace)
+    return history.noted_in_events(kube.request("GET", path, params={"fieldSelector": selector})["items"])
+
+
+def _entries(answer: Any) -> Sequence[Mapping[str, Any]]:
+    if isinstance(answer, Mapping):
+        answer = answer.get("entries") or answer.get("items")
+    return [each for each in answer if isinstance(each, Mapping)] if isinstance(answer, list) else []
+
+
+def _grid(start: float, end: float, now: float, interval: float, running: bool) -> tuple[float, ...]:
+    """Return the moments to look at: one interval longer than the rollout, as its last requests are still answered."""
+    if running:
+        return measure.moments(start, end, interval, whole=False)
+    after = end + interval
+    return measure.moments(start, min(after, now), interval, whole=after <= now)
+
+
+def _weight_rose(prometheus: Prometheus, namespace: str, model: str, end: float, interval: float) -> float | None:
+    """Find the start of a rollout that nobody has noted, from the weights that Flagger has told Prometheus."""
+    try:
+        found = prometheus.query_range(
+            f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}', end - LOOK_BACK, end, interval
+        )
+    except SlipwayError:
+        return None
+    points = [point for series in found for point in series.points]
+    first = None
+    for at, weight in reversed(points):
+        if weight > 0:
+            first = at
+        elif first is not None:
+            break
+    # Flagger looks twice before the candidate gets its first request.
+    return None if first is None else first - 2 * interval

@@ -1,0 +1,124 @@
+"""Who did what to the releases of an environment, when, why: one line of JSON each, only ever appended.
+
+An environment with pins has `ledger/<environment>.jsonl` in the checkout: it is committed, reviewed together with the
+pins. One that follows an alias has its file under `.slipway/`, as nobody reviews what it does; what counts there are
+the tags of the registry.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from slipway.documents import Frozen, display
+from slipway.environment import Environment
+from slipway.errors import SlipwayError, at
+
+Deed = Literal["settled", "rejected", "aborted", "retried"]
+
+
+class Entry(Frozen):
+    """One deed."""
+
+    #: ISO 8601 in UTC.
+    at: str
+    deed: Deed
+    model: str
+    #: The release, with its registry version, that it is about; empty where the cluster could not name it.
+    release: str
+    version: int
+    #: What served until then, or serves again.
+    other: str = ""
+    reason: str = ""
+    #: Where the incident is told.
+    incident: str = ""
+    #: `user@host`.
+    who: str = ""
+    #: Of the checkout.
+    git_commit: str = ""
+
+
+def home(project: Path, environment: Environment) -> Path:
+    """Say where ledgers and incidents are: in the checkout for environments with pins, else under `.slipway`."""
+    return project if environment.releases == "pinned" else project / ".slipway"
+
+
+def path_of(project: Path, environment: Environment) -> Path:
+    """Name the ledger of an environment."""
+    return home(project, environment) / "ledger" / f"{environment.name}.jsonl"
+
+
+def entries(path: Path) -> Iterator[Entry]:
+    """Read a ledger, oldest first; the end of a line that was cut off by a crash is passed over.
+
+    Raises:
+        SlipwayError: A line is not an entry.
+    """
+    if not path.is_file():
+        return
+    lines = path.read_text().split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield Entry.model_validate_json(line)
+        except ValidationError as error:
+            with suppress(ValueError):
+                json.loads(line)
+                first = error.errors()[0]
+                where = at(display(path), number, ".".join(map(str, first["loc"])) or None)
+                raise SlipwayError(
+                    f"{where}{first['msg']}; the ledger is only appended to: restore it from Git"
+                ) from None
+
+
+def last(path: Path, model: str) -> Entry | None:
+    """Return the last deed to a model."""
+    found = None
+    for entry in entries(path):
+        found = entry if entry.model == model else found
+    return found
+
+
+def note(path: Path, entry: Entry) -> bool:
+    """Append an entry; says whether it was news: the same deed to the same release is not noted twice in a row."""
+    before = last(path, entry.model)
+    if before and (before.deed, before.release, before.version) == (entry.deed, entry.release, entry.version):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+    line = ("\n" if torn else "") + entry.model_dump_json(exclude_defaults=True) + "\n"
+    # One write: what a killed process leaves is a whole line or none.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(descriptor, line.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def who() -> str:
+    """Say who runs this."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def commit_of(project: Path) -> str:
+    """Return the checkout's commit; empty outside Git."""
+    with suppress(OSError):
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+    return ""

@@ -1,0 +1,226 @@
+"""What Prometheus has seen of both sides of a rollout, interval by interval.
+
+Requests are differences of counters, so they are whole numbers that add up; `increase` would extrapolate. The sides are
+told apart by the Service through which a pod was scraped with the InferenceService it belongs to, because outside a
+rollout both Services select the same pods.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slipway import names
+from slipway.delivery.record import Measured
+from slipway.prometheus import Prometheus, Sample, Series
+
+#: Quantiles that are shown, as Prometheus writes them.
+QUANTILES = ("0.5", "0.95", "0.99")
+#: A label that no metric has: it tells the quantiles of one answer apart.
+_Q = "q"
+
+Key = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a rollout: the pods of an InferenceService behind one of the pair's Services."""
+
+    service: str
+    inference_service: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What Prometheus answered about one rollout.
+
+    Args:
+        grid: The moments, evenly spaced but for the last; seconds since the epoch.
+        base: Counters of requests as the rollout began.
+        counts: Counters of requests by service, inferenceservice, pod, status_code.
+        latencies: Quantiles over the interval before, milliseconds.
+        labels: Counters of labelled, right predictions, by version.
+        flagger: Weight, evidence.
+    """
+
+    grid: tuple[float, ...]
+    base: tuple[Sample, ...] = ()
+    counts: tuple[Series, ...] = ()
+    latencies: tuple[Series, ...] = ()
+    labels: tuple[Series, ...] = ()
+    flagger: tuple[Series, ...] = field(default=())
+
+
+def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, ...], interval: float) -> Readings:
+    """Ask for everything about a model on a grid of moments.
+
+    Raises:
+        SlipwayError: Prometheus cannot be reached.
+    """
+    pair = f"{names.primary(model)}|{names.canary(model)}"
+    asked = f'namespace="{namespace}",service=~"{pair}",path=~"/v2/models/.+/infer"'
+    window = f"[{max(1, round(interval))}s]"
+    by = "service,inferenceservice,pod,status_code"
+    counter = f"rest_server_requests_total{{{asked}}}"
+    histogram = f"rest_server_request_duration_seconds_bucket{{{asked}}}"
+    buckets = f"sum by (service,inferenceservice,le) (rate({histogram}{window}))"
+    quantiles = " or ".join(
+        f'label_replace(1000 * histogram_quantile({q}, {buckets}), "{_Q}", "{q}", "", "")' for q in QUANTILES
+    )
+    labels = f'{{__name__=~"slipway_(labelled|right)_total",namespace="{namespace}",model="{model}"}}'
+    flagger = (
+        f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}'
+        f' or flagger_canary_metric_analysis{{name="{model}",namespace="{namespace}",metric="evidence"}}'
+    )
+
+    def ask(expression: str) -> tuple[Series, ...]:
+        even = grid if len(grid) < 2 or _even(grid, interval) else grid[:-1]
+        found = prometheus.query_range(expression, even[0], even[-1], interval)
+        if even is grid:
+            return found
+        return joined(found, prometheus.query(expression, grid[-1]), grid[-1])
+
+    first = grid[1] if len(grid) > 1 else grid[0]
+    return Readings(
+        grid,
+        prometheus.query(f"sum by ({by}) (min_over_time({counter}{window}))", first),
+        ask(f"sum by ({by}) ({counter})"),
+        ask(quantiles),
+        ask(labels),
+        ask(flagger),
+    )
+
+
+def joined(series: Sequence[Series], last: Sequence[Sample], at: float) -> tuple[Series, ...]:
+    """Add the values of one more moment to series."""
+    values = {_key(sample.labels): sample for sample in last}
+    known = {_key(each.labels): each for each in series}
+    return tuple(
+        Series(
+            (known.get(key) or values[key]).labels,
+            (*(known[key].points if key in known else ()), *(((at, values[key].value),) if key in values else ())),
+        )
+        for key in dict.fromkeys([*known, *values])
+    )
+
+
+def moments(start: float, end: float, interval: float, *, whole: bool) -> tuple[float, ...]:
+    """Return the moments at which a rollout is looked at.
+
+    Args:
+        start: When it began, seconds since the epoch.
+        end: When it ended, or now.
+        interval: Seconds between two.
+        whole: Whether the last interval is a whole one, going past the end; else it stops there.
+    """
+    steps = (end - start) / interval
+    count = math.ceil(steps) if whole else math.floor(steps)
+    grid = [start + interval * step for step in range(count + 1)]
+    if not whole and end - grid[-1] >= 1:
+        grid.append(end)
+    return tuple(grid)
+
+
+def measured(readings: Readings, side: Side) -> list[Measured]:
+    """Say what one side did in each interval: one entry for each moment but the first."""
+    count = len(readings.grid) - 1
+    requests, failed = [0] * count, [0] * count
+    base = {_key(sample.labels): sample.value for sample in readings.base}
+    for series in _of(readings.counts, side):
+        good = series.labels.get("status_code", "").startswith("2")
+        for index, more in enumerate(differences(series, readings.grid, base.get(_key(series.labels), 0.0))):
+            requests[index] += more
+            failed[index] += 0 if good else more
+    labelled, right = (
+        _labels(readings, f"slipway_{name}_total", side.version, count) for name in ("labelled", "right")
+    )
+    quantiles = {series.labels.get(_Q): _at(series, readings.grid) for series in _of(readings.latencies, side)}
+
+    def latency(quantile: str, index: int) -> float | None:
+        value = quantiles.get(quantile, {}).get(index + 1)
+        return round(value, 1) if value is not None and requests[index] else None
+
+    return [
+        Measured(
+            requests=requests[index],
+            failed=failed[index],
+            latency_p50_ms=latency("0.5", index),
+            latency_p95_ms=latency("0.95", index),
+            latency_p99_ms=latency("0.99", index),
+            labelled=labelled[index],
+            right=right[index],
+        )
+        for index in range(count)
+    ]
+
+
+def differences(series: Series, grid: Sequence[float], base: float) -> list[int]:
+    """Return how far a counter went in each interval; a counter that fell has begun anew at zero."""
+    values, before, found = _at(series, grid), base, []
+    for index in range(1, len(grid)):
+        value = values.get(index)
+        if value is None:
+            found.append(0)
+            continue
+        found.append(round(value - before if value >= before else value))
+        before = value
+    return found
+
+
+def weights(readings: Readings) -> list[int | None]:
+    """Return the candidate's percentage at each moment."""
+    return [None if value is None else round(value) for value in _flagger(readings, "flagger_canary_weight")]
+
+
+def evidences(readings: Readings) -> list[float | None]:
+    """Return the judge's e-value at each moment, as Flagger last got it: also from a rollout before."""
+    return _flagger(readings, "flagger_canary_metric_analysis")
+
+
+def versions(readings: Readings, model: str) -> dict[str, set[int]]:
+    """Say which versions were seen behind each Service of the pair."""
+    found: dict[str, set[int]] = {}
+    for series in readings.counts:
+        digits = series.labels.get("inferenceservice", "").removeprefix(f"{model}-v")
+        if digits.isdigit() and series.points:
+            found.setdefault(series.labels.get("service", ""), set()).add(int(digits))
+    return found
+
+
+def _labels(readings: Readings, metric: str, version: int, count: int) -> list[int]:
+    for series in readings.labels:
+        if series.labels.get("__name__") == metric and series.labels.get("version") == str(version):
+            return differences(series, readings.grid, _at(series, readings.grid).get(0, 0.0))
+    return [0] * count
+
+
+def _flagger(readings: Readings, metric: str) -> list[float | None]:
+    found: list[float | None] = [None] * len(readings.grid)
+    for series in readings.flagger:
+        if series.labels.get("__name__") == metric:
+            for index, value in _at(series, readings.grid).items():
+                found[index] = value
+    return found
+
+
+def _of(series: Sequence[Series], side: Side) -> list[Series]:
+    wanted = (side.service, side.inference_service)
+    return [each for each in series if (each.labels.get("service"), each.labels.get("inferenceservice")) == wanted]
+
+
+def _at(series: Series, grid: Sequence[float]) -> Mapping[int, float]:
+    """Return the values by the index of their moment, without those that are none."""
+    places = {round(at, 2): index for index, at in enumerate(grid)}
+    return {
+        places[round(at, 2)]: value for at, value in series.points if round(at, 2) in places and not math.isnan(value)
+    }
+
+
+def _even(grid: Sequence[float], interval: float) -> bool:
+    return abs(grid[-1] - grid[-2] - interval) < 0.01
+
+
+def _key(labels: Mapping[str, str]) -> Key:
+    return tuple(sorted((name, value) for name, value in labels.items()))
