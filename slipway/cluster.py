@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from slipway import rollout
-from slipway.delivery import state as delivery_state
-from slipway.delivery.state import RolloutState
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import Kube, KubeError, Objects
@@ -19,7 +17,6 @@ TIMEOUT = 10.0
 INFERENCE_SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
 CANARY = ("flagger.app/v1beta1", "Canary")
 SERVICE = ("v1", "Service")
-ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 
 
 def connect(environment: Environment, project: Path) -> Kube:
@@ -59,24 +56,20 @@ def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Obse
         KubeError: The cluster cannot be reached or refuses.
         SlipwayError: A Service of a model selects what is none of its versions.
     """
-    return rollout.observe_all(sorted(models), _objects(kube, namespace))
+    return rollout.observe_all(sorted(models), objects(kube, namespace))
 
 
-def states(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, RolloutState]:
-    """Read where the rollouts of models stand, route weights included: four lists, whatever their number.
+def objects(kube: Kube, namespace: str) -> Objects:
+    """List what models consist of: Services, Canaries, InferenceServices.
 
     Raises:
-        As `observe`.
+        KubeError: The cluster cannot be reached or refuses.
     """
-    return delivery_state.states(sorted(models), [*_objects(kube, namespace), *_list(kube, ROUTE, namespace)])
+    found = [*kube.list(*SERVICE, namespace)]
+    return found + [each for kind in (CANARY, INFERENCE_SERVICE) for each in list_if_known(kube, kind, namespace)]
 
 
-def _objects(kube: Kube, namespace: str) -> Objects:
-    objects = [*kube.list(*SERVICE, namespace)]
-    return objects + [found for kind in (CANARY, INFERENCE_SERVICE) for found in _list(kube, kind, namespace)]
-
-
-def _list(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
+def list_if_known(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
     """List objects; a cluster without the CRD has none of them."""
     try:
         return kube.list(*kind, namespace)

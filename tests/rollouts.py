@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.delivery.state import RolloutState, epoch, states
+from slipway.delivery.state import RolloutState, states
+from slipway.judge.run import epoch
 
 #: When the target moved, when Flagger began, when it ended; seconds apart as with ticks of ten seconds.
 MOVED, BEGAN, ENDED = "2026-11-21T10:00:00Z", "2026-11-21T10:00:05Z", "2026-11-21T10:01:05Z"
@@ -80,4 +81,4 @@ def inference_service(version: int) -> dict[str, Any]:
 
 def at(moment: str, later: float = 0.0) -> float:
     """Turn a moment into seconds since the epoch."""
-    return epoch(moment) + later
+    return (epoch(moment) or 0.0) + later

@@ -14,8 +14,9 @@ from slipway.delivery import history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.measure import Readings, Side
 from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutRecord
-from slipway.delivery.state import RolloutState, epoch, iso
+from slipway.delivery.state import RolloutState, iso
 from slipway.environment import Environment
+from slipway.judge.run import epoch
 from slipway.rollout import SETTLED
 
 
@@ -68,7 +69,7 @@ def record(
     until = readings.grid[-1] if readings.grid else start
     decided = history.decisions(noted, start, max(until, end or 0.0), state.abort)
     outcome = outcome_of(state, decided, end)
-    switched = next((epoch(each.at) for each in decided if each.kind == "promoted"), end)
+    switched = next((_seconds(each.at) for each in decided if each.kind == "promoted"), end)
     seen = points(state, noted, readings, stable, candidate, start, end)
     reason = _reason(outcome, decided, state)
     return RolloutRecord(
@@ -163,14 +164,14 @@ def points(
 
 def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> Exposure:
     """Sum up who was answered by the candidate; once it is promoted, its users are everybody's."""
-    counted = [each for each in seen if switched is None or epoch(each.at) <= switched + interval]
+    counted = [each for each in seen if switched is None or _seconds(each.at) <= switched + interval]
     exposed = [each for each in counted if each.canary.requests]
     if not exposed:
         return Exposure()
     return Exposure(
         requests=sum(each.canary.requests for each in counted),
         failed=sum(each.canary.failed for each in counted),
-        seconds=epoch(exposed[-1].at) - epoch(exposed[0].at) + interval,
+        seconds=_seconds(exposed[-1].at) - _seconds(exposed[0].at) + interval,
     )
 
 
@@ -180,8 +181,7 @@ def _phase(
     """Say what Flagger was doing: nobody keeps its phases, but what it said tells them."""
     if over or (last and end is None):
         return state.seen.phase or ""
-    kinds = [(each, history.kind_of(each.message)) for each in noted if each.at <= at]
-    waits = next((each.message for each, kind in reversed(kinds) if kind is not None), "")
+    waits = next((each.message for each in reversed(noted) if each.at <= at and each.kind), "")
     if "waiting for promotion approval" in waits:
         return "WaitingPromotion"
     if waits.startswith("Copying "):
@@ -199,3 +199,7 @@ def _reason(outcome: Outcome, decided: Sequence[Decision], state: RolloutState) 
     if outcome == "failed" and not said:
         said = next((each.reason for each in reversed(decided) if each.kind == "halted"), "")
     return said
+
+
+def _seconds(at: str) -> float:
+    return epoch(at) or 0.0

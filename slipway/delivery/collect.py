@@ -9,10 +9,10 @@ from typing import Any
 
 import requests
 
-from slipway import cluster
 from slipway.delivery import assemble, history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.record import RolloutRecord
+from slipway.delivery.state import read
 from slipway.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.kube import Kube
@@ -31,7 +31,7 @@ def prometheus_of(environment: Environment) -> Prometheus:
 
 def judge_of(environment: Environment) -> str | None:
     """Return the judge's address, as this shell reaches it; None without a judge."""
-    return os.environ.get("SLIPWAY_JUDGE_URL") or getattr(environment, "judge_url", None)
+    return os.environ.get("SLIPWAY_JUDGE_URL") or environment.judge_url
 
 
 def collect(
@@ -58,7 +58,7 @@ def collect(
     """
     now = time.time() if until is None else until
     namespace = environment.namespace
-    state = cluster.states(kube, namespace, [model])[model]
+    state = read(kube, namespace, [model])[model]
     if not state.canary:
         raise SlipwayError(f"{model}: there is no Canary in namespace {namespace}; `slipway up` makes it")
     noted = _noted(kube, judge_of(environment), namespace, model)

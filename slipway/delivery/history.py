@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from slipway.delivery.record import Decision, Kind
-from slipway.delivery.state import epoch, iso
+from slipway.delivery.state import iso
+from slipway.judge.run import epoch
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,18 @@ class Noted:
     Args:
         at: Seconds since the epoch.
         message: What was said.
-        reason: The judge's own line about it; empty where it gave none.
+        kind: What it is about; None where it decides nothing.
         count: How often it was said since the last one of its kind in this list.
+        weight: Percent of the traffic that the candidate had; None where the message does not tell.
+        own: Whether these are the judge's words, not Flagger's: then they are plain as they are.
     """
 
     at: float
     message: str
-    reason: str = ""
+    kind: Kind | None = None
     count: int = 1
+    weight: int | None = None
+    own: bool = False
 
 
 #: Flagger's words, in the order in which they are tried (pkg/controller/scheduler*.go, v1.41).
@@ -38,10 +43,12 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"Advance \S+ canary (weight|iteration) ", "advanced"),
     (r"Halt .*waiting for .*approval", "held"),
     (r"Halt |Metric query failed|Error |Prometheus query failed", "halted"),
-    (r"Copying \S+ template spec to ", "promoted"),
+    (r"Copying \S+ template spec to |Promotion completed!", "promoted"),
     (r"Rolling back .*manual webhook invoked", "aborted"),
     (r"Rolling back |Canary failed!", "rolled-back"),
 )
+#: Flagger's conditions are in whole seconds, its messages are not.
+WHOLE_SECOND = 1.0
 _WEIGHT = re.compile(r"canary weight (\d+)")
 _ITERATION = re.compile(r"canary iteration (\S+)")
 _NO_VALUES = re.compile(r"no values found for (?:custom metric|metric): ([^:]+)")
@@ -52,22 +59,32 @@ def noted_in_events(events: Iterable[Mapping[str, Any]]) -> list[Noted]:
     """Read Kubernetes Events of one Canary, oldest first; a folded one counts at its first time, then at its last."""
     found = []
     for event in events:
-        first = epoch(event.get("firstTimestamp") or event.get("eventTime"))
+        first = epoch(event.get("firstTimestamp") or event.get("eventTime")) or 0.0
         last, count = epoch(event.get("lastTimestamp")) or first, int(event.get("count") or 1)
-        found.append(Noted(first, event.get("message", "")))
+        found.append(of_flagger(first, event.get("message", "")))
         if count > 1 and last > first:
-            found.append(Noted(last, event.get("message", ""), count=count - 1))
+            found.append(of_flagger(last, event.get("message", ""), count - 1))
     return sorted(found, key=lambda each: each.at)
 
 
 def noted_in_ledger(entries: Iterable[Mapping[str, Any]], namespace: str, model: str) -> list[Noted]:
-    """Read the judge's ledger, oldest first; the judge's own line about a hold or a fall stands in `reason`."""
-    found = [
-        Noted(epoch(str(entry["at"])), str(entry.get("message", "")), str(entry.get("reason") or ""))
-        for entry in entries
-        if entry.get("at") and entry.get("namespace") == namespace and entry.get("model") == model
-    ]
+    """Read the judge's ledger, oldest first: Flagger's messages, with the judge's own lines between them."""
+    found = []
+    for entry in entries:
+        if (entry.get("namespace"), entry.get("model")) != (namespace, model) or not entry.get("at"):
+            continue
+        at, message, count = epoch(str(entry["at"])) or 0.0, str(entry.get("message", "")), int(entry.get("count") or 1)
+        noted = of_flagger(at, message, count)
+        if noted.kind is None and entry.get("kind") in get_args(Kind):
+            noted = Noted(at, message, entry["kind"], count, entry.get("weight"), own=True)
+        found.append(noted)
     return sorted(found, key=lambda each: each.at)
+
+
+def of_flagger(at: float, message: str, count: int = 1) -> Noted:
+    """Take a message of Flagger's."""
+    match = _WEIGHT.search(message)
+    return Noted(at, message, kind_of(message), count, int(match[1]) if match else None)
 
 
 def kind_of(message: str) -> Kind | None:
@@ -77,7 +94,7 @@ def kind_of(message: str) -> Kind | None:
 
 def last_start(noted: Iterable[Noted], before: float) -> float | None:
     """Return when the last rollout that began before a moment began."""
-    return max((each.at for each in noted if each.at <= before and kind_of(each.message) == "started"), default=None)
+    return max((each.at for each in noted if each.at <= before and each.kind == "started"), default=None)
 
 
 def decisions(noted: Sequence[Noted], start: float, end: float, abort: str = "") -> tuple[Decision, ...]:
@@ -92,27 +109,27 @@ def decisions(noted: Sequence[Noted], start: float, end: float, abort: str = "")
     found: list[Decision] = []
     weight, last_halt, over = 0, "", False
     for each in noted:
-        kind = kind_of(each.message) if start <= each.at <= end else None
-        if kind is None or (over and kind in ("rolled-back", "aborted", "halted", "held")):
+        kind = each.kind if start - WHOLE_SECOND <= each.at <= end + WHOLE_SECOND else None
+        # The end is told more than once: by the judge that asked for it, by Flagger that obeys, when it is done.
+        if kind is None or (over and kind != "started"):
             continue
-        if match := _WEIGHT.search(each.message):
-            weight = int(match[1])
-        reason = each.reason or plain(each.message, kind)
+        weight = weight if each.weight is None else each.weight
+        reason = each.message if each.own else plain(each.message, kind)
         if kind == "halted":
             last_halt = reason
-        if kind in ("rolled-back", "aborted"):
-            over = True
-            if kind == "aborted" and not abort:
-                kind = "rolled-back"  # the judge itself has asked for it
-            reason = abort if kind == "aborted" else each.reason or last_halt or reason
+        elif kind in ("rolled-back", "aborted"):
+            if kind == "aborted" and not (abort or each.own):
+                kind = "rolled-back"  # a rollback hook passed, and no person had asked for it
+            reason = reason if each.own else (abort if kind == "aborted" else "") or last_halt or reason
             weight = 0
+        over = kind in ("promoted", "rolled-back", "aborted")
         found.append(Decision(at=iso(each.at), kind=kind, weight=weight, reason=_times(reason, each.count)))
     return tuple(found)
 
 
 def failed_checks(noted: Iterable[Noted], start: float, until: float) -> int:
     """Count the checks that failed between two moments."""
-    return sum(each.count for each in noted if start <= each.at <= until and kind_of(each.message) == "halted")
+    return sum(each.count for each in noted if start <= each.at <= until and each.kind == "halted")
 
 
 def plain(message: str, kind: Kind) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway import cluster
-from slipway.delivery import acts
+from slipway.delivery import acts, state
 from slipway.delivery.acts import Recorded
 from slipway.delivery.collect import ask_judge, judge_of, prometheus_of
 from slipway.delivery.recorded import recorded
@@ -30,39 +29,39 @@ def overview(
     Raises:
         SlipwayError: The cluster cannot be reached, or a file does not fit.
     """
-    found = cluster.states(kube, environment.namespace, specs)
+    found = state.read(kube, environment.namespace, specs)
     written, notices = recorded(project, environment, specs)
     now = time.time()
-    running = [name for name, state in found.items() if state.situation(now) == "running"]
+    running = [name for name, each in found.items() if each.situation(now) == "running"]
     evidence = _evidence(environment, notices) if running else {}
     holds = {name: _hold(environment, name) for name in running}
     return [
-        row(state, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), now)
-        for name, state in found.items()
+        row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), now)
+        for name, each in found.items()
     ], notices
 
 
-def row(state: RolloutState, written: Recorded, evidence: float | None, hold: str, now: float) -> dict[str, Any]:
+def row(seen: RolloutState, written: Recorded, evidence: float | None, hold: str, now: float) -> dict[str, Any]:
     """Say where one model stands.
 
     Args:
-        state: What the cluster shows.
+        seen: What the cluster shows.
         written: What the pins or the registry say.
         evidence: The judge's e-value, while a rollout runs.
         hold: Why the judge lets it go no further at present.
         now: Seconds since the epoch.
     """
-    act = acts.act(state, written, now)
+    act = acts.act(seen, written, now)
     return {
-        "model": state.model,
+        "model": seen.model,
         "situation": act.situation,
-        "stable": state.seen.live_version,
-        "stable_release": state.release(state.seen.live_version),
-        "candidate": state.candidate,
-        "candidate_release": state.release(state.candidate),
-        "phase": state.seen.phase,
-        "weight": state.weight,
-        "failed_checks": int(state.status.get("failedChecks") or 0),
+        "stable": seen.seen.live_version,
+        "stable_release": seen.release(seen.seen.live_version),
+        "candidate": seen.candidate,
+        "candidate_release": seen.release(seen.candidate),
+        "phase": seen.seen.phase,
+        "weight": seen.weight,
+        "failed_checks": int(seen.status.get("failedChecks") or 0),
         "evidence": evidence,
         "waits_for": hold if hold and act.waits_for else act.waits_for,
         "next": act.next,
@@ -81,4 +80,4 @@ def _evidence(environment: Environment, notices: list[str]) -> dict[str, float]:
 
 def _hold(environment: Environment, model: str) -> str:
     said = ask_judge(judge_of(environment), "verdict", namespace=environment.namespace, model=model)
-    return str(said.get("reason") or "") if isinstance(said, dict) else ""
+    return str(said.get("waits_for") or "") if isinstance(said, dict) else ""

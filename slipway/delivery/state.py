@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from slipway import names
+from slipway.cluster import list_if_known, objects
+from slipway.judge.run import ABORT, MIN_INTERVAL, ROUTE, epoch, seconds, weights
+from slipway.kube import Kube
 from slipway.rollout import SETTLED, ObservedModel, observe_all
 
-#: Set by `slipway rollout abort` on a Canary: "<the candidate's InferenceService>: <reason>".
-ABORT = f"{names.PREFIX}abort"
 #: Ticks in which Flagger must have noticed that the target has moved: it looks once in each.
 TICKS_TO_NOTICE = 3
 
@@ -60,14 +61,14 @@ class RolloutState:
     @property
     def interval(self) -> float:
         """Seconds between two looks of Flagger."""
-        return max(10.0, seconds(self.analysis.get("interval") or "60s"))
+        return max(MIN_INTERVAL, seconds(self.analysis.get("interval") or "60s"))
 
     @property
     def condition(self) -> tuple[str, float]:
         """Status of the condition Promoted, with the time of its last change in seconds since the epoch."""
         for each in self.status.get("conditions") or ():
             if each.get("type") == "Promoted":
-                return each.get("status", ""), epoch(each.get("lastTransitionTime"))
+                return each.get("status", ""), epoch(each.get("lastTransitionTime")) or 0.0
         return "", 0.0
 
     @property
@@ -111,6 +112,16 @@ class RolloutState:
         return "swallowed" if now > self.moved + TICKS_TO_NOTICE * self.interval else "pending"
 
 
+def read(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, RolloutState]:
+    """Read the state of models from a cluster: four lists, whatever their number.
+
+    Raises:
+        KubeError: The cluster cannot be reached or refuses.
+        SlipwayError: A Service of a model selects what is none of its versions.
+    """
+    return states(sorted(models), [*objects(kube, namespace), *list_if_known(kube, ROUTE, namespace)])
+
+
 def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, RolloutState]:
     """Read the state of models from the live objects of their namespace.
 
@@ -128,7 +139,7 @@ def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[
         model: RolloutState(
             model,
             seen,
-            _weight(model, by_name.get(("HTTPRoute", model))),
+            _weight(model, by_name.get(("HTTPRoute", model)), by_name.get(("Canary", model), {})),
             by_name.get(("Canary", model), {}),
             _moved(by_name.get(("Service", model))),
         )
@@ -136,52 +147,21 @@ def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[
     }
 
 
-def seconds(duration: str) -> float:
-    """Read a duration of Flagger's: `90s`, `5m`, `1m30s`.
-
-    Raises:
-        ValueError: It is something else.
-    """
-    total, digits = 0.0, ""
-    for character in duration:
-        if character.isdigit():
-            digits += character
-        else:
-            total += float(digits) * {"s": 1, "m": 60, "h": 3600}[character]
-            digits = ""
-    return total
-
-
-def epoch(text: str | None) -> float:
-    """Turn a time of the API server into seconds since the epoch; 0 for none."""
-    return datetime.fromisoformat(text).timestamp() if text else 0.0
-
-
 def iso(at: float) -> str:
     """Write seconds since the epoch as `2026-11-21T16:30:05Z`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _weight(model: str, route: Mapping[str, Any] | None) -> int | None:
-    """Read the candidate's weight as Flagger does (pkg/router/gateway_api.go, GetRoutes)."""
-    if route is None:
-        return None
-    weight = None
-    for rule in (route.get("spec") or {}).get("rules") or ():
-        backends = {each["name"]: each for each in rule.get("backendRefs") or ()}
-        if len(backends) == 2 and names.canary(model) in backends:
-            weight = int(backends[names.canary(model)].get("weight", 1))
-            # With session affinity this rule, which sets the cookie, is the weighted one.
-            if any(each.get("filters") for each in backends.values()):
-                return weight
-    return weight
+def _weight(model: str, route: Mapping[str, Any] | None, canary: Mapping[str, Any]) -> int | None:
+    analysis = (canary.get("spec") or {}).get("analysis") or {}
+    return None if route is None else weights(model, dict(route), bool(analysis.get("sessionAffinity")))[0]
 
 
 def _moved(target: Mapping[str, Any] | None) -> float:
     """Say when the target's selector was written: the API server notes it for each writer of a field."""
     writers = ((target or {}).get("metadata") or {}).get("managedFields") or ()
     times = [
-        epoch(each.get("time"))
+        epoch(each.get("time")) or 0.0
         for each in writers
         if "f:selector" in ((each.get("fieldsV1") or {}).get("f:spec") or {})
     ]

@@ -10,7 +10,7 @@ from builders import an_environment
 from rollouts import BEGAN, ENDED, POLICY, at, objects, state
 
 from slipway.delivery import assemble, collect, history, measure
-from slipway.delivery.history import Noted
+from slipway.delivery.history import Noted, of_flagger
 from slipway.delivery.measure import Readings, Side
 from slipway.errors import ExitCode, SlipwayError
 from slipway.prometheus import Sample, Series
@@ -30,7 +30,7 @@ def flagger(metric: str, values: list[float]) -> Series:
 
 
 def said(*messages: tuple[float, str]) -> list[Noted]:
-    return [Noted(START + later, message) for later, message in messages]
+    return [of_flagger(START + later, message) for later, message in messages]
 
 
 #: What Flagger says in a rollout that fails, in its own words.
@@ -63,7 +63,8 @@ def test_flaggers_words_become_decisions_with_the_reason_in_plain_words() -> Non
 
 @pytest.mark.parametrize(("abort", "kind", "reason"), [("it lies", "aborted", "it lies"), ("", "rolled-back", "slow")])
 def test_a_rollback_hook_is_the_judge_unless_a_person_has_asked(abort: str, kind: str, reason: str) -> None:
-    noted = [*FAILED[:5], Noted(START + 30, "Rolling back churn.models manual webhook invoked", "slow")]
+    noted = said((0, "New revision detected! Scaling up"), (20, "Halt churn.models advancement slow"))
+    noted += said((30, "Rolling back churn.models manual webhook invoked"), (30, "Canary failed! Scaling down"))
     last = history.decisions(noted, START, END, abort)[-1]
     assert (last.kind, last.reason) == (kind, reason)
 
@@ -79,11 +80,38 @@ def test_events_that_kubernetes_has_folded_count_as_often_as_they_happened() -> 
 
 def test_the_ledger_is_read_for_one_model() -> None:
     entries = [
-        {"at": ENDED, "namespace": "models", "model": "churn", "message": "b", "reason": "why"},
-        {"at": BEGAN, "namespace": "models", "model": "churn", "message": "a"},
-        {"at": BEGAN, "namespace": "models", "model": "other", "message": "c"},
+        {
+            "at": ENDED,
+            "namespace": "models",
+            "model": "churn",
+            "kind": "rolled-back",
+            "message": "4 % wrong",
+            "weight": 25,
+        },
+        {
+            "at": BEGAN,
+            "namespace": "models",
+            "model": "churn",
+            "kind": "note",
+            "message": "Copying churn.m template spec to p",
+        },
+        {"at": BEGAN, "namespace": "models", "model": "other", "kind": "held", "message": "c"},
     ]
-    assert history.noted_in_ledger(entries, "models", "churn") == [Noted(START, "a"), Noted(END, "b", "why")]
+    assert history.noted_in_ledger(entries, "models", "churn") == [
+        Noted(START, "Copying churn.m template spec to p", "promoted"),
+        Noted(END, "4 % wrong", "rolled-back", weight=25, own=True),
+    ]
+
+
+def test_the_judges_own_line_is_the_reason_whatever_flagger_adds() -> None:
+    noted = [
+        *FAILED[:5],
+        Noted(START + 30, "10 of 80 requests failed", "rolled-back", weight=25, own=True),
+        *said((31, "Rolling back churn.models manual webhook invoked"), (31, "Canary failed! Scaling down churn")),
+    ]
+    found = history.decisions(noted, START, END)
+    assert [each.kind for each in found] == ["started", "advanced", "advanced", "rolled-back"]
+    assert (found[-1].reason, found[-1].weight) == ("10 of 80 requests failed", 0)
 
 
 def test_requests_are_what_the_counters_grew_by() -> None:
@@ -172,8 +200,10 @@ def test_the_record_of_a_rollout_that_failed() -> None:
 def test_after_a_promotion_the_candidate_is_what_serves_and_its_users_are_no_longer_counted() -> None:
     noted = [
         *FAILED[:5],
-        Noted(START + 40, "Copying churn.models template spec to churn-primary.models"),
-        Noted(START + 60, "Promotion completed! Scaling down churn.models"),
+        *said(
+            (40, "Copying churn.models template spec to churn-primary.models"),
+            (60, "Promotion completed! Scaling down churn.models"),
+        ),
     ]
     seen = state(live=8, phase="Succeeded", weight=0)
     found = assemble.record(an_environment(), seen, noted, READINGS, START, END)
