@@ -22,7 +22,7 @@ ETCD_PEERS = "http://127.0.0.1:2380"
 CONTROLLER_MANAGER_PORT = 10257
 KSERVE_HEALTH, KSERVE_METRICS = "127.0.0.1:9081", "127.0.0.1:9082"
 FLAGGER_PORT = 9083
-TRAEFIK_PING = "127.0.0.1:9084"
+TRAEFIK_PING, TRAEFIK_METRICS = "127.0.0.1:9084", "127.0.0.1:9085"
 S3_HEALTH = "/health"
 #: The S3 client libraries sign with a region; any will do, but both sides must say the same.
 REGION = "us-east-1"
@@ -192,6 +192,11 @@ def traefik(layout: Layout) -> Component:
         f"--entrypoints.ping.address={TRAEFIK_PING}",
         "--ping=true",
         "--ping.entrypoint=ping",
+        f"--entrypoints.metrics.address={TRAEFIK_METRICS}",
+        # Requests by service, which are the pair's; nobody asks for the sums by entry point.
+        "--metrics.prometheus=true",
+        "--metrics.prometheus.entrypoint=metrics",
+        "--metrics.prometheus.addentrypointslabels=false",
         "--global.checknewversion=false",
         "--global.sendanonymoususage=false",
         "--log.level=WARN",

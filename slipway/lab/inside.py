@@ -15,7 +15,7 @@ from typing import Any
 
 from slipway.errors import SlipwayError
 from slipway.kube import Kube
-from slipway.lab import control_plane, network, relay
+from slipway.lab import control_plane, monitoring, network, relay
 from slipway.lab.bootstrap import Bootstrap
 from slipway.lab.control_plane import Layout
 from slipway.lab.paths import Paths, write_private
@@ -81,6 +81,7 @@ class Lab:
         await _all(
             self._component(control_plane.controller_manager),
             self._component(control_plane.kubelet),
+            self._component(monitoring.prometheus),
             self._platform(bootstrap),
         )
 

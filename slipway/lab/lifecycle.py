@@ -28,6 +28,7 @@ BINARIES = (
     "flagger",
     "traefik",
     "versitygw",
+    "prometheus",
 )
 DATA = ("kserve", "flagger", "gateway-api")
 VENVS = ("mlserver", "kserve-storage")

@@ -15,15 +15,27 @@ SERVICES = "10.96.0.0/16"
 API_PORT = 6443
 S3_PORT = 7070
 GATEWAY_PORT = 8000
+PROMETHEUS_PORT = 9090
+JUDGE_PORT = 9091
+OBSERVE_PORT = 9092
 WEBHOOK_PORT = 9443
 
 API = f"https://{ADDRESS}:{API_PORT}"
 S3 = f"http://{ADDRESS}:{S3_PORT}"
-#: Where the lab's Prometheus is expected; Flagger starts without it.
-PROMETHEUS = f"http://{ADDRESS}:9090"
+#: Flagger starts without them; an analysis fails while they are away.
+PROMETHEUS = f"http://{ADDRESS}:{PROMETHEUS_PORT}"
+JUDGE = f"http://{ADDRESS}:{JUDGE_PORT}"
+OBSERVE = f"http://{ADDRESS}:{OBSERVE_PORT}"
 
 #: What the user's shell reaches at 127.0.0.1: name -> port inside.
-RELAYED = {"api": API_PORT, "gateway": GATEWAY_PORT, "s3": S3_PORT}
+RELAYED = {
+    "api": API_PORT,
+    "gateway": GATEWAY_PORT,
+    "s3": S3_PORT,
+    "prometheus": PROMETHEUS_PORT,
+    "judge": JUDGE_PORT,
+    "observe": OBSERVE_PORT,
+}
 
 
 def bring_up() -> None:

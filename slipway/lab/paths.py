@@ -92,6 +92,16 @@ class Paths:
         return self.lab / "s3"
 
     @property
+    def prometheus(self) -> Path:
+        """What Prometheus has measured."""
+        return self.lab / "prometheus"
+
+    @property
+    def scrape_configuration(self) -> Path:
+        """What Prometheus asks, and how often."""
+        return self.lab / "prometheus.json"
+
+    @property
     def kubelet(self) -> Path:
         """The process kubelet's own files: pod logs, volumes."""
         return self.lab / "kubelet"

@@ -17,6 +17,8 @@ from slipway.lab.state import Facts
 #: Of stack `local`, which holds no secret. All clones share it, so that Pulumi.local.yaml can carry the salt that
 #: belongs to it: with one of its own, each `up` would leave a change in the checkout.
 PASSPHRASE = "lab"
+#: Relayed ports of what measures; each becomes SLIPWAY_<NAME>_URL.
+MEASURING = ("prometheus", "judge", "observe")
 
 
 def write(paths: Paths, facts: Facts) -> None:
@@ -52,6 +54,8 @@ def exports(paths: Paths, facts: Facts) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": facts.url("s3"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{paths.mlflow_database}",
         "MLFLOW_S3_ENDPOINT_URL": facts.url("s3"),
+        # A lab that an earlier version has started does not relay them.
+        **{f"SLIPWAY_{name.upper()}_URL": facts.url(name) for name in MEASURING if name in facts.ports},
     }
 
 

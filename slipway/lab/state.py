@@ -25,7 +25,7 @@ class Facts:
 
     Args:
         identifier: Names this cluster; changes when the state is wiped.
-        ports: Host ports by relayed name (`api`, `gateway`, `s3`).
+        ports: Host ports by relayed name (network.RELAYED).
         access_key: Of the object store.
         secret_key: Of the object store.
         supervisor: Process id of the running lab, 0 where none runs.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, inside, namespace, network, pki, state
+from slipway.lab import control_plane, inside, namespace, network, pki, scraping, state
 from slipway.lab.kubelet.images import standard_images
 from slipway.lab.paths import Paths, private_directory, write_private
 
@@ -111,7 +111,7 @@ def _process_one(
 
 
 def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> None:
-    """Write what components and users read: certificates, kubeconfigs, the kubelet's image table."""
+    """Write what components and users read: certificates, kubeconfigs, tables."""
     pki.ensure(paths.pki)
     write_private(paths.kubeconfig, pki.kubeconfig(paths.pki, "admin", facts.url("api"), "models"))
     for identity in pki.IDENTITIES:
@@ -120,6 +120,8 @@ def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> 
     private_directory(certificates)
     for ending in ("crt", "key"):
         write_private(certificates / f"tls.{ending}", (paths.pki / f"webhook.{ending}").read_bytes())
+    scraped = scraping.configuration(paths.inside_kubeconfig("controllers"))
+    write_private(paths.scrape_configuration, json.dumps(scraped, indent=1) + "\n")
     images = standard_images(Path(venvs["mlserver"]), Path(venvs["kserve-storage"]))
     write_private(paths.lab / "images.json", json.dumps(images, indent=1) + "\n")
 

@@ -26,7 +26,17 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import KubeError
 from slipway.lab import lifecycle, manifests
 
-COMPONENTS = {"etcd", "s3", "kube-apiserver", "kube-controller-manager", "kubelet", "kserve", "flagger", "gateway"}
+COMPONENTS = {
+    "etcd",
+    "s3",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kubelet",
+    "kserve",
+    "flagger",
+    "gateway",
+    "prometheus",
+}
 
 
 def shell(lab: Any, command: str) -> subprocess.CompletedProcess[str]:

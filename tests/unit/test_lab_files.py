@@ -8,6 +8,7 @@ import shlex
 import socket
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from slipway import killed_runs
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, namespace, network, pki, shell, state, toolchain
+from slipway.lab import control_plane, lifecycle, monitoring, namespace, network, pki, shell, state, toolchain
 from slipway.lab.paths import Paths, project_directory, write_private
 from slipway.lab.plugin import choice
 
@@ -130,6 +131,21 @@ def test_a_port_is_taken_again_where_it_is_free() -> None:
     assert again["s3"][1] not in (ports["s3"], 0)
 
 
+def test_a_lab_from_before_a_port_was_relayed_gets_a_free_one_for_it() -> None:
+    listeners = state.listen({"api": 0, "gateway": 0, "s3": 0})
+    ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
+    for listener in listeners.values():
+        listener.close()
+    assert set(ports) == set(network.RELAYED)
+    assert all(ports.values())
+
+
+def test_a_shell_knows_where_to_ask_only_what_the_running_lab_relays(paths: Paths) -> None:
+    assert not any(name.endswith("_URL") and name.startswith("SLIPWAY_") for name in shell.exports(paths, FACTS))
+    facts = replace(FACTS, ports={**FACTS.ports, "prometheus": 1004})
+    assert shell.exports(paths, facts)["SLIPWAY_PROMETHEUS_URL"] == "http://127.0.0.1:1004"
+
+
 def test_a_process_is_known_by_its_start_time() -> None:
     assert state.start_time(os.getpid()) == state.with_supervisor(FACTS, os.getpid()).started
     child = subprocess.Popen(["true"])
@@ -207,12 +223,12 @@ COMPONENTS = (
     control_plane.traefik,
     control_plane.object_store,
     control_plane.kubelet,
+    monitoring.prometheus,
 )
 
 
 def layout(paths: Paths) -> control_plane.Layout:
-    names = ("etcd", "kube-apiserver", "kube-controller-manager", "kserve-manager", "flagger", "traefik", "versitygw")
-    return control_plane.Layout(paths, {name: f"/bin/{name}" for name in names}, "access", "secret-key")
+    return control_plane.Layout(paths, {name: f"/bin/{name}" for name in lifecycle.BINARIES}, "access", "secret-key")
 
 
 def test_no_command_line_holds_the_secret_key(paths: Paths) -> None:
