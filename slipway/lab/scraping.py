@@ -1,4 +1,4 @@
-"""What the lab's Prometheus asks, and which labels the answers get."""
+"""What the lab's Prometheus asks, with the labels that the answers get."""
 
 from __future__ import annotations
 

@@ -89,10 +89,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
         seconds=240,
     ),
     "traefik": GoTool(binaries={"traefik": "github.com/traefik/traefik/v3/cmd/traefik"}, seconds=470),
-    "prometheus": GoTool(
-        binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
-        seconds=210,
-    ),
+    "prometheus": GoTool(binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, seconds=210),
     "flagger": GoTool(
         binaries={"flagger": "github.com/fluxcd/flagger/cmd/flagger"},
         module="github.com/fluxcd/flagger",

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,23 @@ from slipway.kube import Kube
 from slipway.lab import control_plane, namespace, network, pki, relay, toolchain
 from slipway.lab.kubelet.images import standard_images
 from slipway.lab.paths import Paths, write_private
-from slipway.lab.processes import Processes
+from slipway.lab.processes import Component, Processes
 
 ACCESS_KEY, SECRET_KEY = "stage", "stage-secret"
+#: What a machine with enough memory says, and one without, in bytes.
+ENOUGH, SHORT = 1 << 33, 1 << 20
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "versitygw")
 COMPONENTS = (
     (control_plane.etcd, control_plane.object_store),
     (control_plane.api_server,),
-    (control_plane.controller_manager, control_plane.kubelet),
+    (control_plane.controller_manager, lambda layout: kubelet(layout)),
 )
+
+
+def kubelet(layout: control_plane.Layout) -> Component:
+    """The lab's kubelet, told of the machine's memory by the tests."""
+    usual = control_plane.kubelet(layout)
+    return replace(usual, command=(*usual.command, f"--meminfo={layout.paths.lab / 'meminfo'}"))
 
 
 @dataclass
@@ -57,6 +65,10 @@ class Stage:
         """Return the kubelet's process id, as seen from outside."""
         (found,) = [pid for pid, line in processes() if "slipway.lab.kubelet" in line and str(self.paths.lab) in line]
         return found
+
+    def memory(self, available: int) -> None:
+        """Let the machine have so many bytes available."""
+        write_private(self.paths.lab / "meminfo", f"MemAvailable: {available >> 10} kB\n")
 
     def log(self, pod: str, container: str) -> str:
         """Return what a container has printed."""
@@ -100,6 +112,7 @@ def main(project: Path) -> int:
     """Run a stage."""
     paths = Paths(project)
     paths.logs.mkdir(parents=True, exist_ok=True)
+    write_private(paths.lab / "meminfo", f"MemAvailable: {ENOUGH >> 10} kB\n")
     pki.ensure(paths.pki)
     for identity in pki.IDENTITIES:
         write_private(paths.inside_kubeconfig(identity), pki.kubeconfig(paths.pki, identity, network.API))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubelet_stage import ACCESS_KEY, SECRET_KEY, Stage, processes, start
+from kubelet_stage import ACCESS_KEY, ENOUGH, SECRET_KEY, SHORT, Stage, processes, start
 
 from slipway.lab import network, toolchain
 
@@ -78,6 +78,12 @@ def ended(pod: Object) -> bool:
 
 def waiting(pod: Object) -> Object:
     return dict(main_status(pod)["state"].get("waiting") or {})
+
+
+def events(stage: Stage, name: str) -> dict[str, str]:
+    """The last message of each kind of event about a pod."""
+    found = [event for event in stage.kube.list("v1", "Event", "default") if event["involvedObject"]["name"] == name]
+    return {event["reason"]: event["message"] for event in found}
 
 
 def gone(stage: Stage, name: str, timeout: float = 10) -> float:
@@ -198,8 +204,8 @@ def test_a_container_that_keeps_failing_is_restarted_ever_more_slowly(stage: Sta
     assert status["lastState"]["terminated"]["exitCode"] == 3
     assert status["lastState"]["terminated"]["message"] == "no model"
     assert pod["status"]["phase"] == "Running"
-    events = [event for event in stage.kube.list("v1", "Event", "default") if event["involvedObject"]["name"] == name]
-    assert "BackOff" in {event["reason"] for event in events}
+    assert "BackOff" in events(stage, name)
+    assert events(stage, name)["ContainerDied"] == "Container main ended with exit code 3: no model"
 
 
 def test_a_command_that_does_not_exist_is_named(stage: Stage, run: Callable[..., str]) -> None:
@@ -319,6 +325,64 @@ def test_killing_the_kubelet_leaves_no_process_and_the_next_one_brings_the_pods_
     after = wait(stage, name, lambda pod: main_status(pod)["restartCount"] == 1 and condition(pod))
     assert after["status"]["podIP"] == before["status"]["podIP"]
     assert main_status(after)["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+
+
+def python(code: str, limit: str) -> Object:
+    return {"command": [sys.executable, "-c", code], "resources": {"limits": {"memory": limit}}}
+
+
+def test_a_container_above_its_memory_limit_is_killed_and_the_status_says_so(
+    stage: Stage, run: Callable[..., str]
+) -> None:
+    code = "import time; print('loading', flush=True); held = bytearray(256 << 20); time.sleep(60)"
+    name = run("greedy", python(code, "100Mi"))
+    pod = wait(stage, name, lambda pod: main_status(pod)["restartCount"] >= 1)
+    ended = main_status(pod)["lastState"]["terminated"]
+    assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
+    said, printed = ended["message"].splitlines()
+    assert said.startswith("out of memory: 2")
+    assert said.endswith("limit 100Mi")
+    assert printed == "loading"
+    assert said in events(stage, name)["OOMKilled"]
+
+
+def test_memory_that_processes_share_counts_once(stage: Stage, run: Callable[..., str]) -> None:
+    code = """
+import os, time
+held = bytearray(os.urandom(1)) * (100 << 20)
+for _ in range(3):
+    if os.fork() == 0:
+        break
+time.sleep(2)
+"""
+    pod = wait(stage, run("sharing", python(code, "200Mi"), restartPolicy="Never"), ended)
+    assert pod["status"]["phase"] == "Succeeded", main_status(pod)
+
+
+def test_a_node_short_of_memory_evicts_the_greediest_pod_and_takes_none_in_until_it_has_enough(
+    stage: Stage, run: Callable[..., str]
+) -> None:
+    modest = run("modest", {**script("exec sleep 60"), "resources": {"requests": {"memory": "1Gi"}}})
+    greedy = run("hungry", script(f"exec {sys.executable} -c 'import time; time.sleep(60)'"))
+    for name in (modest, greedy):
+        wait(stage, name, condition)
+    node = ("v1", "Node", "slipway-lab", None)
+    stage.memory(SHORT)
+    try:
+        evicted = wait(stage, greedy, ended)
+        stage.kube.wait_for(*node, lambda node: condition(node, "MemoryPressure"), timeout=10)
+        late = run("late", script("exec sleep 60"))
+        deadline = time.monotonic() + 10
+        while "FailedScheduling" not in events(stage, late):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # no other event comes
+    finally:
+        stage.memory(ENOUGH)
+    assert evicted["status"]["reason"] == "Evicted"
+    assert evicted["status"]["message"].startswith("The node was low on resource: memory. Threshold quantity: 100Mi")
+    assert events(stage, greedy)["Evicted"] == evicted["status"]["message"]
+    wait(stage, late, condition, timeout=30)
+    assert not condition(stage.kube.get(*node[:3]), "MemoryPressure")
 
 
 def test_a_deployment_gets_its_pods_and_a_service_their_addresses(stage: Stage) -> None:

@@ -20,6 +20,7 @@ from slipway.lab.kubelet.status import (
     Terminated,
     Waiting,
     back_off,
+    evicted_before,
     pod_status,
     recover,
     restarts_after,
@@ -299,3 +300,12 @@ def test_a_termination_message_is_the_end_of_this_runs_log(tmp_path: Path) -> No
     log.write_text("run 1\nrun 2\n")
     assert logs.tail(log, 6) == "run 2"
     assert logs.tail(tmp_path / "none.log", 0) == ""
+
+
+def test_an_evicted_pod_has_failed_for_good_whatever_its_restart_policy() -> None:
+    found = pod_status(
+        pod(), {}, {"main": UP}, address=None, host="10.244.0.1", now=NOW, started_at=EARLIER, evicted="low on memory"
+    )
+    assert (found["phase"], found["reason"], found["message"]) == ("Failed", "Evicted", "low on memory")
+    assert evicted_before({"status": found}) == "low on memory"
+    assert evicted_before(pod()) == ""

@@ -13,6 +13,7 @@ from slipway.errors import SlipwayError
 from slipway.kube import Kube
 from slipway.lab.kubelet.images import read_images
 from slipway.lab.kubelet.kubelet import Kubelet
+from slipway.lab.kubelet.memory import MEMINFO
 
 
 def main() -> int:
@@ -21,12 +22,12 @@ def main() -> int:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="directory for logs and volumes")
     parser.add_argument("--images", type=Path, required=True, help="JSON: image -> venv, entrypoint, command, env")
+    parser.add_argument("--meminfo", type=Path, default=MEMINFO, help="what the kernel says of the machine's memory")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        kubelet = Kubelet(
-            Kube.from_kubeconfig(arguments.kubeconfig), read_images(arguments.images), arguments.state.resolve()
-        )
+        kube, images = Kube.from_kubeconfig(arguments.kubeconfig), read_images(arguments.images)
+        kubelet = Kubelet(kube, images, arguments.state.resolve(), arguments.meminfo)
         asyncio.run(kubelet.run())
     except SlipwayError as error:
         print(error, file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any
 
 from slipway.lab.kubelet.api import now
 from slipway.lab.kubelet.logs import open_log, tail
+from slipway.lab.kubelet.memory import in_mebibytes
 from slipway.lab.kubelet.plan import ContainerPlan
 from slipway.lab.kubelet.probes import Probe, Tally, ask, parse_action
 from slipway.lab.kubelet.processes import Process, start
@@ -68,6 +69,7 @@ class Container:
         #: Set when the container has started, startup probe included.
         self.started = asyncio.Event()
         self._process: Process | None = None
+        self._out_of_memory = ""
 
     async def run(self, around: Surroundings) -> int:
         """Keep the container as its restart policy says; return its last exit code."""
@@ -103,9 +105,15 @@ class Container:
         started_at = running.started_at if isinstance(running, Running) else now()
         self._observe(around, state=_ended(code, started_at, ""), ready=False, started=False)
 
-    def kill(self) -> None:
-        """End the container now, without waiting."""
+    @property
+    def memory_limits(self) -> dict[int, int | None]:
+        """The running container's process 1, with how many bytes it may use; empty where none runs."""
+        return {self._process.pid: self._process.plan.memory_limit} if self._process else {}
+
+    def out_of_memory(self, used: int, limit: int) -> None:
+        """End the container at once: it uses more bytes than it may."""
         if self._process:
+            self._out_of_memory = f"out of memory: {in_mebibytes(used)} used, limit {in_mebibytes(limit)}"
             self._process.kill()
 
     async def _run_once(self, around: Surroundings) -> Terminated:
@@ -124,6 +132,11 @@ class Container:
         self.started.clear()
         message = tail(around.logs / f"{self.name}.log", offset) if code else ""
         ended = _ended(code, running.started_at, message)
+        if self._out_of_memory:
+            ended = replace(ended, reason="OOMKilled", message=f"{self._out_of_memory}\n{message}".strip())
+            self._out_of_memory = ""
+        if code:
+            around.event(*_crash(self.name, ended))
         self._observe(around, state=ended, ready=False, started=False)
         return ended
 
@@ -204,3 +217,13 @@ class Container:
 
 def _ended(code: int, started_at: str, message: str) -> Terminated:
     return Terminated(code, "Completed" if code == 0 else "Error", started_at, now(), message)
+
+
+def _crash(name: str, ended: Terminated) -> tuple[str, str]:
+    """Say how a container ended, in the words that matter of its message: reason and message of an event."""
+    killed, lines = ended.reason == "OOMKilled", ended.message.splitlines() or [""]
+    said = lines[0] if killed else lines[-1]
+    return (
+        "OOMKilled" if killed else "ContainerDied",
+        f"Container {name} ended with exit code {ended.exit_code}: {said}",
+    )

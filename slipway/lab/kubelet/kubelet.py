@@ -15,9 +15,11 @@ from slipway.kube import Kube, KubeError
 from slipway.lab.kubelet.api import RETRY, Api, watch_pods
 from slipway.lab.kubelet.images import ImageTable
 from slipway.lab.kubelet.logs import log_directory, prune, rotate
+from slipway.lab.kubelet.memory import MEMINFO
 from slipway.lab.kubelet.network import Addresses
 from slipway.lab.kubelet.node import HEARTBEAT, NODE, heartbeat, register
 from slipway.lab.kubelet.pod import Machine, Pod
+from slipway.lab.kubelet.pressure import MemoryWatch
 
 Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
@@ -41,13 +43,15 @@ class Kubelet:
         kube: The API server; one client, shared by all threads.
         table: What images stand for.
         state: Directory for logs and for the pods' volumes.
+        meminfo: What the kernel says of the machine's memory.
     """
 
-    def __init__(self, kube: Kube, table: ImageTable, state: Path) -> None:
+    def __init__(self, kube: Kube, table: ImageTable, state: Path, meminfo: Path = MEMINFO) -> None:
         self.kube = kube
         self.machine = Machine(Api(kube, NODE), table, Addresses(), state)
         self._pods: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
         self._binding: dict[str, asyncio.Task[None]] = {}
+        self._memory = MemoryWatch(kube, lambda: [pod for pod, _ in self._pods.values()], meminfo)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then end every container."""
@@ -65,10 +69,11 @@ class Kubelet:
                 loop.call_soon_threadsafe(self._take_in, kind, pods)
 
         threading.Thread(target=watch_pods, args=(self.kube, deliver, stopping), daemon=True).start()
-        beating = asyncio.create_task(self._beat())
+        beside = [asyncio.create_task(self._beat()), asyncio.create_task(self._memory.run())]
         await ending.wait()
         stopping.set()
-        beating.cancel()
+        for task in beside:
+            task.cancel()
         tasks = [task for _, task in self._pods.values()]
         for task in tasks:
             task.cancel()
@@ -133,6 +138,11 @@ class Kubelet:
             self._binding[uid].add_done_callback(lambda _: self._binding.pop(uid, None))
 
     async def _bound(self, pod: Object) -> None:
+        if not self._memory.room.is_set():
+            # In a cluster a taint of the node keeps the scheduler from it, whose words these are.
+            taint = "1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }"
+            await self.machine.api.event(pod, "FailedScheduling", f"0/1 nodes are available: {taint}")
+            await self._memory.room.wait()
         while True:
             try:
                 await self.machine.api.bind(pod)

@@ -99,6 +99,9 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
             files.protect((*SCRATCH, orders["home"]))
             files.mount_all(orders["mounts"])
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+            # Where the machine itself runs out of memory, the kernel is to end a container, not the control plane.
+            with open("/proc/self/oom_score_adj", "w") as score:
+                score.write("1000")
         os.chdir(orders["workdir"])
         for capability in range(LAST_CAPABILITY + 1):
             if capability not in KEPT_CAPABILITIES:

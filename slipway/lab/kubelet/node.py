@@ -46,7 +46,7 @@ def _status(version: str) -> Object:
     amounts = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory}Ki", "pods": str(MAX_PODS)}
     healthy = {
         "Ready": ("True", "KubeletReady", "the process kubelet runs pods as local processes"),
-        "MemoryPressure": ("False", "KubeletHasSufficientMemory", "not measured by the process kubelet"),
+        "MemoryPressure": _memory(short=False),
         "DiskPressure": ("False", "KubeletHasNoDiskPressure", "not measured by the process kubelet"),
         "PIDPressure": ("False", "KubeletHasSufficientPID", "not measured by the process kubelet"),
     }
@@ -87,6 +87,23 @@ def register(kube: Kube) -> None:
         "v1", "Node", NODE, None, {"metadata": {"labels": wanted["metadata"]["labels"]}, "spec": {"taints": None}}
     )
     kube.patch("v1", "Node", NODE, None, {"status": wanted["status"]}, subresource="status")
+
+
+def report_memory(kube: Kube, *, short: bool) -> None:
+    """Say whether memory is short; the node's other conditions stay as they are."""
+    status, reason, message = _memory(short)
+    changed = {"status": status, "reason": reason, "message": message, "lastTransitionTime": now()}
+    conditions = [
+        {**item, **changed} if item["type"] == "MemoryPressure" else item
+        for item in kube.get("v1", "Node", NODE)["status"]["conditions"]
+    ]
+    kube.patch("v1", "Node", NODE, None, {"status": {"conditions": conditions}}, subresource="status")
+
+
+def _memory(short: bool) -> tuple[str, str, str]:
+    if short:
+        return "True", "KubeletHasInsufficientMemory", "pods are evicted, no pod is taken in"
+    return "False", "KubeletHasSufficientMemory", "the machine has memory available"
 
 
 def heartbeat(kube: Kube) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.lab.kubelet.images import Image, ImageTable
+from slipway.lab.kubelet.memory import in_bytes
 from slipway.lab.kubelet.probes import Probe, parse_probe
 from slipway.lab.kubelet.refusal import Refusal, unsupported
 from slipway.lab.kubelet.variables import Sources, expand, expand_all, variables_of
@@ -35,6 +36,7 @@ class ContainerPlan:
     workdir: str | None
     home: str
     probes: Mapping[str, Probe]
+    memory_limit: int | None = None
 
 
 def is_sidecar(container: Object) -> bool:
@@ -125,6 +127,7 @@ def plan_container(
             for kind in ("startupProbe", "readinessProbe", "livenessProbe")
             if container.get(kind)
         },
+        memory_limit=in_bytes(((container.get("resources") or {}).get("limits") or {}).get("memory", "")),
     )
 
 

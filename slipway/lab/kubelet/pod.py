@@ -19,7 +19,7 @@ from slipway.lab.kubelet.logs import log_directory
 from slipway.lab.kubelet.network import Addresses, make_network, remove_network
 from slipway.lab.kubelet.plan import ContainerPlan, check_container, check_pod, is_sidecar, plan_container
 from slipway.lab.kubelet.refusal import Refusal
-from slipway.lab.kubelet.status import Terminated, Waiting, pod_status, recover
+from slipway.lab.kubelet.status import EVICTED, Terminated, Waiting, evicted_before, pod_status, recover
 from slipway.lab.kubelet.variables import Sources
 from slipway.lab.kubelet.volumes import volume_files, write_volume
 from slipway.lab.network import ADDRESS
@@ -70,6 +70,8 @@ class Pod:
         self._deadline: float | None = None
         self._leaving, self._dirty = asyncio.Event(), asyncio.Event()
         self._gone = False
+        self._evicted = evicted_before(pod)
+        self._life: asyncio.Task[None] | None = None
         self._sent: Object | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.update(pod)
@@ -92,9 +94,27 @@ class Pod:
         self._gone, self._deadline = True, time.monotonic()
         self._leaving.set()
 
+    @property
+    def containers(self) -> list[Container]:
+        """All of them."""
+        return [*self.init.values(), *self.main.values()]
+
+    async def evict(self, message: str) -> None:
+        """End the pod for good, at once, to free its memory; the object stays and says why."""
+        self._evicted = message
+        if self._life:
+            await _end(self._life)
+        await self._stop(0)
+        await self._release()
+        self._event(EVICTED, message)
+
     async def run(self) -> None:
         """Keep the pod until it is removed; cancelled when the kubelet stops, which does not remove it."""
+        if self._evicted:  # by an earlier run of the kubelet; only the object is left
+            await self._leaving.wait()
+            return await self.machine.api.delete(self.pod)
         life, publisher = asyncio.create_task(self._live()), asyncio.create_task(self._publish())
+        self._life = life
         try:
             await self._leaving.wait()
             await _end(life)
@@ -206,12 +226,12 @@ class Pod:
     def _refuse(self, refusal: Refusal, event: str = "Failed") -> None:
         """Say in the status why nothing starts: at the containers at fault, else at all of them."""
         at_fault = {}
-        for container in (*self.init.values(), *self.main.values()):
+        for container in self.containers:
             try:
                 check_container(container.spec, self.machine.table)
             except Refusal as own:
                 at_fault[container.name] = own
-        for container in (*self.init.values(), *self.main.values()):
+        for container in self.containers:
             why = at_fault.get(container.name) or (None if at_fault else refusal)
             if why and not isinstance(container.observed.state, Terminated):
                 container.observed = replace(container.observed, state=Waiting(why.reason, why.message))
@@ -225,7 +245,7 @@ class Pod:
 
     async def _withdraw(self) -> None:
         """Say that nothing is ready, so that the API does not claim it until the kubelet is back."""
-        for container in (*self.init.values(), *self.main.values()):
+        for container in self.containers:
             container.observed = replace(container.observed, ready=False)
         with contextlib.suppress(KubeError):
             await self._send()
@@ -261,6 +281,7 @@ class Pod:
             host=ADDRESS,
             now=now(),
             started_at=self.began,
+            evicted=self._evicted,
         )
         if status != self._sent:
             self.pod = await self.machine.api.patch_status(self.pod, status)

@@ -59,6 +59,16 @@ class Observed:
     started: bool = False
 
 
+#: The reason in the status of a pod that was ended to free memory.
+EVICTED = "Evicted"
+
+
+def evicted_before(pod: Object) -> str:
+    """Say why an earlier run of the kubelet has ended a pod for good; empty where none has."""
+    status = pod.get("status") or {}
+    return str(status.get("message")) if status.get("reason") == EVICTED else ""
+
+
 def restarts_after(exit_code: int, policy: str) -> bool:
     """Tell whether a container is started again after it ended."""
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
@@ -110,9 +120,21 @@ def pod_status(
     host: str,
     now: str,
     started_at: str,
+    evicted: str = "",
 ) -> Object:
-    """Return the status that the API should show; conditions of other writers are kept."""
-    phase = phase_of(pod, init, main)
+    """Return the status that the API should show; conditions of other writers are kept.
+
+    Args:
+        pod: The object.
+        init: Its init containers.
+        main: Its other containers.
+        address: Its own, while it has one.
+        host: The node's.
+        now: The time.
+        started_at: When the kubelet first saw the pod.
+        evicted: Why the kubelet has ended the pod for good, if it has.
+    """
+    phase = "Failed" if evicted else phase_of(pod, init, main)
     before = {item["type"]: item for item in (pod.get("status") or {}).get("conditions") or ()}
     ours = {
         kind: _dated(kind, verdict, before.get(kind), now)
@@ -129,6 +151,8 @@ def pod_status(
     }
     if "generation" in pod["metadata"]:
         status["observedGeneration"] = pod["metadata"]["generation"]
+    if evicted:
+        status |= {"reason": EVICTED, "message": evicted}
     if address:
         status |= {"podIP": address, "podIPs": [{"ip": address}]}
     return status
