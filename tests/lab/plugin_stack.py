@@ -6,13 +6,14 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+import pytest
 from pulumi import automation
 from pulumi.automation.events import EngineEvent
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -169,6 +170,28 @@ class Stack:
         finally:
             _collect()
         return outcome
+
+
+#: What inline programs leave behind is not the tests' subject.
+MARKS = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def kube(lab: Any) -> Any:
+    """The lab's API server, with the kind Widget."""
+    make_widgets(lab.kube)
+    return lab.kube
+
+
+@pytest.fixture
+def stack(lab: Any, kube: Kube, tmp_path: Path) -> Iterator[Stack]:
+    """A stack of one test."""
+    yield Stack(tmp_path, Path(lab.kubeconfig), namespace=NAMESPACE)
+    clear(kube)
 
 
 def _collect() -> None:

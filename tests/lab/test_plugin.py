@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import plugin_stack
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
-from plugin_stack import GROUP, NAMESPACE, WIDGET_CRD, Options, Stack, clear, config_map, make_widgets, service, widget
+from plugin_stack import (
+    GROUP,
+    MARKS,
+    NAMESPACE,
+    WIDGET_CRD,
+    Options,
+    Stack,
+    config_map,
+    service,
+    widget,
+)
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from slipway.kube import Kube
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    *MARKS,
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 
 
-@pytest.fixture(scope="module")
-def kube(lab: Any) -> Any:
-    make_widgets(lab.kube)
-    return lab.kube
-
-
-@pytest.fixture
-def stack(lab: Any, kube: Kube, tmp_path: Path) -> Iterator[Stack]:
-    yield Stack(tmp_path, Path(lab.kubeconfig), namespace=NAMESPACE)
-    clear(kube)
+kube, stack = plugin_stack.kube, plugin_stack.stack
 
 
 def test_a_second_up_changes_nothing_and_destroy_leaves_nothing(stack: Stack, kube: Kube) -> None:

@@ -9,21 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import plugin_stack
 import pulumi
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from plugin_stack import GROUP, NAMESPACE, Options, Stack, clear, config_map, make_widgets, widget
+from plugin_stack import GROUP, MARKS, NAMESPACE, Options, Stack, clear, config_map, widget
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from slipway.kube import Kube
 from slipway.lab.plugin import values
 from slipway.lab.plugin.choice import sdk_version, write_launcher
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = MARKS
 
 AWAITED = {"pulumi.com/waitFor": "condition=Ready"}
 READY = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -31,16 +28,7 @@ UNREADY = {"status": {"conditions": [{"type": "Ready", "status": "False", "reaso
 WHERE = (GROUP, "Widget", "widget", NAMESPACE)
 
 
-@pytest.fixture(scope="module")
-def kube(lab: Any) -> Any:
-    make_widgets(lab.kube)
-    return lab.kube
-
-
-@pytest.fixture
-def stack(lab: Any, kube: Kube, tmp_path: Path) -> Iterator[Stack]:
-    yield Stack(tmp_path, Path(lab.kubeconfig), namespace=NAMESPACE)
-    clear(kube)
+kube, stack = plugin_stack.kube, plugin_stack.stack
 
 
 def once(kube: Kube, holds: Callable[[dict[str, Any]], Any], act: Callable[[], Any]) -> threading.Thread:
