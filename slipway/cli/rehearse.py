@@ -1,0 +1,123 @@
+"""The command `slipway rehearse`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slipway.errors import ExitCode, SlipwayError
+
+if TYPE_CHECKING:
+    from slipway.rehearse.result import Rehearsal
+    from slipway.rehearse.run import Lab
+
+#: What a shell reports for a program that Control-C ended (128 + SIGINT).
+INTERRUPTED = 130
+#: Strategies that show nothing when they are played, each with the reason.
+NOTHING_TO_SEE = {
+    "immediate": "promotes without a look",
+    "knative": "needs Knative, which the lab has not",
+    "ab": "gives the candidate to users by header or cookie, which recorded requests do not have",
+}
+
+
+def rehearse(
+    model: Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")],
+    candidate: Annotated[int, typer.Option("--candidate", "-c", help="The registry version to try.", min=1)],
+    environment: Annotated[
+        str, typer.Option("--environment", "-e", help="Whose rollout: its steps, its objectives.")
+    ] = "prod",
+    stable: Annotated[
+        int | None,
+        typer.Option(help="The registry version to compare with; what the environment runs without it.", min=1),
+    ] = None,
+    recorded: Annotated[
+        Path | None, typer.Option("--requests", help="JSON lines of V2 bodies, with `label` where the truth is known.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was found there.")] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the pull request's comment there, instead of printing it.")
+    ] = None,
+) -> None:
+    """Play an environment's rollout in the lab before anyone merges; say what it would do there.
+
+    Exit code 0 if the candidate would be promoted, 1 if it was rolled back or fails a gate, 2 if none ever could be.
+    """
+    # CI ends a job with SIGTERM: it is tidied up after, as after Control-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        # Progress is for people; what is printed at the end is for a pull request.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = _rehearse(model, candidate, environment, stable, recorded)
+    except KeyboardInterrupt:
+        print("\nslipway: interrupted; nothing of the rehearsal is left in the lab", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    _write(found, json_file, markdown_file)
+    if found.verdict == "promoted":
+        return
+    raise typer.Exit(int(ExitCode.USER) if found.prediction.refusals else 1)
+
+
+def _rehearse(model: str, candidate: int, environment: str, stable: int | None, recorded: Path | None) -> Rehearsal:
+    from slipway.cli.project import LAB_STACK, project, spec_of, use_lab
+    from slipway.registry import Registry
+    from slipway.registry.examples import input_example
+    from slipway.rehearse.requests import generate_requests, read_requests
+    from slipway.rehearse.result import conclude, foresee
+    from slipway.rehearse.run import play
+    from slipway.rehearse.sides import find_sides
+    from slipway.stack_file import read_environment
+
+    spec, rehearsed = spec_of(model), read_environment(project(), environment)
+    asked = read_requests(recorded) if recorded else ()
+    use_lab(LAB_STACK)
+    sides = find_sides(Registry(None), project(), spec, rehearsed, candidate, stable)
+    prediction = foresee(spec, sides, rehearsed)
+    if reason := NOTHING_TO_SEE.get(prediction.timeline.strategy):
+        raise SlipwayError(f"rehearse {model}: {environment} {reason}; name another one: --environment staging")
+    labelled = any(each.label is not None for each in asked)
+    played = None
+    if not prediction.refusals:
+        asked = asked or generate_requests(sides.stable.signature.inputs, input_example(sides.stable))
+        played = play(_lab(), spec, sides, rehearsed, asked)
+    return conclude(spec, sides, rehearsed, prediction, played, labelled=labelled, generated=recorded is None)
+
+
+def _lab() -> Lab:
+    from slipway import cluster
+    from slipway.cli.project import LAB_STACK, project
+    from slipway.lab import state
+    from slipway.lab.paths import Paths
+    from slipway.observe.client import Client
+    from slipway.rehearse.run import Lab
+    from slipway.stack_file import read_environment
+
+    paths, environment = Paths(project()), read_environment(project(), LAB_STACK)
+    facts = state.load(paths)
+    if facts is None or not state.running(paths):
+        raise SlipwayError("lab: not running; start it with `slipway lab up`", ExitCode.UNREACHABLE)
+    return Lab(
+        environment=environment,
+        kube=cluster.connect(environment, project()),
+        gateway=facts.url("gateway"),
+        keys=(facts.access_key, facts.secret_key),
+        paths=paths,
+        sink=Client(facts.url("observe")),
+    )
+
+
+def _write(found: Rehearsal, json_file: Path | None, markdown_file: Path | None) -> None:
+    from slipway.documents import write_text
+    from slipway.rehearse.report import markdown
+
+    text = markdown(found)
+    if json_file:
+        write_text(json_file, found.model_dump_json(indent=2) + "\n")
+    if markdown_file:
+        write_text(markdown_file, text)
+    print(text.splitlines()[0].lstrip("# ") if markdown_file else text, flush=True)

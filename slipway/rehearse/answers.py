@@ -1,0 +1,85 @@
+"""What both versions answered to the same requests.
+
+During a rollout each request of a small set is drawn again and again, so that most are answered by both versions. To
+compare those says more than two shares do: each request is its own control.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipway.documents import Frozen
+from slipway.inference import same_answers
+from slipway.traffic_reports import Sink
+
+
+class Comparison(Frozen):
+    """The different requests that both versions have answered."""
+
+    requests: int
+    #: Those with another answer; a number that is off by no more than `within` is the same.
+    differ: int
+    #: Those whose truth is known, then what became of them.
+    labelled: int = 0
+    stable_right: int = 0
+    candidate_right: int = 0
+    #: Wrong before, right now; right before, wrong now.
+    mended: int = 0
+    broken: int = 0
+
+
+class Answers:
+    """Keeps what passes on its way to observe.
+
+    Args:
+        sink: Where everything goes on to.
+    """
+
+    def __init__(self, sink: Sink | None) -> None:
+        self.sink = sink
+        #: By the request's inputs, then by version: the newest prediction.
+        self._predicted: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, Any] = {}
+        self._asked: dict[str, str] = {}
+
+    def predicted(self, predictions: Sequence[Mapping[str, Any]]) -> None:
+        """Take predictions, pass them on."""
+        for each in predictions:
+            if each["inputs"]:
+                key = json.dumps(each["inputs"], sort_keys=True, default=str)
+                self._predicted.setdefault(key, {})[each["version"]] = each["prediction"]
+                self._asked[each["id"]] = key
+        if self.sink:
+            self.sink.predicted(predictions)
+
+    def labelled(self, labels: Sequence[Mapping[str, Any]]) -> None:
+        """Take labels, pass them on."""
+        for each in labels:
+            if key := self._asked.pop(each["id"], None):
+                self._labels[key] = each["label"]
+        if self.sink:
+            self.sink.labelled(labels)
+
+    def compare(self, stable: int, candidate: int, within: float | None) -> Comparison:
+        """Compare two versions; `within` says how far a number may be off, None asks for the very same answer."""
+        before, after = str(stable), str(candidate)
+        both = {key: found for key, found in self._predicted.items() if before in found and after in found}
+        known = [(found[before], found[after], self._labels[key]) for key, found in both.items() if key in self._labels]
+        rights = [(_same(one, truth, within), _same(other, truth, within)) for one, other, truth in known]
+        return Comparison(
+            requests=len(both),
+            differ=sum(not _same(found[before], found[after], within) for found in both.values()),
+            labelled=len(known),
+            stable_right=sum(one for one, _ in rights),
+            candidate_right=sum(other for _, other in rights),
+            mended=sum(other and not one for one, other in rights),
+            broken=sum(one and not other for one, other in rights),
+        )
+
+
+def _same(one: Any, other: Any, within: float | None) -> bool:
+    if within is not None:
+        return abs(float(one) - float(other)) <= within
+    return same_answers([one], [other])

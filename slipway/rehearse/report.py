@@ -1,0 +1,199 @@
+"""A rehearsal as Markdown for a pull request: the verdict first, then only what a reviewer decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slipway.delivery import readings
+from slipway.delivery.record import Measured
+from slipway.judge.policy import Policy
+from slipway.rehearse.exposure import PLAYED, Exposure
+from slipway.rehearse.predict import Step, Timeline
+from slipway.rehearse.result import Rehearsal
+
+_HEADINGS = {
+    "promoted": "✅ would be promoted in",
+    "rolled-back": "❌ would be rolled back in",
+    "refused": "⛔ cannot be released in",
+}
+#: Metrics of the registry that are shown; the JSON has all.
+SHOWN_METRICS = 4
+
+
+def markdown(found: Rehearsal) -> str:
+    """Write the whole comment."""
+    lines = [
+        f"### `{found.model}` v{found.stable_version} → v{found.candidate_version}"
+        f" {_HEADINGS[found.verdict]} {found.environment}",
+        "",
+        *_why(found),
+        "",
+        *_compared(found),
+        *_timeline(found.prediction.timeline, found.prediction.policy),
+        *_exposed(found),
+        *_small_print(found),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _why(found: Rehearsal) -> Iterator[str]:
+    yield found.reason[:1].upper() + found.reason[1:].rstrip(".") + "."
+    others = [line for line in (*found.prediction.refusals, *found.failed_gates) if not found.reason.endswith(line)]
+    yield from (f"- {line}" for line in others)
+    if found.changed_inputs:
+        yield f"- **The inputs differ**, so users must send other requests: {'; '.join(found.changed_inputs)}."
+    record = found.record
+    if record and found.verdict == "refused":
+        yield f"- In the lab it was {readings.OUTCOMES[record.outcome]}: {record.reason}"
+
+
+def _compared(found: Rehearsal) -> Iterator[str]:
+    record, same = found.record, found.comparison
+    rows: list[tuple[str, ...]] = []
+    if record:
+        sides = readings.total(record, "primary"), readings.total(record, "canary")
+        rows += [
+            ("requests in the lab", *(f"{side.requests:,}" for side in sides)),
+            ("failed", *map(_failed, sides)),
+            ("p95 latency", *(_ms(side.latency_p95_ms) for side in sides)),
+        ]
+        if any(side.labelled for side in sides):
+            rows.append(("right answers", *map(_right, sides)))
+    if same and same.labelled:
+        rows.append((f"right on the same {same.labelled} requests", str(same.stable_right), str(same.candidate_right)))
+    rows += [
+        (f"{each.name} in the registry", _number(each.stable), _number(each.candidate))
+        for each in found.metrics[:SHOWN_METRICS]
+    ]
+    if not rows:
+        return
+    yield f"| | stable v{found.stable_version} | candidate v{found.candidate_version} |"
+    yield "|---|---:|---:|"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+    if same and same.requests:
+        mended = f"; of those with a known truth it mends {same.mended}, breaks {same.broken}" if same.labelled else ""
+        yield f"Asked the same {same.requests} requests, the candidate answers {same.differ} of them otherwise{mended}."
+        yield ""
+
+
+def _timeline(timeline: Timeline, policy: str) -> Iterator[str]:
+    if timeline.refusals:
+        return
+    yield (
+        f"**What {timeline.environment} would do** at {timeline.requests_per_second:g} requests a second,"
+        f" with a look every {span(timeline.interval_seconds)}:"
+    )
+    yield ""
+    if timeline.steps:
+        yield "| step | the candidate answers | for | ends |"
+        yield "|---:|---:|---:|---|"
+        at = timeline.first_request_seconds
+        for step in timeline.steps:
+            at += step.seconds
+            ends = f"{span(at)} after `up`{_held(step)}"
+            yield f"| {_step(step)} | {step.requests:,.0f} requests | {span(step.seconds)} | {ends} |"
+        yield ""
+    seen = f", after {timeline.requests:,.0f} requests of users" if timeline.steps else ", unseen by any analysis"
+    yield f"Promoted about **{span(timeline.promoted_seconds)}** after `up`{seen}.{_labels(timeline, policy)}"
+    yield ""
+
+
+def _exposed(found: Rehearsal) -> Iterator[str]:
+    exposures, timeline = found.prediction.exposures, found.prediction.timeline
+    if not exposures:
+        return
+    factors = sorted({each.factor for each in exposures if each.factor > 1})
+    yield "**If it were worse there**, it would be taken back after so many users' requests:"
+    yield ""
+    yield f"| worse than the stable version | {' | '.join(f'{factor:g} times' for factor in factors)} |"
+    yield "|---|" + "---|" * len(factors)
+    policy = Policy.parse(found.prediction.policy)
+    for signal in dict.fromkeys(each.signal for each in exposures):
+        row = {each.factor: each for each in exposures if each.signal == signal}
+        allowed = f"{row[factors[0]].allowed_percent:g} % allowed"
+        yield f"| {_signal(signal, policy)} ({allowed}) | {' | '.join(_found(row[factor]) for factor in factors)} |"
+    yield ""
+    alarms = max((each.found_percent for each in exposures if each.factor == 1), default=0.0)
+    how = "the judge" if timeline.judged else "plain thresholds"
+    yield (
+        f"<sub>{PLAYED} seeded rollouts on paper for each entry, decided by {how}; the stable version at its limit. A"
+        f" candidate that is as good is taken back by mistake in {alarms:g} % of them.</sub>"
+    )
+    yield ""
+
+
+def _small_print(found: Rehearsal) -> Iterator[str]:
+    record = found.record
+    if record:
+        rate, steps = found.lab_requests_per_second or 0, ", ".join(map(str, record.steps))
+        yield (
+            f"<sub>Played in the lab by Flagger with {found.environment}'s own steps ({steps} %), its objectives,"
+            f" a look every {record.interval_seconds} s, {rate:g} requests a second."
+            + "".join(f" Not shown: {line}." for line in found.not_rehearsed)
+            + f" Releases {found.stable_release}, {found.candidate_release}.</sub>"
+        )
+
+
+def span(seconds: float) -> str:
+    """Write a duration in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60, 1):g} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _step(step: Step) -> str:
+    return f"{step.weight} %" if step.shown else f"{step.weight} % mirrored" if step.weight else "none yet"
+
+
+def _held(step: Step) -> str:
+    if step.held_by == "requests":
+        return f", held for {step.min_requests} requests"
+    return ", its pause" if step.held_by == "pause" else ""
+
+
+def _labels(timeline: Timeline, policy: str) -> str:
+    wanted = Policy.parse(policy).min_labels if policy else 0
+    if not wanted or not timeline.requests:
+        return ""
+    share = 100 * wanted / timeline.requests
+    return f" It waits there until {wanted} of these answers have a label" + (
+        f" ({share:.0f} % of them)." if share <= 100 else "."
+    )
+
+
+def _signal(signal: str, policy: Policy) -> str:
+    return {
+        "errors": "fails",
+        "slow-p95": f"slower than {policy.latency_p95_ms:g} ms",
+        "slow-p99": f"slower than {policy.latency_p99_ms or 0:g} ms",
+        "wrong": "wrong, once labelled",
+    }.get(signal, signal)
+
+
+def _found(exposure: Exposure) -> str:
+    if exposure.middle is None:
+        return f"promoted in {100 - exposure.found_percent:.0f} %"
+    missed = f", promoted in {100 - exposure.found_percent:.0f} %" if exposure.found_percent < 99.5 else ""
+    return f"{exposure.middle.requests:,} ({span(exposure.middle.seconds)}{missed})"
+
+
+def _failed(side: Measured) -> str:
+    return (
+        f"{side.failed:,} ({100 * side.failed / side.requests:.2g} %)" if side.failed else "0" if side.requests else "-"
+    )
+
+
+def _right(side: Measured) -> str:
+    return f"{side.correct_percent:.1f} % of {side.labelled:,}" if side.correct_percent is not None else "-"
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

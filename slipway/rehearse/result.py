@@ -1,0 +1,133 @@
+"""What a rehearsal has found, as one document."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from slipway.compile import compile_model, refusals
+from slipway.delivery.record import RolloutRecord
+from slipway.documents import Frozen
+from slipway.environment import Environment
+from slipway.errors import at
+from slipway.model_spec import ModelSpec
+from slipway.rehearse.answers import Comparison
+from slipway.rehearse.exposure import Exposure, exposures
+from slipway.rehearse.predict import Timeline, policy_of, predict
+from slipway.rehearse.run import Played
+from slipway.rehearse.sides import Sides
+from slipway.rehearse.stage import not_rehearsed
+from slipway.rollout import ModelPlan
+
+Verdict = Literal["promoted", "rolled-back", "refused"]
+
+
+class Metric(Frozen):
+    """What the registry has recorded of both versions; None where one was never measured so."""
+
+    name: str
+    stable: float | None
+    candidate: float | None
+
+
+class Prediction(Frozen):
+    """What the environment would do, without the lab."""
+
+    timeline: Timeline
+    exposures: tuple[Exposure, ...]
+    #: The objectives that count there, as `judge.policy.Policy.text` writes them; empty without a judge.
+    policy: str
+    #: Why the rollout can never end well, whatever the candidate is like: one line each, with what to change.
+    refusals: tuple[str, ...]
+
+
+class Rehearsal(Frozen):
+    """One rehearsal."""
+
+    written_by_slipway: ClassVar[bool] = True
+
+    model: str
+    environment: str
+    stable_version: int
+    candidate_version: int
+    stable_release: str
+    candidate_release: str
+    verdict: Verdict
+    #: Why, in one line.
+    reason: str
+    prediction: Prediction
+    failed_gates: tuple[str, ...] = ()
+    changed_inputs: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    #: The rollout in the lab; None where it was not worth one.
+    record: RolloutRecord | None = None
+    comparison: Comparison | None = None
+    lab_requests_per_second: float | None = None
+    not_rehearsed: tuple[str, ...] = ()
+
+
+def foresee(spec: ModelSpec, sides: Sides, environment: Environment) -> Prediction:
+    """Say what an environment would do with any candidate, from the Canary that is compiled for it."""
+    plan = ModelPlan(sides.stable, sides.candidate, sides.candidate, live=sides.stable)
+    canary = compile_model(spec, plan, environment).canary
+    timeline = predict(canary, environment.name, spec.rollout.requests_per_second)
+    policy = policy_of(canary)
+    where = at(f"models/{spec.name}.yaml" if spec.rollout.steps else f"Pulumi.{environment.name}.yaml")
+    return Prediction(
+        timeline=timeline,
+        exposures=exposures(timeline, policy) if policy else (),
+        policy=policy.text() if policy else "",
+        refusals=(*refusals({spec.name: spec}, {}, environment), *(where + line for line in timeline.refusals)),
+    )
+
+
+def conclude(
+    spec: ModelSpec,
+    sides: Sides,
+    environment: Environment,
+    prediction: Prediction,
+    played: Played | None,
+    *,
+    labelled: bool,
+    generated: bool,
+) -> Rehearsal:
+    """Put everything together, the verdict first.
+
+    Args:
+        spec: The model, as it is in the environment.
+        sides: Both versions.
+        environment: Where the candidate would be released.
+        prediction: What `foresee` has said.
+        played: The rollout in the lab; None where it can never end well.
+        labelled: Whether requests had labels.
+        generated: Whether the requests were made from an example.
+    """
+    verdict, reason = _verdict(sides, prediction, played)
+    before, after = sides.stable.metrics, sides.candidate.metrics
+    return Rehearsal(
+        model=spec.name,
+        environment=environment.name,
+        stable_version=sides.stable.version,
+        candidate_version=sides.candidate.version,
+        stable_release=sides.stable.id,
+        candidate_release=sides.candidate.id,
+        verdict=verdict,
+        reason=reason,
+        prediction=prediction,
+        failed_gates=sides.failed_gates,
+        changed_inputs=sides.changed_inputs,
+        metrics=tuple(
+            Metric(name=name, stable=before.get(name), candidate=after.get(name)) for name in sorted({*before, *after})
+        ),
+        record=played.record if played else None,
+        comparison=played.comparison if played else None,
+        lab_requests_per_second=played.requests_per_second if played else None,
+        not_rehearsed=tuple(not_rehearsed(spec, labelled=labelled, generated=generated)) if played else (),
+    )
+
+
+def _verdict(sides: Sides, prediction: Prediction, played: Played | None) -> tuple[Verdict, str]:
+    if prediction.refusals or played is None:
+        return "refused", next(iter(prediction.refusals), "nothing was played")
+    if sides.failed_gates:
+        return "refused", f"its gates fail: {sides.failed_gates[0]}"
+    return "promoted" if played.record.outcome == "promoted" else "rolled-back", played.record.reason
