@@ -7,7 +7,6 @@ from typing import Any
 
 from slipway.lab import network
 from slipway.lab.control_plane import FLAGGER_PORT, TRAEFIK_METRICS
-from slipway.lab.manifests import MODELS
 
 Object = dict[str, Any]
 
@@ -45,7 +44,8 @@ def configuration(kubeconfig: Path) -> Object:
 
 
 def _models(kubeconfig: Path) -> Object:
-    slices = {"role": "endpointslice", "kubeconfig_file": str(kubeconfig), "namespaces": {"names": [MODELS]}}
+    # In every namespace: each rehearsal has one of its own.
+    slices = {"role": "endpointslice", "kubeconfig_file": str(kubeconfig)}
     return {
         "job_name": "models",
         "kubernetes_sd_configs": [slices],
