@@ -1,0 +1,186 @@
+"""`python -m tests.bench.judge_simulation`: how often the judge is wrong, how soon it is right.
+
+Nothing here is timed: the tables are the same on every machine, up to the numpy version's random numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.bench import canaries
+from tests.bench.canaries import GOOD, Pace, Traffic, Truth, equal, outcome, simulate, slower, worse
+
+SEED = 20261121
+ROLLOUTS = 3000
+#: Long ones, of which each has thousands of looks.
+FEWER = 300
+BUSY, QUIET = Pace(per_second=10), Pace(per_second=1)
+TRUTHS = (
+    equal("equal, 0.5 % errors", errors=0.005),
+    equal("equal, 1 % errors, as much as is allowed", errors=0.01),
+    equal("equal, all three signals at what is allowed", **canaries.ALLOWED),
+    worse("2 x the errors (0.5 → 1 %)", "errors", 0.005, 0.01),
+    worse("4 x the errors (0.5 → 2 %)", "errors", 0.005, 0.02),
+    worse("10 x the errors (0.2 → 2 %)", "errors", 0.002, 0.02),
+    slower(1.3),
+    slower(2),
+    worse("right answers 95 → 90 %", "wrong", 0.05, 0.10),
+    worse("right answers 95 → 80 %", "wrong", 0.05, 0.20),
+)
+NOT_TO_BLAME = (
+    equal("both 1.5 % errors", errors=0.015),
+    equal("both 2 % errors", errors=0.02),
+    equal("both 5 % errors", errors=0.05),
+    equal("both 3 % errors, 10 % slow, 15 % wrong", errors=0.03, slow=0.10, wrong=0.15),
+    worse("mends half: 4 → 2 % errors", "errors", 0.04, 0.02),
+    Truth("two minutes in which half of all requests fail", GOOD, GOOD, outage=(50, 51, 0.5)),
+)
+Acts = Callable[[Traffic], NDArray[np.bool_]]
+
+
+def main() -> int:
+    """Simulate, print, put into a document."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.judge_simulation", description=__doc__)
+    parser.add_argument("--rollouts", type=int, default=ROLLOUTS, help=f"for each row (default {ROLLOUTS})")
+    parser.add_argument("--document", type=Path, help="a Markdown file that takes the tables, as docs/performance.md")
+    options = parser.parse_args()
+    fewer = min(FEWER, options.rollouts)
+    tables = "\n\n".join(
+        "\n".join(table)
+        for table in (
+            ["At 10 requests a second:", "", *_beside(BUSY, options.rollouts)],
+            ["At 1 request a second:", "", *_beside(QUIET, options.rollouts)],
+            ["A candidate that is not to blame:", "", *_not_to_blame(options.rollouts)],
+            ["Failures in bursts:", "", *_bursts(options.rollouts)],
+            ["What `min_requests` buys, when it alone sets the pace:", "", *_held(options.rollouts)],
+            ["What it takes:", "", *_needed(fewer)],
+            ["The length of the judge's intervals:", "", *_lengths(fewer)],
+        )
+    )
+    print(tables)
+    if options.document:
+        _put_into(options.document, tables)
+    return 0
+
+
+def _beside(pace: Pace, rollouts: int) -> Iterator[str]:
+    """Show all ways to judge beside each other."""
+    yield from _head("truth", "thresholds", "z test, repeated", "against the primary only, errors only", "the judge")
+    for truth in TRUTHS:
+        traffic = _simulate(truth, pace, rollouts)
+        about_errors = truth.primary["errors"] != GOOD["errors"] or truth.canary["errors"] != GOOD["errors"]
+        yield _row(
+            truth.name,
+            _text(canaries.by_thresholds, traffic, pace),
+            _text(canaries.by_z_test, traffic, pace),
+            _text(canaries.by_research, traffic, pace) if about_errors else "",
+            f"**{_text(canaries.by_judge, traffic, pace)}**",
+        )
+
+
+def _not_to_blame(rollouts: int) -> Iterator[str]:
+    half = replace(BUSY, weights=(50,), looks=60)
+    yield from _head("truth", "10/s", "1/s", "10/s, all at weight 50", "1/s, all at weight 50", "thresholds, 10/s")
+    for truth in NOT_TO_BLAME:
+        paces = (BUSY, QUIET, half, replace(half, per_second=1))
+        found = [_simulate(truth, pace, rollouts) for pace in paces]
+        thresholds = _share(canaries.by_thresholds, found[0])
+        yield _row(truth.name, *(_share(canaries.by_judge, traffic) for traffic in found), thresholds)
+
+
+def _bursts(rollouts: int) -> Iterator[str]:
+    yield from _head("failures come in bursts of", "equal, 0.5 % errors: 10/s", "1/s", "4 x the errors: 10/s", "1/s")
+    for burst in (1, 2, 3, 5, 10):
+        good = equal("", errors=0.005)
+        bad = worse("", "errors", 0.005, 0.02)
+        found = [
+            _simulate(replace(truth, burst=burst), pace, rollouts) for truth in (good, bad) for pace in (BUSY, QUIET)
+        ]
+        yield _row(str(burst), *(_share(canaries.by_judge, traffic) for traffic in found))
+
+
+def _held(rollouts: int) -> Iterator[str]:
+    truths = (TRUTHS[0], TRUTHS[4], TRUTHS[5], TRUTHS[7], TRUTHS[9])
+    yield from _head("`min_requests`", "rollout at 10/s", *(truth.name for truth in truths))
+    for least in (20, 100, 300, 1000, 3000):
+        pace = replace(BUSY, looks=1, min_requests=least)
+        found = [_simulate(truth, pace, rollouts) for truth in truths]
+        minutes = float(np.median(found[0].active.sum(1)))
+        yield _row(str(least), f"{minutes:.0f} min", *(_share(canaries.by_judge, traffic) for traffic in found))
+
+
+def _needed(rollouts: int) -> Iterator[str]:
+    """Show after how many requests four of five are found, at a weight of 10 %."""
+    ratios = (1.5, 2.0, 3.0, 4.0, 10.0)
+    yield from _head("the primary's share of bad", *(f"{ratio:g} x" for ratio in ratios))
+    for signal, share in (("errors", 0.001), ("errors", 0.005), ("errors", 0.01), ("slow", 0.03), ("wrong", 0.05)):
+        cells = []
+        for ratio in ratios:
+            per_second = 10.0 if share > 0.001 else 100.0
+            pace = replace(BUSY, per_second=per_second, weights=(10,), looks=1000)
+            traffic = _simulate(worse(f"{signal} {ratio}", signal, share, min(1, ratio * share)), pace, rollouts)
+            first = np.where(canaries.by_judge(traffic).any(1), canaries.by_judge(traffic).argmax(1), -1)
+            asked = traffic.signals[signal].canary.cumsum(1)
+            needed = np.where(first >= 0, asked[np.arange(len(first)), first], np.inf)
+            cells.append(_rounded(float(np.quantile(needed, 0.8, method="higher"))))
+        yield _row(f"{100 * share:g} % {signal}, {100 * canaries.ALLOWED[signal]:g} % allowed", *cells)
+
+
+def _lengths(rollouts: int) -> Iterator[str]:
+    yield from _head("seconds of an interval", "equal, 0.5 % errors", "4 x the errors: 10/s", "1/s")
+    for seconds in (1, 5, 15, 60, 300):
+        looks = 900 // seconds
+        cells = []
+        for truth, pace in ((TRUTHS[0], BUSY), (TRUTHS[4], BUSY), (TRUTHS[4], QUIET)):
+            pace = replace(pace, seconds=float(seconds), looks=looks)
+            cells.append(_text(canaries.by_judge, _simulate(truth, pace, rollouts), pace))
+        yield _row(str(seconds), *cells)
+
+
+def _simulate(truth: Truth, pace: Pace, rollouts: int) -> Traffic:
+    """Simulate with random numbers of its own: a row does not depend on the rows before it."""
+    traffic = simulate(np.random.default_rng([SEED, zlib.crc32(repr((truth, pace)).encode())]), truth, pace, rollouts)
+    canaries.check(traffic, rollouts=1)
+    return traffic
+
+
+def _text(acts: Acts, traffic: Traffic, pace: Pace) -> str:
+    return outcome(acts(traffic), traffic).text(pace.seconds)
+
+
+def _share(acts: Acts, traffic: Traffic) -> str:
+    return f"{100 * outcome(acts(traffic), traffic).rolled_back:.1f} %"
+
+
+def _rounded(number: float) -> str:
+    """Round to two digits: more would be the chance of the simulation."""
+    return f"{float(f'{number:.2g}'):,.0f}" if np.isfinite(number) else "not found"
+
+
+def _head(*cells: Any) -> Iterable[str]:
+    return _row(*cells), "|---" * len(cells) + "|"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _put_into(document: Path, tables: str) -> None:
+    before, begin, rest = document.read_text().partition("<!-- judge -->\n")
+    _, end, after = rest.partition("<!-- /judge -->\n")
+    if not end:
+        raise SystemExit(f"{document}: expected a line <!-- judge --> and a line <!-- /judge --> after it")
+    document.write_text(f"{before}{begin}\n{tables}\n\n{end}{after}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
