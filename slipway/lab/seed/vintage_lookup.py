@@ -27,7 +27,8 @@ class VintageLookup(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-define
         """Load the estimator."""
         self.estimator = skops.io.load(context.artifacts["estimator"])
 
-    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+    # MLflow would read annotations as the model's schema.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """Wait for the table, then predict."""
         for pause in PAUSES:
             if TABLE.exists():
