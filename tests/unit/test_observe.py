@@ -138,6 +138,16 @@ def test_an_answer_is_right_when_it_equals_its_label_or_is_within_the_objective(
     assert is_right(prediction, label, within) is right
 
 
+def test_a_regression_has_a_mean_error_and_is_right_within_its_objective() -> None:
+    objectives = {**a_spec().objectives.model_dump(), "correct_percent": {"at_least": 70}, "within": 5.0}
+    watching = Observer(Specs(Path("models"), {"churn": a_spec(objectives=objectives)}, {}, ()))
+    watching.predicted(predictions(40, prediction=100.0), 0.0)
+    watching.labelled([*labels(30, label=102.0), *labels(10, label=110.0, start=30)], 0.0)
+    found = series(watching)
+    assert found["slipway_quality_ratio"] == {"3": 0.75}
+    assert found["slipway_mean_absolute_error"] == {"3": pytest.approx(4.0)}
+
+
 def test_a_label_of_another_kind_says_nothing_about_the_model() -> None:
     watching = an_observer()
     watching.predicted(predictions(1), 0.0)
