@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 
 from slipway.errors import SlipwayError
 from slipway.observe.drift import REFERENCE, Comparison, Drift
-from slipway.observe.join import WINDOW_SECONDS, Answer, Join, Joined, Truth, Value
+from slipway.observe.join import Answer, Join, Joined, Truth, Value
 from slipway.observe.messages import Label, Prediction, Stream
 from slipway.observe.samples import RECENT_SECONDS, REFERENCE_ROWS, Sample, Samples, matched
 from slipway.observe.specs import Specs
 
-#: Versions that are watched at once; each holds 5 MB of inputs at most.
-MAX_STREAMS = 64
+#: Versions that are watched at once; each holds 5 MB of recent inputs at most.
+MAX_STREAMS = 128
+#: Seconds without a prediction after which a version makes room for another, if there is none left.
+IDLE_SECONDS = 3600.0
 #: Outcomes, confidences of a version that its gauges are taken from, if they are recent (samples.RECENT_SECONDS).
 RECENT_OUTCOMES = 1_000
 
@@ -146,13 +148,13 @@ class Observer:
         idle = [
             stream
             for stream, watched in self.watched.items()
-            if watched.last < now - WINDOW_SECONDS and stream not in streams
+            if watched.last < now - IDLE_SECONDS and stream not in streams
         ]
         if over > len(idle):
             stream = min(new)
             raise SlipwayError(
                 f"predictions: version {stream.version} of {stream.model!r} is one too many: {MAX_STREAMS} versions"
-                f" were heard of within {WINDOW_SECONDS / 3600:g} hours; watch fewer, or restart the service"
+                f" were heard of within {IDLE_SECONDS / 60:g} minutes; watch fewer, or restart the service"
             )
         for stream in idle[: max(over, 0)]:
             del self.watched[stream]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -20,11 +21,14 @@ import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
 from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import toolchain
+from slipway.lab.scraping import configuration
 from slipway.observe import service
 from slipway.observe.client import Client
 from slipway.observe.messages import MAX_BYTES
 from slipway.observe.observer import Observer
 from slipway.observe.specs import read_specs
+from slipway.prometheus import Prometheus, Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"
@@ -130,6 +134,54 @@ def test_an_address_that_is_taken_is_one_line() -> None:
     )
 
 
+def test_prometheus_reads_it_by_the_labs_own_job_with_labels_about_the_model(tmp_path: Path) -> None:
+    job = next(job for job in configuration(tmp_path)["scrape_configs"] if job["job_name"] == "observe")
+    with running() as url:
+        target = {"static_configs": [{"targets": [url.removeprefix("http://")]}]}
+        with prometheus(tmp_path, {**job, **target, "scrape_interval": "1s"}) as server:
+            client = Client(url)
+            client.predicted(answers("3", 50, "a"))
+            client.labelled([{"id": f"a-{number}", "label": int(number < 40)} for number in range(50)])
+            right = await_samples(server, "slipway_right_total == 40")
+            assert right.labels.items() >= {"namespace": "models", "model": "wine-cultivar", "version": "3"}.items()
+            assert await_samples(server, "slipway_quality_ratio").value == 0.8
+
+
+@contextlib.contextmanager
+def prometheus(directory: Path, job: dict[str, Any]) -> Iterator[Prometheus]:
+    """Run the real one with one job."""
+    (directory / "prometheus.json").write_text(json.dumps({"scrape_configs": [job]}))
+    command = [
+        toolchain.binary("prometheus"),
+        f"--config.file={directory / 'prometheus.json'}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        "--web.listen-address=127.0.0.1:0",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            address = next(
+                found[1] for line in process.stderr if (found := re.search(r"Listening on\W.*address=(127\S+)", line))
+            )
+            # It waits for whoever does not read what it writes.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            server = Prometheus(f"http://{address}")
+            yield server
+            server.session.close()
+        finally:
+            process.terminate()
+
+
+def await_samples(server: Prometheus, query: str) -> Sample:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if found := server.query(query):
+            assert len(found) == 1
+            return found[0]
+        time.sleep(0.1)
+    raise AssertionError(f"{query}: no data")
+
+
 def test_drift_between_two_versions_of_the_same_time_is_measured_beside_the_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -151,10 +203,9 @@ def test_drift_between_two_versions_of_the_same_time_is_measured_beside_the_requ
         while "slipway_features_drifted_ratio" not in (found := series(url)):
             assert time.monotonic() < deadline
             for version, shift in (("2", 0.0), ("3", 3.0)):
-                batch = answers(version, 10, f"{version}-{number}")
-                client.predicted([
-                    {**each, "inputs": {"hue": draw.gauss(0, 1), "ash": draw.gauss(shift, 1)}} for each in batch
-                ])  # fmt: skip
+                for each in (batch := answers(version, 10, f"{version}-{number}")):
+                    each["inputs"] = {"hue": draw.gauss(0, 1), "ash": draw.gauss(shift, 1)}
+                client.predicted(batch)
             number += 1
             time.sleep(0.02)
         assert found["slipway_features_drifted_ratio"]["wine-cultivar/3/2"] == 0.5

@@ -194,8 +194,8 @@ def test_versions_are_bounded_and_make_room_only_once_they_are_idle(monkeypatch:
         watching.predicted(predictions(1, version), 0.0)
     with pytest.raises(SlipwayError, match=r"version 3 of 'churn' is one too many: 2 versions"):
         watching.predicted(predictions(1, "3"), 10.0)
-    watching.predicted(predictions(1, "2", start=1), 80_000.0)
-    watching.predicted(predictions(1, "3", start=2), 90_000.0)
+    watching.predicted(predictions(1, "2", start=1), 3_000.0)
+    watching.predicted(predictions(1, "3", start=2), 4_000.0)
     assert series(watching)["slipway_predictions_total"].keys() == {"2", "3"}
 
 
