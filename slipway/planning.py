@@ -30,6 +30,8 @@ class EnvironmentPlan:
         wanted: What an alias or the pins ask for, by name.
         observed: What the cluster shows, by name; None where it was not seen.
         plans: What is planned, by name; a model with a problem may have none.
+        compiled: The objects of each model; none with problems. Whoever registers them takes them out one by one: a
+            thousand models' objects are not held until the last of them is done.
         notices: What a person should know.
         problems: Why it cannot be; with any, nothing is.
     """
@@ -39,12 +41,9 @@ class EnvironmentPlan:
     wanted: Mapping[str, Wanted]
     observed: Mapping[str, ObservedModel] | None
     plans: Mapping[str, ModelPlan] = field(default_factory=dict)
+    compiled: dict[str, CompiledModel] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     problems: tuple[SlipwayError, ...] = ()
-
-    def compiled(self) -> dict[str, CompiledModel]:
-        """Return the objects of each model; only for a plan without problems."""
-        return {name: compile_model(self.specs[name], plan, self.environment) for name, plan in self.plans.items()}
 
     def shared(self) -> tuple[Object, ...]:
         """Return the objects that all models share."""
@@ -88,11 +87,11 @@ def plan_environment(
         else:
             notices += plans[name].notices
     problems += map(SlipwayError, refusals(specs, plans, environment))
-    plan = EnvironmentPlan(environment, specs, wanted, observed, plans, (), tuple(problems))
-    if not problems and observed:
-        for name, objects in plan.compiled().items():
+    compiled = {} if problems else {name: compile_model(specs[name], plans[name], environment) for name in plans}
+    if observed:
+        for name, objects in compiled.items():
             notices += serving_changes(objects, observed[name].services)
-    return EnvironmentPlan(environment, specs, wanted, observed, plans, tuple(notices), tuple(problems))
+    return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, tuple(notices), tuple(problems))
 
 
 def followed(

@@ -105,7 +105,7 @@ def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
 
 async def declare(plan: EnvironmentPlan) -> None:
     """Register the whole environment, models in the order of their names."""
-    environment, compiled = plan.environment, plan.compiled()
+    environment, compiled = plan.environment, plan.compiled
     if not compiled:
         pulumi.export("models", {})
         return

@@ -262,4 +262,4 @@ def test_the_project_s_own_pins_are_in_order(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_project_s_own_pinned_environments_compile_every_model(stack: str) -> None:
     found = plan_environment(ROOT, read_environment(ROOT, stack), None)
     assert found.problems == ()
-    assert list(found.compiled()) == sorted(load_model_specs(ROOT / "models"))
+    assert list(found.compiled) == sorted(load_model_specs(ROOT / "models"))
