@@ -37,6 +37,8 @@ class Gateway(Frozen):
     name: str = Field(min_length=1)
     namespace: str = Field(min_length=1)
     host_suffix: str = Field(min_length=1)
+    #: Whether it implements the filter RequestMirror; Traefik's provider for Gateway API refuses a route that has it.
+    mirrors: bool = False
 
 
 class EnvironmentRollout(Frozen):

@@ -145,10 +145,32 @@ class Gate(Frozen):
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
 
+#: docs/architecture.md, "Strategies", says what each does to users.
+Strategy = Literal["canary", "blue-green", "ab", "shadow", "immediate", "knative"]
+
+
+class Audience(Frozen):
+    """The users who get the candidate of an A/B test: those whose requests carry a header, or a cookie, of a value.
+
+    Each user is always on the same side, as long as requests carry it.
+    """
+
+    header: str | None = Field(default=None, pattern=r"^[A-Za-z][-A-Za-z0-9]*$")
+    cookie: str | None = Field(default=None, pattern=r"^[-_A-Za-z0-9]+$")
+    #: No character that a route's rule would have to escape.
+    value: str = Field(pattern=r"^[-._~A-Za-z0-9]+$")
+
+    @model_validator(mode="after")
+    def _one_carrier(self) -> Audience:
+        if (self.header is None) == (self.cookie is None):
+            raise ValueError("expected exactly one of 'header' or 'cookie'")
+        return self
+
+
 class Rollout(Frozen):
     """How a new version gets its traffic."""
 
-    strategy: Literal["canary"] = "canary"
+    strategy: Strategy = "canary"
     #: Percent of the traffic; None takes the environment's.
     steps: tuple[Percent, ...] | None = Field(default=None, min_length=1)
     #: What users are expected to send: decides whether a step can ever gather enough requests.
@@ -158,6 +180,16 @@ class Rollout(Frozen):
     min_labels: int = Field(default=0, ge=0)
     #: Seconds to stay at a step at least, by its percentage.
     pauses: Sorted[Percent, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    #: Who gets the candidate of an A/B test.
+    audience: Audience | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_strategy(self) -> Rollout:
+        if (self.audience is None) == (self.strategy == "ab"):
+            raise ValueError(f"expected audience with strategy 'ab' and with no other, got strategy {self.strategy!r}")
+        if self.strategy not in ("canary", "knative") and (self.steps or self.pauses):
+            raise ValueError(f"expected no steps, no pauses: strategy {self.strategy!r} moves all traffic at once")
+        return self
 
 
 class ModelSpec(Frozen):

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from slipway import names
 from slipway.compile import metrics
 from slipway.compile.flagger import (
-    Analysis,
     Canary,
     CanaryService,
     CanarySpec,
+    Exact,
     GatewayRef,
+    Iterations,
     MetricCheck,
+    Regex,
+    RequestMatch,
+    Steps,
     TargetRef,
     Webhook,
 )
 from slipway.compile.objects import Metadata, Object
 from slipway.environment import Environment
 from slipway.judge.policy import Policy
-from slipway.model_spec import ModelSpec
+from slipway.model_spec import Audience, ModelSpec, Strategy
 
 #: The port of the three Services.
 SERVICE_PORT = 80
 
+#: Where Flagger asks the judge; each is a path of it too.
 Hook = Literal["confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"]
-_HOOKS: tuple[Hook, ...] = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event")
+#: Flagger asks for more traffic between weights only. Nothing stands in the way of an immediate rollout: it is told.
+_HOOKS: dict[Strategy, tuple[Hook, ...]] = {
+    "canary": ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"),
+    "blue-green": ("confirm-rollout", "confirm-promotion", "rollback", "event"),
+    "ab": ("confirm-rollout", "confirm-promotion", "rollback", "event"),
+    "shadow": ("confirm-rollout", "confirm-promotion", "rollback", "event"),
+    "immediate": ("event",),
+}
+
+#: Checks before Flagger asks whether it may go on. The judge holds until it has seen enough, so one does.
+ITERATIONS = 1
 
 
 def compile_canary(spec: ModelSpec, environment: Environment) -> Object:
     """Say how new versions of a model get their traffic, and what they are held to."""
-    immediate = environment.rollout.strategy == "immediate"
-    interval, judge = f"{environment.rollout.interval_seconds}s", environment.judge_url
-    checks: tuple[MetricCheck, ...] = ()
-    webhooks = None
-    if immediate:
-        pass
-    elif judge is None:
-        checks = tuple(metrics.checks(spec, interval))
-    else:
-        policy = policy_of(spec).text()
-        checks, webhooks = (metrics.evidence(policy, interval),), _webhooks(judge, policy)
     return Canary(
         metadata=Metadata(name=spec.name, namespace=environment.namespace, labels={names.MODEL: spec.name}),
         spec=CanarySpec(
@@ -51,23 +56,22 @@ def compile_canary(spec: ModelSpec, environment: Environment) -> Object:
                 gateway_refs=(GatewayRef(name=environment.gateway.name, namespace=environment.gateway.namespace),),
                 timeout=f"{spec.serving.timeout_seconds}s",
             ),
-            analysis=Analysis(
-                interval=interval,
-                threshold=environment.rollout.threshold,
-                step_weights=rollout_steps(spec, environment),
-                metrics=checks,
-                webhooks=webhooks,
-            ),
-            skip_analysis=True if immediate else None,
+            analysis=_analysis(spec, environment),
+            skip_analysis=True if strategy_of(spec, environment) == "immediate" else None,
         ),
     ).manifest()
 
 
+def strategy_of(spec: ModelSpec, environment: Environment) -> Strategy:
+    """Return how a rollout goes here: the model's own way, but for an environment that tries nothing out."""
+    return "immediate" if environment.rollout.strategy == "immediate" else spec.rollout.strategy
+
+
 def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
     """Return the percentages that a rollout goes through."""
-    if environment.rollout.strategy == "immediate":
-        return (100,)
-    return spec.rollout.steps or environment.rollout.steps
+    if strategy_of(spec, environment) in ("canary", "knative"):
+        return spec.rollout.steps or environment.rollout.steps
+    return (100,)
 
 
 def policy_of(spec: ModelSpec) -> Policy:
@@ -84,6 +88,41 @@ def policy_of(spec: ModelSpec) -> Policy:
     )
 
 
-def _webhooks(judge: str, policy: str) -> tuple[Webhook, ...]:
-    """Ask the judge at every point where Flagger asks anybody; the types are named after its paths."""
-    return tuple(Webhook(name=hook, type=hook, url=f"{judge}/{hook}", metadata={"policy": policy}) for hook in _HOOKS)
+def _analysis(spec: ModelSpec, environment: Environment) -> Steps | Iterations:
+    strategy, interval = strategy_of(spec, environment), f"{environment.rollout.interval_seconds}s"
+    threshold, judge = environment.rollout.threshold, environment.judge_url
+    policy = policy_of(spec).text()
+    checks: tuple[MetricCheck, ...] = ()
+    if strategy != "immediate":
+        checks = tuple(metrics.checks(spec, interval)) if judge is None else (metrics.evidence(policy, interval),)
+    webhooks = None if judge is None else _webhooks(judge, policy, _HOOKS[strategy])
+    if strategy in ("canary", "immediate"):
+        return Steps(
+            interval=interval,
+            threshold=threshold,
+            step_weights=rollout_steps(spec, environment),
+            metrics=checks,
+            webhooks=webhooks,
+        )
+    return Iterations(
+        interval=interval,
+        threshold=threshold,
+        iterations=ITERATIONS,
+        match=(_match(spec.rollout.audience),) if spec.rollout.audience else None,
+        mirror=True if strategy == "shadow" else None,
+        metrics=checks,
+        webhooks=webhooks,
+    )
+
+
+def _match(audience: Audience) -> RequestMatch:
+    """Select an audience's requests: names of headers are written in lower case, as in HTTP/2."""
+    if audience.header is not None:
+        return RequestMatch(headers={audience.header.lower(): Exact(exact=audience.value)})
+    # All cookies of a request stand in one header.
+    cookie = re.escape(f"{audience.cookie}={audience.value}")
+    return RequestMatch(headers={"cookie": Regex(regex=f"(^|.*; *){cookie}(;.*)?$")})
+
+
+def _webhooks(judge: str, policy: str, hooks: tuple[Hook, ...]) -> tuple[Webhook, ...]:
+    return tuple(Webhook(name=hook, type=hook, url=f"{judge}/{hook}", metadata={"policy": policy}) for hook in hooks)

@@ -74,12 +74,42 @@ class Webhook(Wire):
     metadata: dict[str, str]
 
 
-class Analysis(Wire):
-    """How traffic moves; only step weights, because they exclude mirroring or iterations."""
+class Exact(Wire):
+    """A header's whole value."""
+
+    exact: str
+
+
+class Regex(Wire):
+    """What a header's value matches."""
+
+    regex: str
+
+
+class RequestMatch(Wire):
+    """Requests by their headers."""
+
+    headers: dict[str, Exact | Regex]
+
+
+class Steps(Wire):
+    """Traffic that moves by weights; Flagger would never leave 0 % if this mirrored too (router/gateway_api.go)."""
 
     interval: Seconds
     threshold: Annotated[int, Field(ge=1)]
     step_weights: Annotated[tuple[Percent, ...], Field(min_length=1)] = Field(serialization_alias="stepWeights")
+    metrics: tuple[MetricCheck, ...]
+    webhooks: tuple[Webhook, ...] | None = None
+
+
+class Iterations(Wire):
+    """Traffic that moves all at once, of everybody or of those that match, after so many checks."""
+
+    interval: Seconds
+    threshold: Annotated[int, Field(ge=1)]
+    iterations: Annotated[int, Field(ge=1)]
+    match: tuple[RequestMatch, ...] | None = None
+    mirror: Literal[True] | None = None
     metrics: tuple[MetricCheck, ...]
     webhooks: tuple[Webhook, ...] | None = None
 
@@ -90,7 +120,7 @@ class CanarySpec(Wire):
     provider: Literal["gatewayapi:v1"] = "gatewayapi:v1"
     target_ref: TargetRef = Field(serialization_alias="targetRef")
     service: CanaryService
-    analysis: Analysis
+    analysis: Steps | Iterations
     skip_analysis: Literal[True] | None = Field(default=None, serialization_alias="skipAnalysis")
 
 

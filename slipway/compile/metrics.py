@@ -21,14 +21,14 @@ from slipway.compile.flagger import (
 )
 from slipway.compile.objects import Metadata, Object
 from slipway.environment import Environment
+from slipway.judge.evidence import LIMIT
 from slipway.model_spec import AtLeast, AtMost, ModelSpec
 
 #: MLServer's own histogram ends there (prometheus_client Histogram.DEFAULT_BUCKETS): a quantile is never above it.
 LARGEST_LATENCY_MS = 10_000.0
 
-#: The judge says how much speaks against a candidate as an e-value; above 1/alpha, 20 at 5 %, it has too much: a sound
-#: candidate gets there in at most one of twenty rollouts, however often it is looked at (Ville's inequality).
-TOO_MUCH_EVIDENCE = AtMost(at_most=20)
+#: What the judge says is an e-value; from its limit on too much speaks against a candidate.
+TOO_MUCH_EVIDENCE = AtMost(at_most=LIMIT)
 
 _REQUESTS = "rest_server_requests_total"
 _LATENCY = "rest_server_request_duration_seconds_bucket"

@@ -65,7 +65,7 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
 
     Labels and annotations of an InferenceService reach its pods, so nothing in them may change while it lives.
     """
-    model, resources = spec.name, _resources(spec)
+    model, resources = spec.name, resources_of(spec)
     # The pair is created with what users get, respectively what is tried; later its selectors are Flagger's.
     primary = plan.live or plan.target
     return CompiledModel(
@@ -78,6 +78,37 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
         canary_service=_service(names.canary(model), model, plan.target, environment),
         canary=compile_canary(spec, environment),
     )
+
+
+def served(
+    spec: ModelSpec,
+    release: Release,
+    environment: Environment,
+    resources: Resources,
+    ports: tuple[ContainerPort, ...] | None,
+) -> PredictorModel:
+    """Say what a server loads, how it is called, what it needs."""
+    env = {**spec.serving.env, MODEL_NAME_VARIABLE: spec.name, MODEL_VERSION_VARIABLE: str(release.version)}
+    return PredictorModel(
+        runtime=environment.runtime,
+        storage_uri=release.artifact.uri,
+        env=tuple(EnvVar(name=name, value=env[name]) for name in sorted(env)),
+        ports=ports,
+        resources=resources,
+    )
+
+
+def provenance(release: Release, wire: InferenceServiceSpec) -> dict[str, str]:
+    """Return the annotations that tell where a served model comes from, as what it is served."""
+    canonical = wire.model_dump_json(by_alias=True, exclude_none=True)
+    return {
+        names.RELEASE: release.id,
+        names.MODEL_DIGEST: release.artifact.digest,
+        names.SERVING_DIGEST: f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}",
+        f"{names.PREFIX}dataset-hash": release.dataset.digest,
+        f"{names.PREFIX}git-commit": release.git_commit,
+        f"{names.PREFIX}training-run-id": release.registry.run_id,
+    }
 
 
 def serving_changes(compiled: CompiledModel, services: Mapping[str, ObservedService]) -> tuple[str, ...]:
@@ -94,40 +125,24 @@ def serving_changes(compiled: CompiledModel, services: Mapping[str, ObservedServ
     return tuple(changed)
 
 
-def _resources(spec: ModelSpec) -> Resources:
+def resources_of(spec: ModelSpec) -> Resources:
+    """Return what one replica reserves, which is also what it may use."""
     serving = spec.serving
     amounts = Amounts(cpu=serving.cpu, memory=serving.memory, gpus=str(serving.gpus) if serving.gpus else None)
     return Resources(requests=amounts, limits=amounts)
 
 
 def _inference_service(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> Object:
-    env = {
-        **spec.serving.env,
-        MODEL_NAME_VARIABLE: spec.name,
-        MODEL_VERSION_VARIABLE: str(release.version),
-    }
     wire = InferenceServiceSpec(
         predictor=Predictor(
             service_account_name=environment.service_account,
             min_replicas=spec.serving.replicas.min,
             max_replicas=spec.serving.replicas.max,
-            model=PredictorModel(
-                runtime=environment.runtime,
-                storage_uri=release.artifact.uri,
-                env=tuple(EnvVar(name=name, value=env[name]) for name in sorted(env)),
-                ports=_CONTAINER_PORTS,
-                resources=resources,
-            ),
+            model=served(spec, release, environment, resources, _CONTAINER_PORTS),
         )
     )
-    canonical = wire.model_dump_json(by_alias=True, exclude_none=True)
     annotations = {
-        names.RELEASE: release.id,
-        names.MODEL_DIGEST: release.artifact.digest,
-        names.SERVING_DIGEST: f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}",
-        f"{names.PREFIX}dataset-hash": release.dataset.digest,
-        f"{names.PREFIX}git-commit": release.git_commit,
-        f"{names.PREFIX}training-run-id": release.registry.run_id,
+        **provenance(release, wire),
         "pulumi.com/waitFor": "condition=Ready",
         # Said for each object, because the default differs between KServe's code, its ConfigMap and its chart.
         "serving.kserve.io/deploymentMode": "Standard",

@@ -106,7 +106,8 @@ class PredictorModel(Wire):
     runtime: Subdomain
     storage_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")] = Field(serialization_alias="storageUri")
     env: tuple[EnvVar, ...]
-    ports: tuple[ContainerPort, ...]
+    #: None takes the runtime's.
+    ports: tuple[ContainerPort, ...] | None = None
     resources: Resources
 
 
@@ -119,14 +120,23 @@ class Predictor(Wire):
     model: PredictorModel
 
 
+class SplitPredictor(Predictor):
+    """A component whose newest revision answers a part of the requests; only Knative knows revisions."""
+
+    canary_traffic_percent: Annotated[int, Field(ge=0, le=100)] | None = Field(
+        default=None, serialization_alias="canaryTrafficPercent"
+    )
+
+
 class InferenceServiceSpec(Wire):
     """What an InferenceService runs."""
 
-    predictor: Predictor
+    # Serialised as what it is: a Predictor has no field for a share of the traffic.
+    predictor: SplitPredictor | Predictor
 
 
 class InferenceService(Manifest):
-    """KServe's InferenceService, one for each release."""
+    """KServe's InferenceService: one for each release, but for Knative's, which holds every release in turn."""
 
     api_version: Literal["serving.kserve.io/v1beta1"] = Field(
         default="serving.kserve.io/v1beta1", serialization_alias="apiVersion"

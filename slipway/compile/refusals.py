@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from slipway import names
-from slipway.compile.canary import rollout_steps
 from slipway.compile.metrics import LARGEST_LATENCY_MS
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
+from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, running, setting
 from slipway.environment import Environment
 from slipway.errors import at
 from slipway.model_spec import ModelSpec
@@ -71,19 +69,11 @@ def failed_gates(spec: ModelSpec, release: Release) -> Iterator[str]:
             yield f"{gate.metric} is {value:g}, expected {gate.bound}"
 
 
-def _in(spec: ModelSpec, field: str) -> str:
-    return at(f"models/{spec.name}.yaml", None, field)
-
-
-def _settings(environment: Environment, field: str) -> str:
-    return at(f"Pulumi.{environment.name}.yaml", None, f"slipway:{field}")
-
-
 def _environment(environment: Environment) -> Iterator[str]:
     suffix = environment.gateway.host_suffix
     if not _domain(suffix):
         yield (
-            f"{_settings(environment, 'gateway.host_suffix')}{suffix!r}: expected a lower-case domain, as"
+            f"{setting(environment, 'gateway.host_suffix')}{suffix!r}: expected a lower-case domain, as"
             " 'models.example.com'; without one the route would catch every host of the Gateway"
         )
     for field, name in (
@@ -94,22 +84,12 @@ def _environment(environment: Environment) -> Iterator[str]:
         ("runtime", environment.runtime),
     ):
         if not _domain(name) or (field.endswith("namespace") and "." in name):
-            yield f"{_settings(environment, field)}{name!r}: expected the name of a Kubernetes object, as 'models'"
-    yield from _increasing(environment.rollout.steps, _settings(environment, "rollout.steps"))
+            yield f"{setting(environment, field)}{name!r}: expected the name of a Kubernetes object, as 'models'"
+    yield from increasing(environment.rollout.steps, setting(environment, "rollout.steps"))
 
 
 def _domain(name: str) -> bool:
     return len(name) <= _LONGEST_DOMAIN and _DOMAIN.fullmatch(name) is not None
-
-
-def _increasing(steps: tuple[int, ...], where: str) -> Iterator[str]:
-    if any(before >= after for before, after in itertools.pairwise(steps)):
-        got, fixed = _list(steps), _list(sorted(set(steps)))
-        yield f"{where}{got}: expected percentages that strictly increase; write {fixed}"
-
-
-def _list(steps: Iterable[int]) -> str:
-    return ", ".join(map(str, steps))
 
 
 def _name(spec: ModelSpec, plan: ModelPlan | None, specs: Mapping[str, ModelSpec]) -> Iterator[str]:
@@ -117,42 +97,14 @@ def _name(spec: ModelSpec, plan: ModelPlan | None, specs: Mapping[str, ModelSpec
     service = names.inference_service(spec.name, highest)
     if (excess := len(service) - names.MAX_INFERENCE_SERVICE) > 0:
         yield (
-            f"{_in(spec, 'name')}InferenceService {service} has {len(service)} characters, the labels that KServe"
+            f"{field_of(spec, 'name')}InferenceService {service} has {len(service)} characters, the labels that KServe"
             f" derives take {names.MAX_INFERENCE_SERVICE}; shorten the name by {excess}"
         )
     other = names.base_of(spec.name)
     if other in specs:
         yield (
-            f"{_in(spec, 'name')}clashes with models/{other}.yaml: {spec.name} is also the name of an object of model"
-            f" {other}, at some version; rename one of them"
-        )
-
-
-def _steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
-    if spec.rollout.steps is not None:
-        yield from _increasing(spec.rollout.steps, _in(spec, "rollout.steps"))
-    if environment.rollout.strategy == "immediate":
-        return
-    steps, rollout, interval = rollout_steps(spec, environment), spec.rollout, environment.rollout.interval_seconds
-    where = _in(spec, "rollout.steps")
-    if rollout.steps is None:
-        where += f"(from {_settings(environment, 'rollout.steps')[:-2]}) "
-    arriving = rollout.requests_per_second * interval
-    if arriving * steps[0] / 100 < rollout.min_requests_per_step:
-        enough = math.ceil(100 * rollout.min_requests_per_step / arriving)
-        longer = math.ceil(100 * rollout.min_requests_per_step / steps[0] / rollout.requests_per_second)
-        start = f"start at {enough} or set" if enough <= 100 else "set"
-        yield (
-            f"{where}the first step, {steps[0]}% of rollout.requests_per_second {rollout.requests_per_second:g}, brings"
-            f" {arriving * steps[0] / 100:.3g} requests in {interval} s, expected rollout.min_requests_per_step"
-            f" {rollout.min_requests_per_step}; {start} {_settings(environment, 'rollout.interval_seconds')[:-2]} to"
-            f" {longer} or more"
-        )
-    replicas = spec.serving.replicas
-    if replicas.max > replicas.min and steps[-1] != 100:
-        yield (
-            f"{where}the last step is {steps[-1]}, expected 100, because serving.replicas lets the model scale: it"
-            f" would be promoted at the size that {steps[-1]}% of the traffic needs; add 100"
+            f"{field_of(spec, 'name')}clashes with models/{other}.yaml: {spec.name} is also the name of an object of"
+            f" model {other}, at some version; rename one of them"
         )
 
 
@@ -164,17 +116,18 @@ def _objectives(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     ):
         if bound is not None and bound.at_most >= LARGEST_LATENCY_MS:
             yield (
-                f"{_in(spec, f'objectives.{field}')}{bound} can never fail: MLServer's histogram ends at"
+                f"{field_of(spec, f'objectives.{field}')}{bound} can never fail: MLServer's histogram ends at"
                 f" {LARGEST_LATENCY_MS:g} ms; set less than that"
             )
 
 
 def _serving(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     if (timeout := spec.serving.timeout_seconds) > _LONGEST_TIMEOUT:
-        yield f"{_in(spec, 'serving.timeout_seconds')}{timeout}: expected at most {_LONGEST_TIMEOUT}; set less"
+        yield f"{field_of(spec, 'serving.timeout_seconds')}{timeout}: expected at most {_LONGEST_TIMEOUT}; set less"
     for name in spec.serving.env:
         if name in RESERVED_ENV:
-            yield f"{_in(spec, f'serving.env.{name}')}set by the platform, so that routes and metrics fit; remove it"
+            where = field_of(spec, f"serving.env.{name}")
+            yield f"{where}set by the platform, so that routes and metrics fit; remove it"
 
 
 def _origin(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
@@ -198,17 +151,8 @@ def _gates(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterat
         # What users are served by already is not judged again: a stricter gate counts from the next version on.
         if release is not plan.live:
             for reason in failed_gates(spec, release):
-                yield f"{_in(spec, 'gates')}release {release.id}: {reason}; register a better version"
+                yield f"{field_of(spec, 'gates')}release {release.id}: {reason}; register a better version"
 
 
-def _running(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
-    steps = rollout_steps(spec, environment)
-    if 0 < plan.weight < 100 and plan.weight not in steps:
-        yield (
-            f"{_in(spec, 'rollout.steps')}{_list(steps)}: a rollout is at {plan.weight}%, and Flagger"
-            " would go on from an unknown step straight to 100; keep that step until the rollout has settled"
-        )
-
-
-_SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (_steps, _objectives, _serving)
-_PLAN_CHECKS: tuple[Callable[[ModelSpec, ModelPlan, Environment], Iterator[str]], ...] = (_origin, _gates, _running)
+_SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (*ROLLOUT_CHECKS, _objectives, _serving)
+_PLAN_CHECKS: tuple[Callable[[ModelSpec, ModelPlan, Environment], Iterator[str]], ...] = (_origin, _gates, running)

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slipway.compile import compile_model, compile_shared, refusals
+from slipway.compile.knative import compile_knative
 from slipway.compile.objects import Object
 from slipway.environment import Environment
 from slipway.kube import Kube, KubeError
@@ -28,7 +29,9 @@ CUSTOM = {
     "MetricTemplate": "metrictemplates.flagger.app",
 }
 #: Maps whose keys are free.
-FREE = {"labels", "annotations", "selector", "requests", "limits"}
+FREE = {"labels", "annotations", "selector", "requests", "limits", "templateVariables", "headers"}
+#: Keys of our own in maps that are free, named like one that is not.
+OURS = {"policy"}
 
 FULL = a_spec(
     serving={
@@ -43,9 +46,27 @@ FULL = a_spec(
         "success_rate_percent": {"at_least": 99.5},
         "latency_p95_ms": {"at_most": 250},
         "latency_p99_ms": {"at_most": 400.5},
+        "correct_percent": {"at_least": 90},
     },
+    rollout={"requests_per_second": 20, "min_labels": 50, "pauses": {10: 60}},
 )
 IMMEDIATE = {"strategy": "immediate", "steps": [100], "interval_seconds": 10, "threshold": 1}
+JUDGE = "http://judge.slipway:9091"
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "canary": {"steps": [1, 50, 100], "pauses": {1: 3600}},
+    "immediate": {},
+    "blue-green": {},
+    "ab": {"audience": {"header": "X-Beta", "value": "yes"}},
+    "ab by cookie": {"strategy": "ab", "audience": {"cookie": "beta", "value": "yes"}},
+    "shadow": {},
+}
+ROLLOUTS = {
+    name: {"strategy": name, "requests_per_second": 20, "min_requests_per_step": 1, **fields}
+    for name, fields in STRATEGIES.items()
+}
+
+
+MIRRORING = {"name": "models", "namespace": "gateway-system", "host_suffix": "models.example.com", "mirrors": True}
 
 
 #: Empty, so that no object is there already.
@@ -56,7 +77,7 @@ NAMESPACE = "test-objects"
 def environment(lab: Any) -> Environment:
     lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     runtime = lab.kube.list("serving.kserve.io/v1alpha1", "ClusterServingRuntime")[0]
-    return an_environment(namespace=NAMESPACE, runtime=runtime["metadata"]["name"])
+    return an_environment(namespace=NAMESPACE, runtime=runtime["metadata"]["name"], judge_url=JUDGE)
 
 
 def compiled(environment: Environment, spec: Any = FULL) -> list[Object]:
@@ -79,6 +100,25 @@ def test_the_canary_of_an_immediate_environment_is_accepted(lab: Any, environmen
     immediate = an_environment(namespace=environment.namespace, rollout=IMMEDIATE)
     canary = compile_model(FULL, a_plan(V7), immediate).canary
     assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS.values(), ids=ROLLOUTS)
+def test_the_canary_of_every_strategy_is_accepted_as_it_is(lab: Any, environment: Environment, rollout: Any) -> None:
+    canary = compile_model(a_spec(rollout=rollout), a_plan(V7, V8), environment).canary
+    assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
+
+
+def test_iterations_beside_step_weights_are_refused(lab: Any, environment: Environment) -> None:
+    canary = compile_model(a_spec(rollout=ROLLOUTS["blue-green"]), a_plan(V7, V8), environment).canary
+    canary["spec"]["analysis"]["stepWeights"] = [100]
+    with pytest.raises(KubeError, match="must validate one and only one schema"):
+        lab.kube.create(canary, dry_run=True)
+
+
+@pytest.mark.parametrize("percent", [None, 0, 25, 100])
+def test_a_step_on_knative_is_accepted_as_it_is(lab: Any, environment: Environment, percent: int | None) -> None:
+    service = compile_knative(FULL, V8, percent, environment)
+    assert lost(service, lab.kube.create(service, dry_run=True), named(service)) == []
 
 
 def lost(sent: Any, got: Any, path: str) -> list[str]:
@@ -111,7 +151,7 @@ def misspelt(sent: Any, path: str) -> Iterator[tuple[str, Any]]:
     for key, value in items:
         rest = {k: v for k, v in sent.items() if k != key} if isinstance(sent, dict) else {}
         # Without these a request has no address.
-        if isinstance(key, str) and key not in {"apiVersion", "kind", "metadata", "namespace"}:
+        if isinstance(key, str) and key not in {"apiVersion", "kind", "metadata", "namespace", *OURS}:
             yield f"{path}.{key}", {**rest, f"{key}x": value}
         if key not in FREE:
             for deeper, broken in misspelt(value, f"{path}.{key}"):
@@ -180,15 +220,23 @@ def strict(node: Any) -> Any:
     ),
     steps=st.lists(st.integers(1, 100), min_size=1, max_size=6, unique=True).map(sorted),
     at_most=st.floats(0.001, 1e6),
+    strategy=st.sampled_from(sorted(ROLLOUTS)),
     name=st.from_regex(r"[a-z]([-a-z0-9]{0,43}[a-z0-9])?", fullmatch=True),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_not_refused_fits_the_definitions(
-    schemas: dict[str, jsonschema_rs.Validator], serving: Any, steps: list[int], at_most: float, name: str
+    schemas: dict[str, jsonschema_rs.Validator],
+    serving: Any,
+    steps: list[int],
+    at_most: float,
+    strategy: str,
+    name: str,
 ) -> None:
     objectives = {"success_rate_percent": {"at_least": 99.9}, "latency_p95_ms": {"at_most": at_most}}
-    spec = a_spec(name, serving=serving, objectives=objectives, rollout={"requests_per_second": 1000, "steps": steps})
-    plan, environment = a_plan(a_release(name, 7), a_release(name, 8)), an_environment()
+    rollout = {**ROLLOUTS[strategy], **({"steps": steps, "pauses": {}} if strategy == "canary" else {})}
+    spec = a_spec(name, serving=serving, objectives=objectives, rollout=rollout)
+    plan = a_plan(a_release(name, 7), a_release(name, 8))
+    environment = an_environment(judge_url=JUDGE, gateway=MIRRORING)
     if refusals({name: spec}, {name: plan}, environment):
         return
     model = compile_model(spec, plan, environment)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
 from slipway.compile.flagger import Ceiling, Floor
+from slipway.compile.knative import compile_knative
 from slipway.judge.policy import Policy
 from slipway.model_spec import AtLeast, AtMost
 from slipway.rollout import ObservedService
@@ -274,8 +275,99 @@ def test_an_environment_without_a_judge_asks_none() -> None:
 
 
 def test_an_immediate_rollout_is_not_judged() -> None:
-    analysis = compiled(environment=an_environment(rollout=IMMEDIATE, **JUDGED)).canary["spec"]["analysis"]
-    assert (analysis["metrics"], "webhooks" in analysis) == ([], False)
+    """Only told: with a gate, a judge that is down would keep the fix for it from being rolled out."""
+    chosen = compiled(spec=a_spec(rollout=moving("immediate")), environment=an_environment(**JUDGED))
+    for model in (chosen, compiled(environment=an_environment(rollout=IMMEDIATE, **JUDGED))):
+        assert model.canary["spec"]["skipAnalysis"] is True
+        analysis = model.canary["spec"]["analysis"]
+        assert (analysis["metrics"], analysis["stepWeights"]) == ([], [100])
+        assert [hook["type"] for hook in analysis["webhooks"]] == ["event"]
+
+
+def moving(strategy: str, **changes: Any) -> dict[str, Any]:
+    return {"strategy": strategy, "requests_per_second": 20, **changes}
+
+
+BETA = {"header": "X-Beta", "value": "yes"}
+
+
+def analysis_of(strategy: str, **changes: Any) -> dict[str, Any]:
+    canary = compiled(spec=a_spec(rollout=moving(strategy, **changes)), environment=an_environment(**JUDGED)).canary
+    assert "skipAnalysis" not in canary["spec"]
+    return canary["spec"]["analysis"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "own"),
+    [
+        ("canary", {"steps": [5, 100]}, {"stepWeights": [5, 100]}),
+        ("blue-green", {}, {"iterations": 1}),
+        ("shadow", {}, {"iterations": 1, "mirror": True}),
+        (
+            "ab",
+            {"audience": BETA},
+            {"iterations": 1, "match": [{"headers": {"x-beta": {"exact": "yes"}}}]},
+        ),
+    ],
+)
+def test_a_strategy_is_what_its_analysis_says_beside_the_same_evidence(
+    strategy: str, changes: dict[str, Any], own: dict[str, Any]
+) -> None:
+    analysis = analysis_of(strategy, **changes)
+    shared = {"interval", "threshold", "metrics", "webhooks"}
+    assert {key: value for key, value in analysis.items() if key not in shared} == own
+    assert [check["name"] for check in analysis["metrics"]] == ["evidence"]
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "shadow", "ab"])
+def test_a_strategy_without_weights_asks_nobody_for_more_weight(strategy: str) -> None:
+    """Flagger calls that hook between step weights only (pkg/controller/scheduler.go, advanceCanary)."""
+    analysis = analysis_of(strategy, **({"audience": BETA} if strategy == "ab" else {}))
+    hooks = [hook["type"] for hook in analysis["webhooks"]]
+    assert hooks == ["confirm-rollout", "confirm-promotion", "rollback", "event"]
+
+
+@pytest.mark.parametrize(
+    ("cookies", "inside"),
+    [
+        ("beta=yes", True),
+        ("a=b; beta=yes", True),
+        ("a=b;beta=yes; c=d", True),
+        ("alphabeta=yes", False),
+        ("beta=yes2", False),
+        ("a=beta=yes", False),
+        ("", False),
+    ],
+)
+def test_a_cookie_is_found_among_others_as_a_whole(cookies: str, inside: bool) -> None:
+    match = analysis_of("ab", audience={"cookie": "beta", "value": "yes"})["match"]
+    assert (re.search(match[0]["headers"]["cookie"]["regex"], cookies) is not None) is inside
+
+
+def test_an_environment_that_tries_nothing_out_does_so_for_every_strategy() -> None:
+    spec = a_spec(rollout=moving("ab", audience=BETA))
+    analysis = compiled(spec=spec, environment=an_environment(rollout=IMMEDIATE, **JUDGED)).canary["spec"]["analysis"]
+    assert "match" not in analysis
+    assert analysis["stepWeights"] == [100]
+
+
+def test_a_share_of_the_traffic_on_knative_changes_nothing_that_reaches_the_pods() -> None:
+    """Labels with annotations are copied into the revision's template: a change of either is a new revision."""
+    first, second = (compile_knative(a_spec(), V8, percent, an_environment()) for percent in (10, 50))
+    assert first["metadata"] == second["metadata"]
+    shares = [service["spec"]["predictor"].pop("canaryTrafficPercent") for service in (first, second)]
+    assert (shares, first) == ([10, 50], second)
+
+
+def test_a_promoted_model_on_knative_has_no_share_while_one_that_is_taken_back_has_none_of_it() -> None:
+    whole, none = (compile_knative(a_spec(), V8, percent, an_environment()) for percent in (None, 0))
+    assert "canaryTrafficPercent" not in whole["spec"]["predictor"]
+    assert none["spec"]["predictor"]["canaryTrafficPercent"] == 0
+    assert whole["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Knative"
+    # One port a container is what Knative takes.
+    assert "ports" not in whole["spec"]["predictor"]["model"]
+    names_of_env = [variable["name"] for variable in whole["spec"]["predictor"]["model"]["env"]]
+    assert names_of_env == ["MLSERVER_MODEL_NAME", "MLSERVER_MODEL_VERSION"]
 
 
 def test_a_floor_becomes_a_minimum_with_a_ceiling_a_maximum() -> None:

@@ -95,7 +95,32 @@ def test_a_good_document_is_read(project: Path) -> None:
         ("rollout:\n", "serving: {replicas: {min: 3}}\nrollout:\n", "9: serving.replicas: expected max to be at least"),
         ("name: churn", "name: Churn", "1: name: expected a text that matches"),
         ("name: churn", "name: other", "1: name: expected the file's own name 'churn', got 'other'"),
-        ("rollout:\n", "rollout:\n  strategy: blue\n", "10: rollout.strategy: expected 'canary', got 'blue'"),
+        ("rollout:\n", "rollout:\n  strategy: blue\n", "10: rollout.strategy: expected 'canary', 'blue-green'"),
+        (
+            "rollout:\n",
+            "rollout:\n  strategy: ab\n",
+            "9: rollout: expected audience with strategy 'ab' and with no other, got strategy 'ab'",
+        ),
+        (
+            "rollout:\n",
+            "rollout:\n  audience: {header: x-beta, value: yes1}\n",
+            "9: rollout: expected audience with strategy 'ab' and with no other, got strategy 'canary'",
+        ),
+        (
+            "rollout:\n",
+            "rollout:\n  audience: {header: x-beta, cookie: beta, value: yes1}\n",
+            "10: rollout.audience: expected exactly one of 'header' or 'cookie'",
+        ),
+        (
+            "rollout:\n",
+            "rollout:\n  audience: {cookie: beta, value: 'a;b'}\n",
+            "10: rollout.audience.value: expected a text that matches",
+        ),
+        (
+            "rollout:\n",
+            "rollout:\n  strategy: blue-green\n",
+            "9: rollout: expected no steps, no pauses: strategy 'blue-green' moves all traffic at once",
+        ),
         ("owner: growth", "owner: growth\nowner: other", "3: malformed YAML: the key 'owner' stands twice"),
         ("[5, 25]", "[5, 25", "11: malformed YAML: did not find expected ',' or ']'"),
         ("owner: growth", "owner: !!python/object:os.system x", "2: malformed YAML: could not determine a constructor"),

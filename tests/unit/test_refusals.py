@@ -226,3 +226,92 @@ def test_every_refusal_of_every_model_is_listed() -> None:
     lines = refusals(specs, {}, an_environment())
     assert [line.partition(":")[0] for line in lines] == ["models/a.yaml", "models/b.yaml", "models/c.yaml"]
     assert not any("\n" in line for line in lines)
+
+
+JUDGED = {"judge_url": "http://judge.slipway:9091"}
+MIRRORING = {"name": "models", "namespace": "gateway", "host_suffix": "a.b", "mirrors": True}
+LABELLED = {
+    "success_rate_percent": {"at_least": 99},
+    "latency_p95_ms": {"at_most": 250},
+    "correct_percent": {"at_least": 90},
+}
+BETA = {"cookie": "beta", "value": "yes"}
+
+
+def test_a_judge_holds_a_first_step_so_only_one_that_takes_longer_than_a_day_is_refused() -> None:
+    slow = {"requests_per_second": 0.01, "steps": [1, 100], "min_requests_per_step": 8}
+    assert refused(a_spec(rollout=slow), **JUDGED) == []
+    assert refused(a_spec(rollout={**slow, "min_requests_per_step": 9}), **JUDGED) == [
+        "models/churn.yaml: rollout.steps: the first step, 1% of rollout.requests_per_second 0.01, brings 8.64 requests"
+        " in 86400 s, expected rollout.min_requests_per_step 9; start at 2 or set rollout.min_requests_per_step to 8 or"
+        " less"
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "ab", "shadow"])
+def test_a_strategy_that_waits_for_a_word_is_refused_where_nobody_says_it(strategy: str) -> None:
+    rollout = {**STEADY, "strategy": strategy, **({"audience": BETA} if strategy == "ab" else {})}
+    (line,) = refused(a_spec(rollout=rollout), gateway=MIRRORING)
+    assert line == (
+        f"models/churn.yaml: rollout.strategy: {strategy} waits for the judge's word, and staging has no judge; set"
+        " Pulumi.staging.yaml: slipway:judge_url, or take 'canary'"
+    )
+    assert refused(a_spec(rollout=rollout), gateway=MIRRORING, **JUDGED) == []
+    assert refused(a_spec(rollout=rollout), rollout=a_rollout(strategy="immediate")) == []
+
+
+def test_a_shadow_is_refused_where_the_gateway_cannot_copy_requests() -> None:
+    assert refused(a_spec(rollout={**STEADY, "strategy": "shadow"}), **JUDGED) == [
+        "models/churn.yaml: rollout.strategy: shadow needs a Gateway that copies requests (filter RequestMirror), and"
+        " Pulumi.staging.yaml: slipway:gateway.mirrors is false; set it if the Gateway can, or take 'canary'"
+    ]
+
+
+@pytest.mark.parametrize("settings", [JUDGED, {}, {"rollout": a_rollout(strategy="immediate")}])
+def test_knative_is_refused_in_one_sentence_everywhere(settings: dict[str, Any]) -> None:
+    assert refused(a_spec(rollout={**STEADY, "strategy": "knative"}), **settings) == [
+        "models/churn.yaml: rollout.strategy: knative needs Knative Serving, which no environment has yet;"
+        " take 'canary'"
+    ]
+
+
+def test_a_pause_at_a_weight_that_is_no_step_is_refused() -> None:
+    paused = {**STEADY, "pauses": {10: 60, 30: 60}}
+    assert refused(a_spec(rollout=paused), **JUDGED) == [
+        "models/churn.yaml: rollout.pauses.30: 30 is none of the steps 10, 25, 50, 100 (Pulumi.staging.yaml:"
+        " slipway:rollout.steps): nothing would pause; name one of them, or set rollout.steps"
+    ]
+    assert refused(a_spec(rollout={**paused, "steps": [10, 30, 100]}), **JUDGED) == []
+
+
+def test_a_pause_that_nobody_keeps_is_refused() -> None:
+    (line,) = refused(a_spec(rollout={**STEADY, "pauses": {10: 60}}))
+    assert line.startswith("models/churn.yaml: rollout.pauses: the judge keeps them, and staging has none")
+
+
+def test_a_pause_of_more_than_a_day_is_refused() -> None:
+    assert refused(a_spec(rollout={**STEADY, "pauses": {10: 86_400}}), **JUDGED) == []
+    (line,) = refused(a_spec(rollout={**STEADY, "pauses": {10: 86_401}}), **JUDGED)
+    assert line.startswith("models/churn.yaml: rollout.pauses.10: 86401 s, expected at most 86400")
+
+
+def test_labels_are_counted_for_an_objective_that_they_decide_or_not_at_all() -> None:
+    assert refused(a_spec(objectives=LABELLED, rollout={**STEADY, "min_labels": 1}), **JUDGED) == []
+    (unasked,) = refused(a_spec(rollout={**STEADY, "min_labels": 50}), **JUDGED)
+    assert unasked.startswith("models/churn.yaml: rollout.min_labels: 50 labels would be waited for")
+    (unmet,) = refused(a_spec(objectives=LABELLED), **JUDGED)
+    assert unmet.startswith("models/churn.yaml: rollout.min_labels: 0, and objectives.correct_percent would be met")
+
+
+def test_an_objective_for_labels_is_refused_where_nobody_compares_them() -> None:
+    (line,) = refused(a_spec(objectives=LABELLED, rollout={**STEADY, "min_labels": 1}))
+    assert line.startswith("models/churn.yaml: objectives.correct_percent: only the judge compares")
+
+
+def test_more_labels_than_a_day_at_the_last_step_can_bring_are_refused() -> None:
+    rollout = {"requests_per_second": 0.01, "steps": [50], "min_requests_per_step": 1, "min_labels": 433}
+    assert refused(a_spec(objectives=LABELLED, rollout=rollout), **JUDGED) == [
+        "models/churn.yaml: rollout.min_labels: 433, expected at most the 432 predictions that a day at the last step,"
+        " 50% of rollout.requests_per_second 0.01, brings; set less"
+    ]
+    assert refused(a_spec(objectives=LABELLED, rollout={**rollout, "min_labels": 432}), **JUDGED) == []
