@@ -90,9 +90,10 @@ class Lab:
         if not done:
             await asyncio.to_thread(bootstrap.before_controllers)
             self.tell({"ready": "definitions", "seconds": time.monotonic() - begin})
-        controllers = (control_plane.kserve, control_plane.flagger, control_plane.traefik)
         beside = [] if done else [asyncio.to_thread(bootstrap.beside_controllers)]
-        await _all(*(self._component(make) for make in controllers), *beside)
+        # The project's own two could start earlier, but only at the cost of who is waited for.
+        controllers = (control_plane.kserve, control_plane.flagger, control_plane.traefik)
+        await _all(*(self._component(make) for make in (*controllers, monitoring.judge, monitoring.observe)), *beside)
         if not done:
             await asyncio.to_thread(bootstrap.after_controllers)
 

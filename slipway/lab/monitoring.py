@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
+import slipway
 from slipway.lab import network, probes
 from slipway.lab.control_plane import Layout
 from slipway.lab.processes import Component
@@ -26,3 +30,29 @@ def prometheus(layout: Layout) -> Component:
     )
     ready = probes.answers(f"{network.PROMETHEUS}/-/ready")
     return Component("prometheus", command, ready, layout.environment())
+
+
+def judge(layout: Layout) -> Component:
+    """Answer Flagger; what it has decided is noted in a file that outlives it."""
+    arguments = (
+        f"--kubeconfig={layout.paths.inside_kubeconfig('controllers')}",
+        f"--prometheus={network.PROMETHEUS}",
+        f"--ledger={layout.paths.ledger}",
+    )
+    return _own(layout, "judge", network.JUDGE, arguments)
+
+
+def observe(layout: Layout) -> Component:
+    """Join predictions with the labels that come later."""
+    return _own(layout, "observe", network.OBSERVE, (f"--models={layout.paths.project / 'models'}",))
+
+
+def _own(layout: Layout, name: str, url: str, arguments: tuple[str, ...]) -> Component:
+    """Run a service of this project with the Python that runs the lab."""
+    command = (sys.executable, "-m", f"slipway.{name}", f"--listen={url.removeprefix('http://')}", *arguments)
+    environment = layout.environment(
+        PYTHONPATH=str(Path(slipway.__file__).parents[1]),
+        # A pool of threads for linear algebra is memory that nobody uses.
+        OPENBLAS_NUM_THREADS="1",
+    )
+    return Component(name, command, probes.answers(f"{url}/healthz"), environment)

@@ -102,6 +102,11 @@ class Paths:
         return self.lab / "prometheus.json"
 
     @property
+    def ledger(self) -> Path:
+        """What the judge has decided, what happened in rollouts."""
+        return self.lab / "ledger.jsonl"
+
+    @property
     def kubelet(self) -> Path:
         """The process kubelet's own files: pod logs, volumes."""
         return self.lab / "kubelet"

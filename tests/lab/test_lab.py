@@ -36,6 +36,8 @@ COMPONENTS = {
     "flagger",
     "gateway",
     "prometheus",
+    "judge",
+    "observe",
 }
 
 

@@ -23,8 +23,11 @@ from slipway.errors import SlipwayError
 from slipway.kube import Kube
 from slipway.lab import lifecycle, state, toolchain
 from slipway.lab.paths import Paths
+from slipway.prometheus import Prometheus
 
 MARK = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mark", "namespace": "default"}}
+#: Holds as soon as the gateway has answered Prometheus once.
+MEASURED = 'up{job="gateway"} == 1'
 #: A user that no file on the machine belongs to.
 STRANGER = 61234
 
@@ -62,6 +65,19 @@ def all_end(handles: dict[int, int], seconds: float) -> bool:
     return all(ended)
 
 
+def prometheus(facts: state.Facts) -> Prometheus:
+    return Prometheus(facts.url("prometheus"))
+
+
+def measured(facts: state.Facts) -> float:
+    """Wait until Prometheus has measured something; return when that was, in seconds since the epoch."""
+    deadline = time.monotonic() + 20
+    while not prometheus(facts).query(MEASURED):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)  # it measures once a second
+    return time.time()
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project whose lab has run once, holds a marked object, and is stopped."""
@@ -91,11 +107,15 @@ def test_state_survives_and_a_killed_supervisor_leaves_no_process(project: Path)
     assert (facts.identifier, facts.ports) == (before.identifier, before.ports)
     with cluster(project) as kube:
         assert kube.get("v1", "ConfigMap", "mark", "default")
+    moment = measured(facts)
     below = descendants(facts.supervisor)
     assert len(below) > 9
     os.kill(facts.supervisor, signal.SIGKILL)
     assert all_end(below, 10)
     assert not lifecycle.status(project).running
+    # What Prometheus knew at that moment it still knows.
+    assert prometheus(lifecycle.up(project)).query(MEASURED, moment)
+    lifecycle.down(project)
 
 
 def test_a_failed_component_is_shown_with_its_last_words_and_nothing_stays(

@@ -224,6 +224,8 @@ COMPONENTS = (
     control_plane.object_store,
     control_plane.kubelet,
     monitoring.prometheus,
+    monitoring.judge,
+    monitoring.observe,
 )
 
 
