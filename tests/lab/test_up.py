@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from local_stack import ISVC, MODEL, READY, SERVICE, UP, Stack
 
 from slipway.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
+from slipway.prometheus import Prometheus
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
 
@@ -61,6 +63,31 @@ def test_the_adapter_tells_what_each_model_is(stack: Stack, undisturbed: Any) ->
     assert stack.kube.get(*ISVC, STABLE, "models")["metadata"]["annotations"]["slipway.dev/release"] == outputs.release
     summary = stack.deployment().preview()
     assert (summary.changed, summary.warnings) == (0, ())
+
+
+def test_prometheus_measures_the_server_through_both_services_of_the_pair(stack: Stack, undisturbed: Any) -> None:
+    path = "/v2/models/{model_name}/infer"
+    # Not a prediction: the server counts what it refuses too.
+    url = f"{stack.lab.gateway_url}{path.format(model_name=MODEL)}"
+    refused = requests.post(url, json={}, headers={"Host": f"{MODEL}.models.localhost"}, timeout=10)
+    prometheus, deadline = Prometheus(stack.lab.facts.url("prometheus")), time.monotonic() + 20
+    while len(counted := prometheus.query(f'rest_server_requests_total{{path="{path}"}}')) < 2:
+        assert time.monotonic() < deadline, counted
+        time.sleep(0.2)  # it asks once a second, and tells nobody
+    (pod,) = stack.kube.list("v1", "Pod", "models", f"serving.kserve.io/inferenceservice={STABLE}")
+    common = {
+        "job": "models",
+        "namespace": "models",
+        "inferenceservice": STABLE,
+        "pod": pod["metadata"]["name"],
+        "method": "POST",
+        "status_code": str(refused.status_code),
+    }
+    for sample, service in zip(sorted(counted, key=str), (f"{MODEL}-canary", f"{MODEL}-primary"), strict=True):
+        assert sample.labels.items() >= {**common, "service": service}.items()
+        assert sample.value >= 1
+    through = prometheus.query(f'traefik_service_requests_total{{service=~"models-{MODEL}-primary-http-80@.+"}}')
+    assert [one.labels["code"] for one in through] == [str(refused.status_code)]
 
 
 BAD: list[tuple[str, dict[str, str | None], dict[str, Any], str, ExitCode]] = [
