@@ -1,6 +1,6 @@
 """Measures by how much two samples of inputs differ, column by column.
 
-Pure. The numerics are scipy's, imported when first needed: that takes a second.
+Pure. The numerics are scipy's, imported late: that takes a second, which not every user of this module needs.
 """
 
 from __future__ import annotations
