@@ -21,6 +21,7 @@ from slipway.judge.evidence import (
     FLOORED,
     LIMIT,
     RATIOS,
+    TOLERATED,
     Signal,
     Window,
     judge,
@@ -49,6 +50,8 @@ class Truth:
     burst: int = 1
     #: Looks during which both sides fail with this share: (first, last, share).
     outage: tuple[int, int, float] | None = None
+    #: The look from which the candidate is as `canary` says; before, it is as the primary.
+    turns_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def simulate(rng: np.random.Generator, truth: Truth, pace: Pace, rollouts: int) 
         for name in truth.primary:
             labelled = LABELLED if name == "wrong" else 1.0
             sides = [rng.binomial(side, labelled) for side in (canary, requests - canary)]
-            shares = [truth.canary[name], truth.primary[name]]
+            shares = [(truth.canary if look >= truth.turns_at else truth.primary)[name], truth.primary[name]]
             if truth.outage and truth.outage[0] <= look <= truth.outage[1] and name == "errors":
                 shares = [truth.outage[2]] * 2
             burst = truth.burst if name == "errors" else 1
@@ -142,7 +145,10 @@ def evidence(traffic: Traffic) -> tuple[Floats, NDArray[np.bool_]]:
     logs, broken = [], np.zeros(traffic.active.shape, bool)
     for name, counts in traffic.signals.items():
         asked, bad = counts.canary.cumsum(1), counts.canary_bad.cumsum(1)
-        logs += [against_primary(counts), _mixture(bad, asked, _objective(counts, ALLOWED[name]))]
+        exceeds = _mixture(bad, asked, np.full_like(asked, TOLERATED * ALLOWED[name]))
+        compared = ((counts.canary > 0) & (counts.primary > 0)).cumsum(1) > 0
+        logs += [np.where(compared, np.minimum(against_primary(counts), exceeds), 0)]
+        logs += [_mixture(bad, asked, _objective(counts, ALLOWED[name]))]
         if name == FLOORED:
             by_chance = _mixture(bad, asked, np.full_like(asked, ALLOWED[name]))
             enough = by_chance >= math.log(LIMIT * 2 * len(traffic.signals))

@@ -60,6 +60,7 @@ def main() -> int:
             ["At 10 requests a second:", "", *_beside(BUSY, options.rollouts)],
             ["At 1 request a second:", "", *_beside(QUIET, options.rollouts)],
             ["A candidate that is not to blame:", "", *_not_to_blame(options.rollouts)],
+            ["A candidate that turns bad at the last weight, after 45 good minutes:", "", *_turning(options.rollouts)],
             ["Failures in bursts:", "", *_bursts(options.rollouts)],
             ["What `min_requests` buys, when it alone sets the pace:", "", *_held(options.rollouts)],
             ["What it takes:", "", *_needed(fewer)],
@@ -95,6 +96,31 @@ def _not_to_blame(rollouts: int) -> Iterator[str]:
         found = [_simulate(truth, pace, rollouts) for pace in paces]
         thresholds = _share(canaries.by_thresholds, found[0])
         yield _row(truth.name, *(_share(canaries.by_judge, traffic) for traffic in found), thresholds)
+
+
+def _turning(rollouts: int) -> Iterator[str]:
+    """Show what having been good for long costs: against one that is bad at the same weight from its first request."""
+    yield from _head("from 0.5 % errors", "10/s", "10/s, only weight 50", "1/s", "1/s, only weight 50")
+    for share in (0.01, 0.02, 0.05, 0.2):
+        truth = worse(f"to {100 * share:g} %", "errors", 0.005, share)
+        cells = []
+        for pace in (BUSY, QUIET):
+            last = replace(pace, weights=pace.weights[-1:])
+            turning = _simulate(replace(truth, turns_at=pace.looks * (len(pace.weights) - 1)), pace, rollouts)
+            alone = _simulate(truth, last, rollouts)
+            cells += [_since(turning, pace.looks * 3, pace), _text(canaries.by_judge, alone, last)]
+        yield _row(truth.name, *cells)
+
+
+def _since(traffic: Traffic, look: int, pace: Pace) -> str:
+    """Say what was taken back after a look, counted from it; what had been taken back before is left out."""
+    acts = canaries.by_judge(traffic)
+    good = ~acts[:, :look].any(1)
+    parts = {
+        name: canaries.Counts(*(part[good, look:] for part in vars(counts).values()))
+        for name, counts in traffic.signals.items()
+    }
+    return outcome(acts[good, look:], Traffic(parts, traffic.active[good, look:])).text(pace.seconds)
 
 
 def _bursts(rollouts: int) -> Iterator[str]:

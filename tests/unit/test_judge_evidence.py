@@ -148,7 +148,7 @@ def test_nothing_is_said_before_the_candidate_is_asked() -> None:
 def test_the_reason_counts_both_sides() -> None:
     verdict = judge([errors(Window(80, 3, 3200, 1)), Signal("slow p95", (Window(80, 2, 320, 8),), 0.05)])
     counted = "errors: 3 of 80 failed on the candidate, 1 of 3200 on the primary"
-    assert verdict.reason == f"{counted} (evidence 29.6, limit 20)"
+    assert verdict.reason == f"{counted} (evidence 13.6, limit 20)"
     assert verdict.strongest is not None
     assert (verdict.strongest.signal, verdict.strongest.against) == ("errors", "primary")
 
@@ -162,6 +162,11 @@ def test_without_a_primary_the_objective_decides() -> None:
 def test_a_candidate_as_bad_as_a_primary_that_breaks_the_objective_stays() -> None:
     assert e_value(*[Window(60, 3, 540, 27)] * 20) < 1
     assert e_value(*[Window(60, 3, 540, 2)] * 20) > 1e6
+
+
+def test_a_few_slow_answers_far_within_the_objective_are_a_cold_start_however_good_the_primary_is() -> None:
+    assert judge([Signal("slow", (Window(1000, 4, 9000, 0),), 0.05)]).e_value < 1
+    assert judge([Signal("slow", (Window(1000, 40, 9000, 0),), 0.05)]).e_value > LIMIT
 
 
 def test_an_outage_of_both_is_not_held_against_the_candidate_though_it_had_most_requests_then() -> None:
