@@ -160,7 +160,10 @@ def confirm_promotion(look: Look) -> Answer:
     run, policy = look.run, look.policy
     if stop := _doubt(look):
         return stop
-    if run.switches and run.weight == 0 and not run.mirrored:
+    if run.shadow:
+        said = finding(look).reason.partition(": ")[2]
+        return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}")
+    if run.switches and run.weight == 0:
         return Answer(True, f"{run.candidate}: may have its first traffic")
     assert look.counts is not None
     assert run.started is not None

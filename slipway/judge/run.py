@@ -47,6 +47,7 @@ class Run:
         threshold: How many of them end the rollout.
         steps: Weights that it goes through; empty where it counts iterations.
         switches: Whether to confirm the promotion now only switches users over: blue-green asks again before it stays.
+        shadow: Whether users never get it: it is asked copies of their requests for as long as the rollout is held.
     """
 
     namespace: str
@@ -68,6 +69,7 @@ class Run:
     threshold: int
     steps: tuple[int, ...]
     switches: bool
+    shadow: bool = False
 
 
 def read(kube: Kube, namespace: str, model: str) -> tuple[Run, Object]:
@@ -130,6 +132,7 @@ def of(namespace: str, model: str, objects: list[Object], route: Object | None) 
         steps=tuple(analysis.get("stepWeights") or ()),
         switches=not analysis.get("match")
         and int(status.get("iterations") or 0) <= int(analysis.get("iterations") or -1),
+        shadow=bool(analysis.get("mirror")),
     )
 
 
