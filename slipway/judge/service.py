@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import uvicorn
 from anyio import to_thread
 from prometheus_client import generate_latest
 from starlette.applications import Starlette
@@ -39,7 +38,7 @@ DEADLINE = 4.5
 #: Seconds for connecting to the API server or Prometheus, and for each read.
 TIMEOUT = 3.0
 #: Seconds between two comparisons of the ledger with the cluster.
-COMPARE = 30.0
+COMPARE = 15.0
 #: What Flagger asks to see whether a metric's provider is there (pkg/metrics/providers/prometheus.go).
 _ONLINE = "vector(1)"
 #: Bytes of a question; a policy is a few hundred.
@@ -138,6 +137,9 @@ def serve(kubeconfig: Path, context: str | None, prometheus_url: str, host: str,
     Raises:
         SlipwayError: The kubeconfig or the ledger cannot be used.
     """
+    # Only a server that serves needs it.
+    import uvicorn
+
     try:
         ledger = Ledger(ledger_file)
     except OSError as error:
@@ -160,7 +162,7 @@ async def _compare(judge: Judge) -> None:
             if added:
                 log.warning("ledger: %d entries were missing, added", added)
         except (SlipwayError, OSError) as error:
-            # Once, not every half minute.
+            # Once, not each time.
             if str(error) != trouble:
                 log.warning("ledger: not compared with the cluster: %s", error)
             trouble = str(error)

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ ACCESS_KEY, SECRET_KEY = "stage", "stage-secret"
 #: What a machine with enough memory says, and one without, in bytes.
 ENOUGH, SHORT = 1 << 33, 1 << 20
 BINARIES = ("etcd", "kube-apiserver", "kube-controller-manager", "versitygw")
-COMPONENTS = (
+Make = Callable[[control_plane.Layout], Component]
+COMPONENTS: tuple[tuple[Make, ...], ...] = (
     (control_plane.etcd, control_plane.object_store),
     (control_plane.api_server,),
     (control_plane.controller_manager, lambda layout: kubelet(layout)),
@@ -87,15 +89,15 @@ def processes() -> list[tuple[int, str]]:
     return found
 
 
-def start(project: Path) -> Stage:
-    """Start a stage; it ends when `process.stdin` closes."""
-    package = str(Path(slipway.__file__).parents[1])
+def start(project: Path, script: str = __file__) -> Stage:
+    """Start a stage, or another script like this one; it ends when `process.stdin` closes."""
+    package, tests = Path(slipway.__file__).parents[1], Path(__file__).parents[1]
     process = subprocess.Popen(
-        [sys.executable, __file__, str(project)],
+        [sys.executable, script, str(project)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": package},
+        env={**os.environ, "PYTHONPATH": f"{package}{os.pathsep}{tests}"},
     )
     assert process.stdout
     with process.stdout:
@@ -108,8 +110,8 @@ def start(project: Path) -> Stage:
     return Stage(process, facts["pid"], Kube.from_config(json.loads(config), project), paths)
 
 
-def main(project: Path) -> int:
-    """Run a stage."""
+def main(project: Path, components: Sequence[Sequence[Make]] = COMPONENTS) -> int:
+    """Run a stage of these components; one group is ready before the next starts."""
     paths = Paths(project)
     paths.logs.mkdir(parents=True, exist_ok=True)
     write_private(paths.lab / "meminfo", f"MemAvailable: {ENOUGH >> 10} kB\n")
@@ -133,7 +135,7 @@ def main(project: Path) -> int:
             os.dup2(os.open(paths.log("stage"), os.O_WRONLY | os.O_CREAT, 0o600), 1)
             namespace.become_init(lifeline)
             network.bring_up()
-            code = asyncio.run(inside(layout, listener, readied))
+            code = asyncio.run(inside(layout, components, listener, readied))
         except BaseException:
             traceback.print_exc()
         finally:
@@ -145,12 +147,14 @@ def main(project: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-async def inside(layout: control_plane.Layout, listener: socket.socket, ready: int) -> int:
+async def inside(
+    layout: control_plane.Layout, components: Sequence[Sequence[Make]], listener: socket.socket, ready: int
+) -> int:
     """Bring the components up, and down again when stdin closes."""
     for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "attributes", layout.paths.lab / "tmp"):
         directory.mkdir(parents=True, exist_ok=True)
     running = Processes(layout.paths.log, lambda _: None)
-    for group in COMPONENTS:
+    for group in components:
         await asyncio.gather(*(running.start(make(layout)) for make in group))
     relaying = await relay.serve(listener, network.ADDRESS, network.API_PORT)
     os.write(ready, b"1")
