@@ -21,8 +21,8 @@ INTERRUPTED = 130
 #: Strategies that show nothing when they are played, each with the reason.
 NOTHING_TO_SEE = {
     "immediate": "promotes without a look",
-    "knative": "needs Knative, which the lab has not",
-    "ab": "gives the candidate to users by header or cookie, which recorded requests do not have",
+    "knative": "needs Knative Serving, which the lab has not",
+    "ab": "chooses users by header or cookie, which requests of a rehearsal do not have",
 }
 
 
@@ -65,6 +65,7 @@ def rehearse(
 
 def _rehearse(model: str, candidate: int, environment: str, stable: int | None, recorded: Path | None) -> Rehearsal:
     from slipway.cli.project import LAB_STACK, project, spec_of, use_lab
+    from slipway.compile.canary import strategy_of
     from slipway.registry import Registry
     from slipway.registry.examples import input_example
     from slipway.rehearse.requests import generate_requests, read_requests
@@ -74,12 +75,14 @@ def _rehearse(model: str, candidate: int, environment: str, stable: int | None, 
     from slipway.stack_file import read_environment
 
     spec, rehearsed = spec_of(model), read_environment(project(), environment)
+    if reason := NOTHING_TO_SEE.get(strategy := strategy_of(spec, rehearsed)):
+        raise SlipwayError(
+            f"rehearse {model}: in {environment} its strategy is {strategy}, which {reason}; try another -e"
+        )
     asked = read_requests(recorded) if recorded else ()
     use_lab(LAB_STACK)
     sides = find_sides(Registry(None), project(), spec, rehearsed, candidate, stable)
     prediction = foresee(spec, sides, rehearsed)
-    if reason := NOTHING_TO_SEE.get(prediction.timeline.strategy):
-        raise SlipwayError(f"rehearse {model}: {environment} {reason}; name another one: --environment staging")
     labelled = any(each.label is not None for each in asked)
     played = None
     if not prediction.refusals:

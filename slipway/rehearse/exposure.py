@@ -58,24 +58,31 @@ def exposures(
     """Play rollouts of candidates that are worse in one way; an immediate rollout finds nothing, so it has none."""
     import numpy as np
 
-    if not timeline.steps or timeline.refusals:
+    if not timeline.steps:
         return ()
     signals = allowances(policy)
     return tuple(
         _exposure(timeline, name, allowed, factor, len(signals), played, np.random.default_rng(SEED))
         for name, allowed in signals.items()
         for factor in factors
+        # Four times as many as a third cannot be bad; no multiple of none is.
+        if 0 < factor * allowed <= 1
     )
 
 
 def allowances(policy: Policy) -> Mapping[str, float]:
     """Return the share of bad that a policy allows, by signal."""
-    found = {"errors": 1 - policy.success_rate_percent / 100, "slow-p95": 0.05}
+    found = {"errors": _beyond(policy.success_rate_percent), "slow-p95": _beyond(95)}
     if policy.latency_p99_ms is not None:
-        found["slow-p99"] = 0.01
+        found["slow-p99"] = _beyond(99)
     if policy.correct_percent is not None:
-        found["wrong"] = 1 - policy.correct_percent / 100
+        found["wrong"] = _beyond(policy.correct_percent)
     return found
+
+
+def _beyond(percent: float) -> float:
+    # Rounded, so that ten times a tenth is all also in binary.
+    return round(1 - percent / 100, 9)
 
 
 def _exposure(
@@ -149,5 +156,6 @@ def _window(timeline: Timeline, step: Step, allowed: float, factor: float, chanc
     share = step.weight / 100
     # A mirrored request is answered by both.
     canary, primary = (int(chance.poisson(arriving * part)) for part in (share, 1 - share if step.shown else 1.0))
-    worse = min(1.0, factor * allowed)
-    return Window(canary, int(chance.binomial(canary, worse)), primary, int(chance.binomial(primary, allowed)))
+    return Window(
+        canary, int(chance.binomial(canary, factor * allowed)), primary, int(chance.binomial(primary, allowed))
+    )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from slipway.delivery import assemble
 from slipway.documents import Frozen
 from slipway.judge.policy import Policy
 
@@ -20,9 +21,6 @@ Object = Mapping[str, Any]
 
 #: Flagger raises anything shorter (pkg/apis/flagger/v1beta1/canary.go, GetAnalysisInterval).
 SHORTEST_INTERVAL = 10
-#: Seconds that a step may take to gather its requests. A longer one gathers them some day, but a rollout that stands
-#: still for a day cannot be told from one that is stuck, and the next version comes before its end.
-LONGEST_STEP = 86_400
 #: Looks from the one that promotes to the one that says Succeeded.
 AFTER_PROMOTION = 2
 
@@ -64,8 +62,6 @@ class Timeline(Frozen):
     settled_seconds: float
     #: Users' requests that it answers before it is promoted.
     requests: float
-    #: Why it can never come to that; then the times above mean nothing.
-    refusals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +70,12 @@ class Stage:
 
     weight: int
     shown: bool = True
-    looks: int = 1
-    #: Whether confirm-traffic-increase is asked: Flagger asks it between step weights only.
-    may_hold: bool = True
 
 
 def predict(canary: Object, environment: str, requests_per_second: float) -> Timeline:
-    """Compute the timeline of one model.
+    """Compute the timeline of one model, whose plan has passed `compile.refusals`.
+
+    An A/B test has none: how many users its audience is, only their requests can tell.
 
     Args:
         canary: The Canary as compiled for the environment.
@@ -92,7 +87,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     immediate = bool(canary["spec"].get("skipAnalysis"))
     judged = policy is not None
     steps = tuple(
-        _step(stage, policy or _thresholds(analysis), judged, interval, requests_per_second)
+        _step(stage, policy or thresholds(canary), judged, interval, requests_per_second)
         for stage in (() if immediate else _stages(analysis))
     )
     # Without analysis the look that notices is the one that promotes and says Succeeded.
@@ -101,7 +96,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     return Timeline(
         environment=environment,
         model=canary["metadata"]["name"],
-        strategy=strategy_of(canary),
+        strategy=assemble.strategy_of(canary),
         interval_seconds=interval,
         threshold=int(analysis["threshold"]),
         requests_per_second=float(requests_per_second),
@@ -111,47 +106,32 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
         promoted_seconds=promoted,
         settled_seconds=promoted + (0 if immediate else AFTER_PROMOTION * interval),
         requests=sum(step.requests for step in steps if step.shown),
-        refusals=tuple(_refusals(steps, judged, interval, requests_per_second)),
     )
 
 
 def policy_of(canary: Object) -> Policy | None:
     """Read what the judge is told; None where no judge is asked."""
-    for check in canary["spec"]["analysis"].get("metrics") or ():
-        if text := (check.get("templateVariables") or {}).get("policy"):
-            return Policy.parse(text)
-    return None
-
-
-def strategy_of(canary: Object) -> str:
-    """Name the strategy that a Canary follows, by the words of the model spec."""
-    analysis = canary["spec"]["analysis"]
-    if canary["spec"].get("skipAnalysis"):
-        return "immediate"
-    if analysis.get("match"):
-        return "ab"
-    if analysis.get("mirror"):
-        return "shadow"
-    return "blue-green" if analysis.get("iterations") else "canary"
+    text = assemble.policy_of(canary["spec"]["analysis"])
+    return Policy.parse(text) if text else None
 
 
 def _stages(analysis: Object) -> Iterator[Stage]:
-    """Yield what Flagger goes through (scheduler.go: runCanary, runBlueGreen, runAB)."""
-    iterations = int(analysis.get("iterations") or 0)
-    if not iterations:
+    """Yield what Flagger goes through (scheduler.go, runCanary and runBlueGreen).
+
+    The look that counts the first iteration is the one that would give the first weight.
+    """
+    if "stepWeights" in analysis:
         for weight in analysis["stepWeights"]:
             yield Stage(int(weight))
-    elif analysis.get("match"):
-        # Users that match get the candidate; how many they are only their requests can tell.
-        yield Stage(100, looks=iterations, may_hold=False)
     else:
-        # The look that gives the first iteration is the one that would give the first weight.
-        yield Stage(100 if analysis.get("mirror") else 0, shown=False, looks=iterations, may_hold=False)
-        yield Stage(100, may_hold=False)
+        for _ in range(int(analysis["iterations"])):
+            yield Stage(100 if analysis.get("mirror") else 0, shown=False)
+        yield Stage(100)
 
 
-def _thresholds(analysis: Object) -> Policy:
+def thresholds(canary: Object) -> Policy:
     """Read the plain thresholds as what they ask of each interval."""
+    analysis = canary["spec"]["analysis"]
     checks = {check["name"]: check["thresholdRange"] for check in analysis.get("metrics") or ()}
     return Policy(
         success_rate_percent=float(checks.get("success-rate", {}).get("min", 100)),
@@ -164,13 +144,13 @@ def _thresholds(analysis: Object) -> Policy:
 def _step(stage: Stage, policy: Policy, judged: bool, interval: int, rate: float) -> Step:
     # Rounded, so that 0.1 x 600 is 60 also in binary; never none, so that the time stays finite.
     a_look = max(round(rate * stage.weight * interval / 100, 6), 1e-6)
-    pause = policy.pauses.get(str(stage.weight), 0) if stage.may_hold else 0
-    holds = judged and stage.may_hold
-    for_requests = math.ceil(policy.min_requests / a_look) if holds else 1
+    pause = policy.pauses.get(str(stage.weight), 0)
+    # Without a judge nothing holds: too few requests fail the check. Nor does it where there is nothing to be asked.
+    for_requests = math.ceil(policy.min_requests / a_look) if judged and stage.weight else 1
     for_pause = math.ceil(pause / interval)
-    looks = max(stage.looks, for_requests, for_pause)
+    looks = max(1, for_requests, for_pause)
     held_by: Literal["", "requests", "pause"] = ""
-    if looks > stage.looks:
+    if looks > 1:
         held_by = "requests" if for_requests >= for_pause else "pause"
     return Step(
         weight=stage.weight,
@@ -178,24 +158,7 @@ def _step(stage: Stage, policy: Policy, judged: bool, interval: int, rate: float
         intervals=looks,
         seconds=looks * interval,
         requests=round(a_look * looks, 3) if stage.weight else 0.0,
-        min_requests=policy.min_requests if stage.weight and (holds or not judged) else 0,
+        min_requests=policy.min_requests if stage.weight else 0,
         pause_seconds=pause,
         held_by=held_by,
     )
-
-
-def _refusals(steps: tuple[Step, ...], judged: bool, interval: int, rate: float) -> Iterator[str]:
-    for step in steps:
-        arriving = rate * step.weight / 100
-        if judged and step.held_by == "requests" and step.seconds > LONGEST_STEP:
-            yield (
-                f"step {step.weight}%: of rollout.requests_per_second {rate:g} it gets {arriving * 3600:.3g} requests"
-                f" an hour, so rollout.min_requests_per_step {step.min_requests} takes {step.seconds / 3600:.0f} h,"
-                f" expected at most {LONGEST_STEP // 3600}; start higher, or ask for fewer requests"
-            )
-        elif not judged and step.min_requests and arriving * interval < step.min_requests:
-            yield (
-                f"step {step.weight}%: of rollout.requests_per_second {rate:g} it gets {arriving * interval:.3g}"
-                f" requests in {interval} s, and without a judge fewer than rollout.min_requests_per_step"
-                f" {step.min_requests} fail the check; start higher, or look less often"
-            )

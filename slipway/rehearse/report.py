@@ -9,7 +9,7 @@ from slipway.delivery.record import Measured
 from slipway.judge.policy import Policy
 from slipway.rehearse.exposure import PLAYED, Exposure
 from slipway.rehearse.predict import Step, Timeline
-from slipway.rehearse.result import Rehearsal
+from slipway.rehearse.result import Rehearsal, lab_verdict
 
 _HEADINGS = {
     "promoted": "✅ would be promoted in",
@@ -37,14 +37,15 @@ def markdown(found: Rehearsal) -> str:
 
 
 def _why(found: Rehearsal) -> Iterator[str]:
-    yield found.reason[:1].upper() + found.reason[1:].rstrip(".") + "."
+    yield found.reason
+    yield ""
     others = [line for line in (*found.prediction.refusals, *found.failed_gates) if not found.reason.endswith(line)]
     yield from (f"- {line}" for line in others)
     if found.changed_inputs:
         yield f"- **The inputs differ**, so users must send other requests: {'; '.join(found.changed_inputs)}."
     record = found.record
     if record and found.verdict == "refused":
-        yield f"- In the lab it was {readings.OUTCOMES[record.outcome]}: {record.reason}"
+        yield f"- In the lab it {lab_verdict(found.model, record)}."
 
 
 def _compared(found: Rehearsal) -> Iterator[str]:
@@ -77,8 +78,8 @@ def _compared(found: Rehearsal) -> Iterator[str]:
         yield ""
 
 
-def _timeline(timeline: Timeline, policy: str) -> Iterator[str]:
-    if timeline.refusals:
+def _timeline(timeline: Timeline | None, policy: str) -> Iterator[str]:
+    if timeline is None:
         return
     yield (
         f"**What {timeline.environment} would do** at {timeline.requests_per_second:g} requests a second,"
@@ -101,7 +102,7 @@ def _timeline(timeline: Timeline, policy: str) -> Iterator[str]:
 
 def _exposed(found: Rehearsal) -> Iterator[str]:
     exposures, timeline = found.prediction.exposures, found.prediction.timeline
-    if not exposures:
+    if not exposures or timeline is None:
         return
     factors = sorted({each.factor for each in exposures if each.factor > 1})
     yield "**If it were worse there**, it would be taken back after so many users' requests:"
@@ -111,8 +112,8 @@ def _exposed(found: Rehearsal) -> Iterator[str]:
     policy = Policy.parse(found.prediction.policy)
     for signal in dict.fromkeys(each.signal for each in exposures):
         row = {each.factor: each for each in exposures if each.signal == signal}
-        allowed = f"{row[factors[0]].allowed_percent:g} % allowed"
-        yield f"| {_signal(signal, policy)} ({allowed}) | {' | '.join(_found(row[factor]) for factor in factors)} |"
+        allowed = f"{next(iter(row.values())).allowed_percent:g} % allowed"
+        yield f"| {_signal(signal, policy)} ({allowed}) | {' | '.join(_found(row.get(factor)) for factor in factors)} |"
     yield ""
     alarms = max((each.found_percent for each in exposures if each.factor == 1), default=0.0)
     how = "the judge" if timeline.judged else "plain thresholds"
@@ -156,7 +157,7 @@ def _held(step: Step) -> str:
 
 
 def _labels(timeline: Timeline, policy: str) -> str:
-    wanted = Policy.parse(policy).min_labels if policy else 0
+    wanted = Policy.parse(policy).min_labels
     if not wanted or not timeline.requests:
         return ""
     share = 100 * wanted / timeline.requests
@@ -174,7 +175,9 @@ def _signal(signal: str, policy: Policy) -> str:
     }.get(signal, signal)
 
 
-def _found(exposure: Exposure) -> str:
+def _found(exposure: Exposure | None) -> str:
+    if exposure is None:
+        return "-"
     if exposure.middle is None:
         return f"promoted in {100 - exposure.found_percent:.0f} %"
     missed = f", promoted in {100 - exposure.found_percent:.0f} %" if exposure.found_percent < 99.5 else ""
@@ -182,9 +185,9 @@ def _found(exposure: Exposure) -> str:
 
 
 def _failed(side: Measured) -> str:
-    return (
-        f"{side.failed:,} ({100 * side.failed / side.requests:.2g} %)" if side.failed else "0" if side.requests else "-"
-    )
+    if not side.requests:
+        return "-"
+    return f"{side.failed:,} ({100 * side.failed / side.requests:.3g} %)" if side.failed else "0"
 
 
 def _right(side: Measured) -> str:

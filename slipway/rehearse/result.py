@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from slipway import names
 from slipway.compile import compile_model, refusals
 from slipway.delivery.record import RolloutRecord
 from slipway.documents import Frozen
 from slipway.environment import Environment
-from slipway.errors import at
+from slipway.judge.evidence import LIMIT
 from slipway.model_spec import ModelSpec
 from slipway.rehearse.answers import Comparison
 from slipway.rehearse.exposure import Exposure, exposures
-from slipway.rehearse.predict import Timeline, policy_of, predict
+from slipway.rehearse.predict import Timeline, policy_of, predict, thresholds
 from slipway.rehearse.run import Played
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import not_rehearsed
@@ -32,12 +33,13 @@ class Metric(Frozen):
 class Prediction(Frozen):
     """What the environment would do, without the lab."""
 
-    timeline: Timeline
-    exposures: tuple[Exposure, ...]
-    #: The objectives that count there, as `judge.policy.Policy.text` writes them; empty without a judge.
-    policy: str
+    #: None where it is refused.
+    timeline: Timeline | None = None
+    exposures: tuple[Exposure, ...] = ()
+    #: The objectives that count there, as `judge.policy.Policy.text` writes them.
+    policy: str = ""
     #: Why the rollout can never end well, whatever the candidate is like: one line each, with what to change.
-    refusals: tuple[str, ...]
+    refusals: tuple[str, ...] = ()
 
 
 class Rehearsal(Frozen):
@@ -67,16 +69,16 @@ class Rehearsal(Frozen):
 
 def foresee(spec: ModelSpec, sides: Sides, environment: Environment) -> Prediction:
     """Say what an environment would do with any candidate, from the Canary that is compiled for it."""
+    # Without a plan: what is wrong with the candidate itself is told beside what the lab has shown of it.
+    if problems := refusals({spec.name: spec}, {}, environment):
+        return Prediction(refusals=tuple(problems))
     plan = ModelPlan(sides.stable, sides.candidate, sides.candidate, live=sides.stable)
     canary = compile_model(spec, plan, environment).canary
-    timeline = predict(canary, environment.name, spec.rollout.requests_per_second)
-    policy = policy_of(canary)
-    where = at(f"models/{spec.name}.yaml" if spec.rollout.steps else f"Pulumi.{environment.name}.yaml")
+    timeline, policy = predict(canary, environment.name, spec.rollout.requests_per_second), policy_of(canary)
     return Prediction(
         timeline=timeline,
-        exposures=exposures(timeline, policy) if policy else (),
-        policy=policy.text() if policy else "",
-        refusals=(*refusals({spec.name: spec}, {}, environment), *(where + line for line in timeline.refusals)),
+        exposures=exposures(timeline, policy or thresholds(canary)),
+        policy=(policy or thresholds(canary)).text(),
     )
 
 
@@ -130,4 +132,16 @@ def _verdict(sides: Sides, prediction: Prediction, played: Played | None) -> tup
         return "refused", next(iter(prediction.refusals), "nothing was played")
     if sides.failed_gates:
         return "refused", f"its gates fail: {sides.failed_gates[0]}"
-    return "promoted" if played.record.outcome == "promoted" else "rolled-back", played.record.reason
+    promoted = played.record.outcome == "promoted"
+    return "promoted" if promoted else "rolled-back", f"In the lab it {lab_verdict(sides.stable.model, played.record)}."
+
+
+def lab_verdict(model: str, record: RolloutRecord) -> str:
+    """Say how the rollout in the lab ended, as the rest of a sentence."""
+    if record.outcome == "promoted":
+        highest = max((point.evidence for point in record.points if point.evidence is not None), default=None)
+        told = f": the evidence against it never rose above {highest:.2g} of {LIMIT:g}" if highest is not None else ""
+        return f"was promoted by Flagger{told}"
+    reason = record.reason.removeprefix(f"{names.inference_service(model, record.candidate_version)}: ")
+    weight = max((point.weight for point in record.points), default=0)
+    return f"was rolled back by Flagger at {weight} % of the traffic: {reason or 'no reason is known'}"

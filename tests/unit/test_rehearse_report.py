@@ -70,7 +70,7 @@ def a_record(outcome: Outcome, reason: str) -> RolloutRecord:
 
 def rehearsed(
     outcome: Outcome = "promoted",
-    reason: str = "nothing speaks against it (evidence 0.5, limit 20)",
+    reason: str = "the candidate takes over",
     spec: ModelSpec = SPEC,
     sides: Sides = SIDES,
     environment: Environment = JUDGED,
@@ -90,12 +90,12 @@ def test_the_verdict_is_the_first_line_and_the_reason_the_next() -> None:
     assert good.splitlines()[:3] == [
         "### `churn` v7 → v8 ✅ would be promoted in prod",
         "",
-        "Nothing speaks against it (evidence 0.5, limit 20).",
+        "In the lab it was promoted by Flagger: the evidence against it never rose above 0.5 of 20.",
     ]
     assert bad.splitlines()[:3] == [
         "### `churn` v7 → v8 ❌ would be rolled back in prod",
         "",
-        "Churn-v8: errors: 8 of 20 failed.",
+        "In the lab it was rolled back by Flagger at 50 % of the traffic: errors: 8 of 20 failed.",
     ]
 
 
@@ -128,13 +128,14 @@ def test_a_gate_that_fails_refuses_what_the_lab_would_promote() -> None:
     assert found.verdict == "refused"
     text = markdown(found)
     assert "⛔ cannot be released in prod" in text
-    assert "- In the lab it was promoted: nothing speaks against it" in text
+    assert "- In the lab it was promoted by Flagger: the evidence" in text
 
 
 def test_a_plan_that_can_never_end_well_is_refused_before_anything_is_played() -> None:
     slow = a_spec(rollout={"requests_per_second": 0.001, "steps": [1, 100]})
     prediction = foresee(slow, SIDES, JUDGED)
-    assert any("models/churn.yaml" in line and "step" in line for line in prediction.refusals)
+    assert prediction.refusals[0].startswith("models/churn.yaml: rollout.steps: the first step, 1% of")
+    assert (prediction.timeline, prediction.exposures) == (None, ())
     found = conclude(slow, SIDES, JUDGED, prediction, None, labelled=False, generated=True)
     assert (found.verdict, found.record) == ("refused", None)
     assert found.reason == prediction.refusals[0]
