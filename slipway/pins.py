@@ -84,3 +84,31 @@ def pinned(path: Path, pins: Pins, model: str, releases: Releases) -> tuple[Rele
         return release
 
     return load("stable", pin.stable), load("candidate", pin.candidate) if pin.candidate else None
+
+
+def settled(pin: Pin, live: str) -> Pin:
+    """Return a pin in which what serves is stable; a candidate behind it keeps its place unless it was rejected."""
+    gone = {live, *(each.release for each in pin.rejected)}
+    return pin.model_copy(update={"stable": live, "candidate": None if pin.candidate in gone else pin.candidate})
+
+
+def rejected(pin: Pin, release: str, reason: str, *, serves: bool, stable: str | None = None) -> Pin:
+    """Return a pin in which a release is never taken again.
+
+    Args:
+        pin: As it was.
+        release: What is rejected.
+        reason: Why; the first one stays.
+        serves: Whether users get it: then it stays the candidate until the stable release has taken over.
+        stable: What shall serve instead, where the rejected release is the stable one.
+    """
+    known = any(each.release == release for each in pin.rejected)
+    rejections = pin.rejected if known else (*pin.rejected, Rejection(release=release, reason=reason))
+    kept = None if pin.candidate == release else pin.candidate
+    return pin.model_copy(
+        update={
+            "stable": stable or pin.stable,
+            "candidate": release if serves else kept,
+            "rejected": rejections,
+        }
+    )

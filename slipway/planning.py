@@ -6,7 +6,7 @@ The program registers what stands here, `slipway plan` prints it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slipway import documents
@@ -63,9 +63,18 @@ class EnvironmentPlan:
 
 
 def plan_environment(
-    project: Path, environment: Environment, observed: Mapping[str, ObservedModel] | None
+    project: Path,
+    environment: Environment,
+    observed: Mapping[str, ObservedModel] | None,
+    held_back: str | None = None,
 ) -> EnvironmentPlan:
     """Read the project's files (for a following environment: its registry) and plan.
+
+    Args:
+        project: The checkout.
+        environment: Its settings.
+        observed: What the cluster shows; None where it was not seen.
+        held_back: The model whose target goes back to what serves, if any.
 
     Raises:
         SlipwayError: A file does not fit, or the registry cannot be read; what is wrong with single models is
@@ -78,6 +87,7 @@ def plan_environment(
     else:
         wanted = _pinned(project, specs, environment, observed or {}, notices, problems)
     specs = {name: specs[name] for name in wanted}
+    wanted = {name: replace(each, held_back=name == held_back) for name, each in wanted.items()}
     plans = {}
     for name, spec in specs.items():
         try:

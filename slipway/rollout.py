@@ -17,6 +17,10 @@ from slipway.release import Release
 SETTLED = frozenset({"Initialized", "Succeeded", "Failed"})
 
 
+#: Variable that names the model whose candidate one `up` keeps off the target, so that Flagger may try it anew.
+HELD_BACK = "SLIPWAY_HELD_BACK"
+
+
 @dataclass(frozen=True)
 class ObservedService:
     """One InferenceService that exists."""
@@ -49,6 +53,8 @@ class Wanted:
     rejected: tuple[Rejection, ...] = ()
     #: Why nothing may move; None lets releases move.
     hold: str | None = None
+    #: Whether the candidate runs without being tried, for this once.
+    held_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,9 @@ def _target(
     if wanted.hold:
         notices.append(f"{model}: on hold ({wanted.hold}); nothing moves")
         return candidate if candidate is not None and candidate.version == seen.target_version else live
+    if wanted.held_back:
+        notices.append(f"{model}: the target goes back to {live.id}, to be moved again")
+        return live
     if candidate is None or any(candidate.id == rejection.release for rejection in wanted.rejected):
         return stable
     if candidate is live:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pulumi
 from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
-from slipway import cluster, names, planning
+from slipway import cluster, names, planning, rollout
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.planning import EnvironmentPlan
@@ -46,7 +47,9 @@ def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
     Raises:
         SlipwayError: It cannot be done; of several reasons, all but the last are logged.
     """
-    plan = planning.plan_environment(project, environment, observe(project, environment))
+    plan = planning.plan_environment(
+        project, environment, observe(project, environment), os.environ.get(rollout.HELD_BACK)
+    )
     for notice in plan.notices:
         pulumi.log.info(notice)
     problems = [*plan.problems, *verify(plan.to_create())]

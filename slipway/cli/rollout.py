@@ -10,6 +10,7 @@ from slipway.cli.output import Json, show, show_json
 from slipway.cli.stack import Stack
 
 if TYPE_CHECKING:
+    from slipway.delivery.books import Books
     from slipway.environment import Environment
     from slipway.kube import Kube
 
@@ -41,6 +42,70 @@ def status(
         for notice in notices:
             print(f"note: {notice}")
     raise typer.Exit(1 if any(row["next"] in ("rollback", "retry") for row in rows) else 0)
+
+
+@app.command()
+def settle(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
+    """Write down what the cluster has decided: a promoted candidate is stable, a failed one is rejected."""
+    from slipway.delivery.settle import settle as settle_model
+
+    books, kube = _books(model, stack)
+    _say(settle_model(kube, books), as_json)
+
+
+@app.command()
+def rollback(
+    model: Model,
+    stack: Stack = "local",
+    reason: Annotated[str | None, typer.Option(help="Why; found out without it.")] = None,
+    to: Annotated[str | None, typer.Option(help="What shall serve instead of a stable release.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take a candidate away for good: traffic, pins or registry, alias, ledger, incident; safe to run again."""
+    from slipway.delivery.rollback import rollback as roll_back
+
+    books, kube = _books(model, stack)
+    _say(roll_back(kube, books, reason=reason, to=to), as_json)
+
+
+@app.command()
+def abort(
+    model: Model,
+    stack: Stack = "local",
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take the traffic back from a candidate, nothing else; `retry` or `rollback` comes next."""
+    from slipway.delivery.rollback import stop
+
+    books, kube = _books(model, stack)
+    _say(stop(kube, books, reason=reason), as_json)
+
+
+@app.command()
+def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
+    """Try a failed candidate once more: the target goes back, until Flagger has looked, then forward again."""
+    from slipway.delivery.retry import retry as try_again
+
+    books, kube = _books(model, stack)
+    from slipway.cli.project import project
+    from slipway.deploy import Deployment
+
+    _say(try_again(kube, books, lambda environ: Deployment(project(), stack, environ).up()), as_json)
+
+
+def _books(model: str, stack: str) -> tuple[Books, Kube]:
+    """Return what is written about a model, with the cluster."""
+    from slipway.cli.project import project, spec_of
+    from slipway.delivery.books import Books
+
+    spec = spec_of(model)
+    environment, kube = _environment(stack)
+    return Books(project(), environment, spec), kube
+
+
+def _say(done: list[str], as_json: bool) -> None:
+    show_json({"done": done}) if as_json else print("\n".join(done))
 
 
 def _environment(stack: str) -> tuple[Environment, Kube]:

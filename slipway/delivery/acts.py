@@ -55,6 +55,10 @@ def act(state: RolloutState, recorded: Recorded, now: float) -> Act:
         return Act(
             situation, "", "up", f"v{tried} was rejected ({recorded.rejected[tried]}); the target goes back to v{live}"
         )
+    if live in recorded.rejected:
+        return Act(
+            situation, "", "retry", f"v{live} serves, but was rejected; the way back to v{tried} has not succeeded"
+        )
     if situation == "failed":
         why = f"v{live} serves; reject v{tried}, or `slipway rollout retry` if it was not v{tried}'s fault"
         return Act(situation, "", "rollback", why + _and(_queued(state, recorded)))
@@ -71,22 +75,27 @@ def _settled(state: RolloutState, recorded: Recorded) -> Act:
     if live in recorded.rejected:
         why = f"v{live} was rejected after it was promoted ({recorded.rejected[live]}); "
         gone = {None, live, *recorded.rejected}
-        others = [each for each in (recorded.stable, wanted) if each not in gone]
-        if not others:
+        back = next((each for each in (recorded.stable, wanted) if each not in gone), None)
+        if back is None:
             return Act("settled", "", "rollback", f"{why}name what shall serve with --to")
-        back = others[0]
         return Act("settled", "", "up", f"{why}a rollout back to v{back} starts")
     queued = _queued(state, recorded)
-    if recorded.stable not in (None, live) or (state.leftovers and recorded.settled != live):
-        old = ", ".join(f"v{version}" for version in state.leftovers) or "what was stable"
-        return Act("settled", "", "settle", f"v{live} is promoted; recording it lets {old} go{_and(queued)}")
+    others = ", ".join(f"v{version}" for version in old(state, recorded))
+    if recorded.stable not in (None, live) or (others and recorded.settled != live):
+        others = others or "what was stable"
+        return Act("settled", "", "settle", f"v{live} is promoted; recording it lets {others} go{_and(queued)}")
     if wanted in recorded.rejected and recorded.stable is not None:
         return Act("settled", "", "settle", f"v{wanted} was rejected, v{live} serves; the pins still name v{wanted}")
     if queued and not recorded.hold:
         return Act("settled", "", "up", queued)
-    if state.leftovers:
-        return Act("settled", "", "up", f"retires {', '.join(f'v{each}' for each in state.leftovers)}")
+    if others:
+        return Act("settled", "", "up", f"retires {others}")
     return Act("settled", "", "nothing", f"on hold: {recorded.hold}" if recorded.hold else "")
+
+
+def old(state: RolloutState, recorded: Recorded) -> tuple[int, ...]:
+    """List the versions that still run though nothing needs them: neither users, nor a rollout, nor the next one."""
+    return tuple(each for each in state.leftovers if each not in (recorded.stable, recorded.wanted))
 
 
 def _queued(state: RolloutState, recorded: Recorded) -> str:

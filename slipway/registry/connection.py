@@ -51,11 +51,16 @@ def shown(uri: str) -> str:
     return uri.replace(f"{parts.netloc}", parts.netloc.rpartition("@")[2]) if "@" in parts.netloc else uri
 
 
+def named(uri: str | None) -> str | None:
+    """Return which registry is meant: the one that is given, else that of the shell."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or None
+
+
 class Connection:
     """One registry, asked lazily."""
 
     def __init__(self, uri: str | None) -> None:
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
+        self.uri = named(uri) or ""
         self._patient = False
         if not self.uri:
             raise SlipwayError("no registry: set slipway:registry.tracking_uri of the stack, or MLFLOW_TRACKING_URI")

@@ -14,13 +14,15 @@ def rejection_tag(environment: str) -> str:
     return f"slipway.rejected.{environment}"
 
 
-def reject_version(uri: str | None, registered_model: str, environment: str, version: int, reason: str) -> None:
-    """Mark a version as rejected; the first reason stays.
+def reject_version(uri: str | None, registered_model: str, environment: str, version: int, reason: str) -> bool:
+    """Mark a version as rejected; returns whether it was news: the first reason stays.
 
     Raises:
         SlipwayError: The registry cannot be reached, or has no such version.
     """
     connection, tag = Connection(uri), rejection_tag(environment)
     known = next((v for v in connection.versions() if (v.name, v.version) == (registered_model, version)), None)
-    if known is None or tag not in known.tags:
-        connection.set_version_tag(registered_model, version, tag, reason)
+    if known is not None and tag in known.tags:
+        return False
+    connection.set_version_tag(registered_model, version, tag, reason)
+    return True

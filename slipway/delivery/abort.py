@@ -1,0 +1,73 @@
+"""Takes the traffic back from a candidate: Flagger does it, this tells it to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from slipway import names
+from slipway.cluster import CANARY
+from slipway.delivery.state import RolloutState, read
+from slipway.errors import ExitCode, SlipwayError
+from slipway.judge.run import ABORT
+from slipway.kube import Kube, Object
+from slipway.rollout import SETTLED
+
+#: Ticks of Flagger within which a rollout is over once it was told: it looks once in each, asks its rollback hooks,
+#: takes the traffic back. The second is for a look that had begun, the rest for an API server that is away a while.
+TICKS = 6
+#: Seconds for Flagger's own work in all of them.
+WORK = 30.0
+
+
+def abort(kube: Kube, namespace: str, state: RolloutState, reason: str) -> RolloutState:
+    """End a rollout, wait until the route gives the candidate nothing; returns where it stands then.
+
+    The annotation names the candidate, so it means no other. Flagger's rollback hook, which the judge answers, sees it
+    at the next look. Where there is no such hook, or nobody answers it, all checks are counted as failed: that is what
+    Flagger itself takes for the end of a rollout.
+
+    Raises:
+        SlipwayError: The rollout went on to its promotion meanwhile, or Flagger did not react.
+    """
+    tried = names.inference_service(state.model, state.candidate or 0)
+    text = f"{tried}: {' '.join(reason.split())}"
+    kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: text}}})
+    deadline = time.monotonic() + TICKS * state.interval + WORK
+    hooked = state.has_rollback_hook
+    pending = state.seen.phase in SETTLED
+
+    def is_over(canary: Object) -> bool:
+        """Tell the end of this rollout from that of the one before."""
+        ended = replace(state, canary=canary).condition[1]
+        phase = (canary.get("status") or {}).get("phase")
+        return phase in SETTLED and (ended > state.moved if pending else ended >= state.moved)
+
+    while time.monotonic() < deadline:
+        if not hooked:
+            kube.patch(
+                *CANARY, state.model, namespace, {"status": {"failedChecks": _threshold(state)}}, subresource="status"
+            )
+        try:
+            kube.wait_for(*CANARY, state.model, namespace, is_over, timeout=2 * state.interval + WORK / TICKS)
+            break
+        except TimeoutError:
+            hooked = False
+    after = read(kube, namespace, [state.model])[state.model]
+    if after.seen.phase not in SETTLED or after.weight not in (0, None):
+        raise SlipwayError(
+            f"{state.model}: Flagger has not taken the traffic back from {tried} (phase {after.seen.phase},"
+            f" {after.weight}%); see that it runs, then run the same command again",
+            ExitCode.UNREACHABLE,
+        )
+    return after
+
+
+def withdraw(kube: Kube, namespace: str, state: RolloutState) -> None:
+    """Take an abort back, so that the same candidate may be tried again."""
+    if state.abort:
+        kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: None}}})
+
+
+def _threshold(state: RolloutState) -> int:
+    return max(1, int(state.analysis.get("threshold") or 1))

@@ -1,0 +1,186 @@
+"""Writes down what became of a release: in the pins, or in the registry where an environment follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway import documents
+from slipway.delivery import ledger
+from slipway.delivery.acts import Recorded
+from slipway.delivery.ledger import Deed, Entry
+from slipway.delivery.recorded import recorded
+from slipway.delivery.state import RolloutState, iso
+from slipway.environment import Environment
+from slipway.errors import SlipwayError, at
+from slipway.model_spec import ModelSpec
+from slipway.pins import Pin, Pins, load_pins, rejected, settled
+from slipway.release import Release, Releases, version_of
+
+
+@dataclass(frozen=True)
+class Books:
+    """What is written about one model in one environment.
+
+    Args:
+        project: The checkout.
+        environment: Which one.
+        spec: The model.
+    """
+
+    project: Path
+    environment: Environment
+    spec: ModelSpec
+
+    @property
+    def pinned(self) -> bool:
+        """Whether pins say what runs."""
+        return self.environment.releases == "pinned"
+
+    @property
+    def pins_file(self) -> Path:
+        """The environment's pins."""
+        return self.project / "pins" / f"{self.environment.name}.yaml"
+
+    @property
+    def ledger_file(self) -> Path:
+        """The environment's ledger."""
+        return ledger.path_of(self.project, self.environment)
+
+    def recorded(self) -> Recorded:
+        """Read what stands there; a registry that is away is no reason to stop.
+
+        Raises:
+            SlipwayError: A file does not fit.
+        """
+        return recorded(self.project, self.environment, {self.spec.name: self.spec})[0][self.spec.name]
+
+    def pin(self) -> Pin:
+        """Read the model's pin.
+
+        Raises:
+            SlipwayError: It has none.
+        """
+        found = load_pins(self.pins_file).models.get(self.spec.name)
+        if found is None:
+            where = at(documents.display(self.pins_file), None, f"models.{self.spec.name}")
+            raise SlipwayError(f"{where}missing, yet {self.environment.name} serves it; pin what is stable")
+        return found
+
+    def release_id(self, state: RolloutState, version: int) -> str:
+        """Name the release of a version: as the pins call it, else as it was when it was created."""
+        if self.pinned:
+            pin = self.pin()
+            named = [pin.candidate, pin.stable, *(each.release for each in pin.rejected)]
+            for each in filter(None, named):
+                if version_of(each) == version:
+                    return each
+            if not state.release(version):
+                raise SlipwayError(f"{self.spec.name}: which release is v{version}? restore its pin from Git")
+        return state.release(version)
+
+    def release(self, release_id: str, version: int) -> Release | None:
+        """Return a release with all that is frozen of it; None where it cannot be had."""
+        try:
+            if self.pinned:
+                return Releases(self.project / "releases").find(self.spec.name, release_id)
+            from slipway.registry import Registry
+
+            registry = Registry(self.environment.registry.tracking_uri)
+            return registry.running({self.spec.name: self.spec}, {self.spec.name: version})[self.spec.name]
+        except SlipwayError:
+            return None
+
+    def settle(self, release_id: str) -> str:
+        """Make what serves the stable release of the pins; nothing to do where an environment follows an alias."""
+        if not self.pinned:
+            return ""
+        if Releases(self.project / "releases").find(self.spec.name, release_id) is None:
+            raise SlipwayError(
+                f"{self.spec.name}: v{version_of(release_id)} serves, but there is no releases/{self.spec.name}/"
+                f"{release_id}.yaml to pin it to; restore it from Git"
+            )
+        return self._write(lambda pin: settled(pin, release_id), f"stable is {release_id}")
+
+    def reject(self, release_id: str, version: int, reason: str, *, serves: bool, back: str) -> str:
+        """Write that a release is never taken again; the first reason stays.
+
+        Args:
+            release_id: Which.
+            version: Its version.
+            reason: Why.
+            serves: Whether users get it at present.
+            back: The release that shall serve instead.
+        """
+        said = f"{release_id or f'v{version}'} is rejected: {reason}"
+        if self.pinned:
+            queued = self.pin().candidate
+            if serves and queued not in (None, release_id, back):
+                said += f"; {queued} has left the pins for that: pin it again when {back} serves"
+            stable = back if self.pin().stable == release_id else None
+            return self._write(lambda pin: rejected(pin, release_id, reason, serves=serves, stable=stable), said)
+        from slipway.registry.rejections import reject_version
+
+        uri, model = self.environment.registry.tracking_uri, self.spec.registered_model
+        news = reject_version(uri, model, self.environment.name, version, reason)
+        return f"registry: {said}" if news else ""
+
+    def move_alias(self, version: int, *, only_from: int | None = None) -> str:
+        """Let the environment's alias name a version.
+
+        Args:
+            version: Which.
+            only_from: Leave the alias alone where it names another version than this.
+        """
+        if self.pinned and not self._has_registry:
+            return ""
+        # Imported only here: it brings MLflow, which takes a second.
+        from slipway.registry.aliases import move_alias
+        from slipway.registry.connection import Connection
+
+        uri, model, alias = self.environment.registry.tracking_uri, self.spec.registered_model, self.environment.alias
+        if only_from is not None and Connection(uri).aliases().get(model, {}).get(alias) != only_from:
+            return ""
+        before = move_alias(uri, model, alias, version)
+        return (
+            ""
+            if before == version
+            else f"registry: {alias} names version {version}" + (f" (was {before})" if before else "")
+        )
+
+    def note(
+        self, deed: Deed, release_id: str, version: int, *, other: str, reason: str, now: float, incident: str = ""
+    ) -> str:
+        """Add a line to the ledger, unless it is the last one about the model already."""
+        entry = Entry(
+            at=iso(now),
+            deed=deed,
+            model=self.spec.name,
+            release=release_id,
+            version=version,
+            other=other,
+            reason=reason,
+            incident=incident,
+            who=ledger.who(),
+            git_commit=ledger.commit_of(self.project),
+        )
+        news = ledger.note(self.ledger_file, entry)
+        return f"{documents.display(self.ledger_file)}: {deed} {release_id or f'v{version}'}" if news else ""
+
+    @property
+    def _has_registry(self) -> bool:
+        from slipway.registry.connection import named
+
+        return named(self.environment.registry.tracking_uri) is not None
+
+    def _write(self, change: Callable[[Pin], Pin], said: str) -> str:
+        pins, before = load_pins(self.pins_file), self.pin()
+        after = change(before)
+        if after == before:
+            return ""
+        documents.write(
+            self.pins_file,
+            Pins(environment=pins.environment, models={**pins.models, self.spec.name: after}),
+        )
+        return f"{documents.display(self.pins_file)}: {said}"

@@ -1,0 +1,160 @@
+"""The report about a release that was rejected: what changed, who was exposed, what was measured, when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from slipway import documents
+from slipway.delivery.record import Measured, RolloutRecord
+from slipway.documents import Frozen
+from slipway.judge.evidence import LIMIT
+from slipway.release import Release
+
+
+class Change(Frozen):
+    """Something in which the rejected release differs from the one that serves."""
+
+    what: str
+    before: str
+    after: str
+
+
+class Incident(Frozen):
+    """One rejected release."""
+
+    written_by_slipway: ClassVar[bool] = True
+
+    environment: str
+    model: str
+    #: ISO 8601 in UTC.
+    at: str
+    who: str
+    reason: str
+    rejected: str
+    serves: str
+    changes: tuple[Change, ...] = ()
+    #: None where neither the cluster nor anybody else knew of its rollout any more.
+    rollout: RolloutRecord | None = None
+
+
+def changes(before: Release | None, after: Release | None) -> tuple[Change, ...]:
+    """Say in what two releases differ: code, data, bytes, recorded metrics."""
+    if before is None or after is None:
+        return ()
+    pairs = [
+        ("git commit", before.git_commit, after.git_commit),
+        ("training run", before.registry.run_id, after.registry.run_id),
+        ("dataset", f"{before.dataset.name} {before.dataset.digest}", f"{after.dataset.name} {after.dataset.digest}"),
+        ("artifact", before.artifact.digest, after.artifact.digest),
+        ("inputs", _columns(before.signature.inputs), _columns(after.signature.inputs)),
+        ("outputs", _columns(before.signature.outputs), _columns(after.signature.outputs)),
+    ]
+    for metric in sorted({*before.metrics, *after.metrics}):
+        old, new = before.metrics.get(metric), after.metrics.get(metric)
+        pairs.append((metric, "-" if old is None else f"{old:.4g}", "-" if new is None else f"{new:.4g}"))
+    return tuple(Change(what=what, before=old, after=new) for what, old, new in pairs if old != new)
+
+
+def write(directory: Path, incident: Incident) -> Path:
+    """Write a report as Markdown with its data beside it; one that is there already stays. Returns the Markdown's path.
+
+    A release is rejected once in an environment, so the release names the files.
+    """
+    stem = f"{incident.model}-{incident.rejected}"
+    data, text = directory / f"{stem}.json", directory / f"{stem}.md"
+    if not data.is_file():
+        documents.write_text(data, incident.model_dump_json(indent=2) + "\n")
+    if not text.is_file():
+        # From what is on disk: after a crash between the two files they still tell the same.
+        stored = Incident.model_validate_json(data.read_text())
+        documents.write_text(text, markdown(stored))
+    return text
+
+
+def markdown(incident: Incident) -> str:
+    """Tell an incident to people."""
+    return "\n".join(_lines(incident)) + "\n"
+
+
+def _lines(incident: Incident) -> Iterator[str]:
+    yield f"# {incident.environment}: {incident.model}: {incident.rejected} was rejected"
+    yield ""
+    yield f"{incident.reason.rstrip('.')}."
+    yield f"{incident.serves or 'What served before'} serves. Recorded at {incident.at} by {incident.who}."
+    yield from _exposure(incident.rollout)
+    yield from _table("What changed", ("", incident.serves, incident.rejected), _changed(incident.changes))
+    if incident.rollout is not None:
+        yield from _table("What was measured", ("", "users", "candidate"), _measured(incident.rollout))
+        yield from _table("Timeline", ("at", "weight", "what", "why"), _timeline(incident.rollout))
+
+
+def _exposure(rollout: RolloutRecord | None) -> Iterator[str]:
+    yield ""
+    yield "## Who was exposed"
+    yield ""
+    if rollout is None:
+        yield "Unknown: its rollout could not be read any more."
+    elif not rollout.points:
+        yield "Unknown: Prometheus could not be asked."
+    else:
+        exposure = rollout.exposure
+        yield (
+            f"{exposure.requests} requests within {exposure.seconds:.0f} s were answered by the candidate,"
+            f" {exposure.failed} of them failed. The rollout ran from {rollout.started}"
+            f" to {rollout.ended or 'now'}, to {max(each.weight for each in rollout.points)}% of the traffic at most."
+        )
+
+
+def _changed(found: tuple[Change, ...]) -> list[tuple[str, ...]]:
+    return [(each.what, each.before, each.after) for each in found]
+
+
+def _timeline(rollout: RolloutRecord) -> list[tuple[str, ...]]:
+    return [(each.at, f"{each.weight}%", each.kind, each.reason) for each in rollout.decisions]
+
+
+def _measured(rollout: RolloutRecord) -> list[tuple[str, ...]]:
+    users, candidate = (total([getattr(point, side) for point in rollout.points]) for side in ("primary", "canary"))
+    worst = [_worst(rollout, side) for side in ("primary", "canary")]
+    evidence = max((each.evidence for each in rollout.points if each.evidence is not None), default=None)
+    return [
+        ("requests", str(users.requests), str(candidate.requests)),
+        ("answered with 2xx", _percent(users.success_percent), _percent(candidate.success_percent)),
+        ("worst p95 of an interval", *("-" if value is None else f"{value:g} ms" for value in worst)),
+        ("labelled predictions", str(users.labelled), str(candidate.labelled)),
+        ("of these right", _percent(users.correct_percent), _percent(candidate.correct_percent)),
+        ("evidence against it, at most", "", "-" if evidence is None else f"{evidence:.3g} (limit {LIMIT:g})"),
+    ]
+
+
+def _worst(rollout: RolloutRecord, side: str) -> float | None:
+    found = [getattr(point, side).latency_p95_ms for point in rollout.points]
+    return max((value for value in found if value is not None), default=None)
+
+
+def total(measured: list[Measured]) -> Measured:
+    """Add up what was counted; quantiles cannot be."""
+    return Measured(
+        requests=sum(each.requests for each in measured),
+        failed=sum(each.failed for each in measured),
+        labelled=sum(each.labelled for each in measured),
+        right=sum(each.right for each in measured),
+    )
+
+
+def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    if not rows:
+        return
+    yield from ("", f"## {title}", "")
+    for row in (heads, tuple("---" for _ in heads), *rows):
+        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} %"
+
+
+def _columns(columns: tuple[object, ...]) -> str:
+    return ", ".join(f"{getattr(each, 'name', '')} {getattr(each, 'type', '')}".strip() for each in columns)

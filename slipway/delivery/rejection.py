@@ -1,0 +1,103 @@
+"""Rejects a release: the part that `settle` and `rollback` share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from slipway import documents
+from slipway.delivery import collect, incident, ledger
+from slipway.delivery.books import Books
+from slipway.delivery.incident import Incident
+from slipway.delivery.record import RolloutRecord
+from slipway.delivery.state import RolloutState, iso
+from slipway.delivery.steps import After, Step, nobody, take
+from slipway.errors import SlipwayError
+from slipway.kube import Kube
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """What shall go.
+
+    Args:
+        state: Where the rollout stands.
+        version: The version that is rejected.
+        back: The version that serves instead, or shall.
+        reason: Why; found out where it is empty.
+    """
+
+    state: RolloutState
+    version: int
+    back: int
+    reason: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether users are served by it at present."""
+        return self.state.seen.live_version == self.version
+
+
+def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -> list[str]:
+    """Write everything down: incident, ledger, pins or tag, alias; returns what was done.
+
+    The incident and the ledger come first: as soon as the release is marked as rejected the next `up` takes it away,
+    and with it what could be told about it.
+
+    Raises:
+        SlipwayError: A file does not fit, or the registry of a following environment cannot be reached.
+    """
+    now, model = time.time(), books.spec.name
+    release, back = books.release_id(what.state, what.version), books.release_id(what.state, what.back)
+    known = books.recorded().rejected.get(what.version, "")
+    rollout = None if known else _rollout(kube, books, what)
+    said = rollout.reason if rollout else ""
+    reason = " ".join((known or what.reason or what.state.abort or said or "its rollout failed").split())
+    directory = ledger.home(books.project, books.environment) / "incidents" / books.environment.name
+    file = directory / f"{model}-{release or f'v{what.version}'}.md"
+
+    def report() -> str:
+        if file.is_file():
+            return ""
+        incident.write(
+            directory,
+            Incident(
+                environment=books.environment.name,
+                model=model,
+                at=iso(now),
+                who=ledger.who(),
+                reason=reason,
+                rejected=release or f"v{what.version}",
+                serves=back,
+                changes=incident.changes(books.release(back, what.back), books.release(release, what.version)),
+                rollout=rollout,
+            ),
+        )
+        return f"{documents.display(file)}: what changed, who was exposed"
+
+    def note() -> str:
+        path = documents.display(file)
+        return books.note("rejected", release, what.version, other=back, reason=reason, now=now, incident=path)
+
+    def alias() -> str:
+        # An alias that an environment follows may name what is queued by now.
+        return books.move_alias(what.back, only_from=None if books.pinned else what.version)
+
+    return take(
+        [
+            Step("incident", report),
+            Step("ledger", note),
+            Step("record", lambda: books.reject(release, what.version, reason, serves=what.serves, back=back)),
+            Step("alias", alias, may_wait=True),
+        ],
+        after,
+    )
+
+
+def _rollout(kube: Kube, books: Books, what: Rejected) -> RolloutRecord | None:
+    environment = books.environment
+    try:
+        found = collect.collect(kube, collect.prometheus_of(environment), environment, what.state.model)
+    except SlipwayError:
+        return None
+    return found if found.candidate_version == what.version else None

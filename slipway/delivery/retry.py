@@ -1,0 +1,99 @@
+"""Tries a candidate again whose rollout failed, or was never noticed by Flagger.
+
+Flagger runs no rollout of what it has seen already, so the target goes back to what serves, until Flagger has looked,
+then forward again. Both moves are an `up`: the target's selector has one writer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from slipway.cluster import CANARY
+from slipway.delivery.abort import WORK, withdraw
+from slipway.delivery.acts import Recorded
+from slipway.delivery.books import Books
+from slipway.delivery.state import TICKS_TO_NOTICE, RolloutState, read
+from slipway.delivery.steps import After, nobody
+from slipway.errors import ExitCode, SlipwayError
+from slipway.kube import Kube, Object
+from slipway.rollout import HELD_BACK, SETTLED
+
+
+class Up(Protocol):
+    """Runs the program."""
+
+    def __call__(self, environ: Mapping[str, str]) -> object:
+        """Do an `up` of the environment with more variables."""
+
+
+def retry(kube: Kube, books: Books, up: Up, *, after: After = nobody) -> list[str]:
+    """Start the rollout of a candidate once more; returns what was done.
+
+    Args:
+        kube: The cluster.
+        books: What is written about the model.
+        up: Runs the program.
+        after: Told the name of each step that is over.
+
+    Raises:
+        SlipwayError: There is no candidate that may be tried again, or Flagger does not react.
+    """
+    model, namespace = books.spec.name, books.environment.namespace
+    state, written = read(kube, namespace, [model])[model], books.recorded()
+    version = _version(state, written)
+    release = books.release_id(state, version)
+    withdraw(kube, namespace, state)
+    after("withdraw")
+    if state.candidate is not None:
+        up({HELD_BACK: model})
+        after("back")
+    _wait(kube, namespace, state, _has_looked, "has not noticed that the target went back")
+    after("noticed")
+    up({})
+    after("forward")
+    _wait(kube, namespace, state, _runs, "has not begun the rollout")
+    said = books.note(
+        "retried", release, version, other=state.release(state.seen.live_version), reason="", now=time.time()
+    )
+    return [f"{model}: the rollout of v{version} has begun again", *filter(None, [said])]
+
+
+def _version(state: RolloutState, written: Recorded) -> int:
+    """Say what is tried again; after a retry that was cut short the target may be back already."""
+    situation, model = state.situation(time.time()), state.model
+    version = state.candidate
+    if situation == "settled" and state.seen.phase == "Failed" and written.wanted != state.seen.live_version:
+        version = written.wanted
+    if written.hold:
+        raise SlipwayError(f"{model}: on hold ({written.hold}); remove the hold first")
+    if version is not None and version in written.rejected:
+        raise SlipwayError(f"{model}: v{version} was rejected ({written.rejected[version]}); register a better version")
+    if version is None or situation not in ("failed", "swallowed", "settled"):
+        raise SlipwayError(
+            f"{model}: no rollout has failed (it is {situation}, phase {state.seen.phase}); nothing to try again",
+            ExitCode.BUSY if situation in ("running", "pending") else ExitCode.USER,
+        )
+    return version
+
+
+def _wait(kube: Kube, namespace: str, state: RolloutState, holds: Callable[[Object], bool], trouble: str) -> None:
+    limit = TICKS_TO_NOTICE * state.interval + WORK
+    try:
+        kube.wait_for(*CANARY, state.model, namespace, holds, timeout=limit)
+    except TimeoutError:
+        raise SlipwayError(
+            f"{state.model}: Flagger {trouble} within {limit:.0f} s; see that it runs, then run the same command again",
+            ExitCode.UNREACHABLE,
+        ) from None
+
+
+def _has_looked(canary: Object) -> bool:
+    """Tell whether Flagger has last seen the target on what it has promoted."""
+    status = canary.get("status") or {}
+    return bool(status.get("lastAppliedSpec")) and status.get("lastAppliedSpec") == status.get("lastPromotedSpec")
+
+
+def _runs(canary: Object) -> bool:
+    return (canary.get("status") or {}).get("phase") not in SETTLED

@@ -1,0 +1,97 @@
+"""Writes down what the cluster has decided about a candidate."""
+
+from __future__ import annotations
+
+import time
+
+from slipway.delivery import acts
+from slipway.delivery.acts import Recorded
+from slipway.delivery.books import Books
+from slipway.delivery.rejection import Rejected, reject
+from slipway.delivery.rollback import refuse_the_way_back
+from slipway.delivery.state import RolloutState, read
+from slipway.delivery.steps import After, Step, nobody, take
+from slipway.errors import ExitCode, SlipwayError
+from slipway.kube import Kube
+
+
+def settle(kube: Kube, books: Books, *, after: After = nobody) -> list[str]:
+    """Make a promoted candidate stable, or a failed one rejected; returns what was done.
+
+    Args:
+        kube: The cluster, whose selectors and route weights are the truth.
+        books: Where it is written down.
+        after: Told the name of each step that is over.
+
+    Raises:
+        SlipwayError: A rollout is under way, or what was written was not what is there.
+    """
+    model = books.spec.name
+    state, now = read(kube, books.environment.namespace, [model])[model], time.time()
+    situation = state.situation(now)
+    if situation in ("absent", "starting"):
+        raise SlipwayError(f"{model}: does not serve in {books.environment.name} yet; nothing to settle")
+    if situation in ("running", "pending"):
+        raise SlipwayError(
+            f"{model}: the rollout of v{state.candidate} is under way ({state.seen.phase}, {state.weight or 0}% of the"
+            " traffic); settle it when it has ended, or end it: `slipway rollout rollback`",
+            ExitCode.BUSY,
+        )
+    if situation == "swallowed":
+        raise SlipwayError(
+            f"{model}: no rollout of v{state.candidate} ever began, so there is nothing to settle;"
+            " `slipway rollout retry`"
+        )
+    if situation == "failed":
+        refuse_the_way_back(state, books.recorded())
+        return reject(kube, books, Rejected(state, state.candidate or 0, state.seen.live_version or 0), after=after)
+    return _promoted(books, state, now, after)
+
+
+def _promoted(books: Books, state: RolloutState, now: float, after: After) -> list[str]:
+    model, live = state.model, state.seen.live_version or 0
+    written = books.recorded()
+    if live in written.rejected:
+        raise SlipwayError(
+            f"{model}: v{live} serves, but was rejected ({written.rejected[live]}); `slipway up` starts the way back"
+        )
+    if state.weight not in (0, None):
+        raise SlipwayError(
+            f"{model}: the route gives the candidate {state.weight}%, though Flagger says {state.seen.phase};"
+            " see that Flagger runs, then settle",
+            ExitCode.BUSY,
+        )
+    if not _news(books, state, written):
+        return [f"{model}: v{live} serves, nothing else was tried; nothing to settle"]
+    release = books.release_id(state, live)
+    before = books.pin().stable if books.pinned else state.release(max(acts.old(state, written), default=None))
+    done = take(
+        [
+            Step(
+                "ledger",
+                lambda: books.note(
+                    "settled", release, live, other="" if before == release else before, reason="promoted", now=now
+                ),
+            ),
+            Step("record", lambda: books.settle(release)),
+            Step("alias", lambda: _alias(books, live), may_wait=True),
+        ],
+        after,
+    )
+    following = acts.act(state, books.recorded(), now)
+    return [*(done or [f"{model}: v{live} is settled already"]), *([following.why] if following.next == "up" else [])]
+
+
+def _news(books: Books, state: RolloutState, written: Recorded) -> bool:
+    """Say whether there is, or was at the last try, anything to write down."""
+    live = state.seen.live_version
+    if acts.old(state, written) or written.settled == live:
+        return True
+    if books.pinned:
+        return written.stable != live or written.wanted in written.rejected
+    return state.seen.phase == "Succeeded"
+
+
+def _alias(books: Books, live: int) -> str:
+    """Let the alias name what serves; one that an environment follows is what people want next: it is not ours."""
+    return books.move_alias(live) if books.pinned else ""
