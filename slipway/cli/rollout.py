@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +45,53 @@ def status(
         for notice in notices:
             print(f"note: {notice}")
     raise typer.Exit(1 if any(row["next"] in ("rollback", "retry") for row in rows) else 0)
+
+
+@app.command()
+def watch(
+    model: Annotated[str | None, typer.Argument(help="One model; all that have a rollout without it.")] = None,
+    stack: Stack = "local",
+    limit: Annotated[float, typer.Option(help="Seconds that it may take.")] = 86_400.0,
+    as_json: Json = False,
+) -> None:
+    """Show rollouts live until they have ended; exit code 1 unless all of them were promoted."""
+    from slipway.cli.project import spec_of, specs
+    from slipway.delivery import overview, view
+
+    environment, kube = _environment(stack)
+    chosen = [spec_of(model).name] if model else overview.under_way(environment, kube, specs())
+    # The view is for people: with --json it moves to stderr.
+    records = view.watch(
+        lambda: overview.records(environment, kube, chosen), chosen, limit=limit, out=sys.stderr if as_json else None
+    )
+    if as_json:
+        show_json([record.model_dump(mode="json") for record in records.values()])
+    elif not chosen:
+        print(f"no rollout is under way in {environment.name}")
+    raise typer.Exit(0 if all(record.outcome == "promoted" for record in records.values()) else 1)
+
+
+@app.command()
+def report(
+    model: Model,
+    stack: Stack = "local",
+    directory: Annotated[Path, typer.Option("--directory", "-d", help="Where to.")] = Path(".slipway/reports"),
+    as_json: Json = False,
+) -> None:
+    """Tell the present rollout of a model, or its last one, as a page with its data beside it."""
+    from slipway.cli.project import spec_of
+    from slipway.delivery import collect
+    from slipway.delivery import report as reports
+    from slipway.delivery.state import iso
+
+    name = spec_of(model).name
+    environment, kube = _environment(stack)
+    record = collect.collect(kube, collect.prometheus_of(environment), environment, name)
+    written = reports.write([record], directory, f"{environment.name}-{name}", iso(time.time()))
+    if as_json:
+        show_json({"html": str(written.html), "json": str(written.json), "outcome": record.outcome})
+    else:
+        print(f"{written.html}: {name} v{record.candidate_version}: {record.outcome}")
 
 
 @app.command()

@@ -82,7 +82,7 @@ def _settled(state: RolloutState, recorded: Recorded) -> Act:
     queued = _queued(state, recorded)
     others = ", ".join(f"v{version}" for version in old(state, recorded))
     if recorded.stable not in (None, live) or (others and recorded.settled != live):
-        others = others or "what was stable"
+        others = others or f"v{recorded.stable}"
         return Act("settled", "", "settle", f"v{live} is promoted; recording it lets {others} go{_and(queued)}")
     if wanted in recorded.rejected and recorded.stable is not None:
         return Act("settled", "", "settle", f"v{wanted} was rejected, v{live} serves; the pins still name v{wanted}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from slipway.delivery import acts, state
 from slipway.delivery.acts import Recorded
-from slipway.delivery.collect import ask_judge, judge_of, prometheus_of
+from slipway.delivery.collect import ask_judge, collect, judge_of, prometheus_of
+from slipway.delivery.record import RolloutRecord
 from slipway.delivery.recorded import recorded
 from slipway.delivery.state import RolloutState
 from slipway.environment import Environment
@@ -39,6 +40,33 @@ def overview(
         row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), now)
         for name, each in found.items()
     ], notices
+
+
+def under_way(environment: Environment, kube: Kube, models: Iterable[str]) -> list[str]:
+    """List the models that have a rollout, or are about to.
+
+    Raises:
+        SlipwayError: The cluster cannot be reached.
+    """
+    now = time.time()
+    found = state.read(kube, environment.namespace, models)
+    return [name for name, each in found.items() if each.situation(now) in ("running", "pending")]
+
+
+def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict[str, RolloutRecord]:
+    """Read the rollouts of models that have begun; one that is about to is not the one before.
+
+    Raises:
+        SlipwayError: The cluster cannot be reached, or shows no rollout of a model.
+    """
+    now = time.time()
+    found = state.read(kube, environment.namespace, models)
+    prometheus = prometheus_of(environment)
+    return {
+        name: collect(kube, prometheus, environment, name)
+        for name, each in found.items()
+        if each.situation(now) not in ("pending", "starting")
+    }
 
 
 def row(seen: RolloutState, written: Recorded, evidence: float | None, hold: str, now: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rejects a release: the part that `settle` and `rollback` share."""
+"""Rejects a release, for every command that does."""
 
 from __future__ import annotations
 
