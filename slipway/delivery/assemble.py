@@ -106,7 +106,8 @@ def sides(state: RolloutState, readings: Readings) -> tuple[Side, Side]:
     if tried is None:
         others = scraped.get(names.canary(model), set()) - {live}
         before = scraped.get(names.primary(model), set()) - {live}
-        if state.condition[0] == "True":  # promoted: what serves now was the candidate
+        # Promoted, or about to be ("Unknown" until the traffic is back): what serves now was the candidate.
+        if state.condition[0] != "False":
             live, tried = max(before, default=max(state.leftovers, default=0)), live
         else:
             tried = max(others, default=max(state.leftovers, default=0))

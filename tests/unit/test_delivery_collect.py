@@ -215,6 +215,13 @@ def test_after_a_promotion_the_candidate_is_what_serves_and_its_users_are_no_lon
     assert assemble.record(an_environment(), gone, noted, READINGS, START, END).stable_version == 7
 
 
+@pytest.mark.parametrize("phase", ["Promoting", "Finalising"])
+def test_while_flagger_promotes_the_primary_selects_the_candidate_already(phase: str) -> None:
+    seen = state(live=8, phase=phase, weight=100)
+    found = assemble.record(an_environment(), seen, FAILED[:2], READINGS, START, None)
+    assert (found.stable_version, found.candidate_version, found.outcome) == (7, 8, "running")
+
+
 def test_a_candidate_that_has_been_removed_is_known_by_its_measurements() -> None:
     seen = state(target=7, phase="Failed", weight=0, running=(7,))
     found = assemble.record(an_environment(), seen, FAILED, READINGS, START, END)
