@@ -1,4 +1,4 @@
-"""The observing service as it is run: over real HTTP, read by Prometheus' own parser. It needs nothing of the lab."""
+"""The observing service as it is run: over real HTTP, read by Prometheus; by itself, then the lab's own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -214,3 +216,21 @@ def test_drift_between_two_versions_of_the_same_time_is_measured_beside_the_requ
     finally:
         server.should_exit = True
         thread.join()
+
+
+def test_the_labs_own_service_knows_a_spec_as_soon_as_it_is_written(lab: Any) -> None:
+    """The lab's project has no `models` when it starts."""
+    directory = lab.project / "models"
+    directory.mkdir(exist_ok=True)
+    shutil.copy(MODELS / "wine-cultivar.yaml", directory)
+    client, name = Client(lab.facts.url("observe")), uuid.uuid4().hex
+    deadline = time.monotonic() + 30
+    while "wine-cultivar" not in requests.get(f"{client.url}/healthz", timeout=5).json()["models"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    client.predicted(answers("987", 5, name))
+    client.labelled([{"id": f"{name}-{number}", "label": 1} for number in range(5)])
+    server = Prometheus(lab.facts.url("prometheus"))
+    found = await_samples(server, 'slipway_right_total{version="987"} == 5')
+    assert found.labels["namespace"] == "models"
+    assert found.labels["job"] == "observe"
