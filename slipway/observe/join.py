@@ -13,7 +13,7 @@ from slipway.observe.messages import Stream
 
 Value = bool | int | float | str
 
-#: Ids that are remembered at most, of predictions as of early labels: about 0.4 kB each, so 160 MB when both are full.
+#: Ids that are remembered at most, of predictions as of early labels: about 0.3 kB each, so 120 MB when both are full.
 WINDOW_ENTRIES = 200_000
 #: Seconds that an id is remembered at most. A label that takes longer comes too late for any rollout.
 WINDOW_SECONDS = 24 * 3600.0

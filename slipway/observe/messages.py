@@ -12,7 +12,7 @@ from slipway import documents
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError
 
-#: Items of one request at most: a thousand predictions of 30 columns are read in 8 ms, which is how long others wait.
+#: Items of one request at most: a thousand predictions of 30 columns are read in 15 ms, for which others wait.
 MAX_ITEMS = 1_000
 #: Bytes of one request at most: a thousand predictions of 30 columns take about one million.
 MAX_BYTES = 4_000_000
