@@ -1,4 +1,4 @@
-"""Stack `local` of a project with one demo model, as a user's shell would run it against the lab."""
+"""Stack `local` of a project with demo models, as a user's shell would run it against the lab."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,28 +24,37 @@ SERVICE = ("v1", "Service")
 #: Seconds, on two busy cores; a run that takes longer hangs.
 UP = 300
 READY = 90
+#: The same for a whole rollout of three steps, ten seconds each at least.
+ROLLOUT = 240
 
-SEED = f"""
-import os
+SEED = """
+import os, sys
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.registry import seed_registry
-models = [model for model in DEMO_MODELS if model.name == "{MODEL}"]
+models = [model for model in DEMO_MODELS if model.name in sys.argv[1:]]
 seed_registry(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, models)
 """
-ALIAS = f"""
+ALIAS = """
 import os, sys, mlflow
 client = mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
-client.set_registered_model_alias("{MODEL}", "champion", sys.argv[1])
+client.set_registered_model_alias(sys.argv[1], "champion", sys.argv[2])
 """
 
 
 class Stack:
-    """Stack `local` of a project with one demo model, a state and a registry of its own."""
+    """Stack `local` of a project with a state and a registry of its own.
 
-    def __init__(self, lab: Any, root: Path) -> None:
+    Args:
+        lab: The lab of the tests.
+        root: An empty directory.
+        models: Which of the demo's models it has.
+    """
+
+    def __init__(self, lab: Any, root: Path, models: Sequence[str] = (MODEL,)) -> None:
         self.lab, self.kube, self.root = lab, lab.kube, root
         Project(root)
-        (root / "models" / f"{MODEL}.yaml").write_text((CHECKOUT / "models" / f"{MODEL}.yaml").read_text())
+        for model in models:
+            (root / "models" / f"{model}.yaml").write_text((CHECKOUT / "models" / f"{model}.yaml").read_text())
         self.settings = root / "Pulumi.local.yaml"
         self.set(cluster={"identifier": "lab", "kubeconfig": str(lab.kubeconfig)})
         (root / "state").mkdir()
@@ -56,7 +66,7 @@ class Stack:
         }
         launcher = write_launcher(root / "bin")
         self.env["PATH"] = os.pathsep.join([str(launcher.parent), self.env["PATH"]])
-        self.python(SEED)
+        self.python(SEED, *models)
         self.pulumi("stack", "init")
 
     def set(self, **settings: Any) -> None:
@@ -68,9 +78,9 @@ class Stack:
         command = [sys.executable, "-c", code, *arguments]
         subprocess.run(command, cwd=self.root, env=self.env, check=True, capture_output=True, timeout=UP)
 
-    def promote(self, version: int) -> None:
+    def promote(self, version: int, model: str = MODEL) -> None:
         """Say in the registry that a version is ready."""
-        self.python(ALIAS, str(version))
+        self.python(ALIAS, model, str(version))
 
     def command(self, *arguments: str) -> list[str]:
         return ["pulumi", *arguments, "--non-interactive", "--color=never", "--stack=local"]
@@ -123,13 +133,19 @@ class Stack:
 
     def primary_selects(self, service: str) -> None:
         """Return once users are served by an InferenceService, and Flagger is done."""
-        pods = {"app": f"isvc.{service}-predictor"}
+        model, pods = service.rpartition("-v")[0], {"app": f"isvc.{service}-predictor"}
         self.kube.wait_for(
-            *SERVICE, f"{MODEL}-primary", "models", lambda it: it["spec"]["selector"] == pods, timeout=READY
+            *SERVICE, f"{model}-primary", "models", lambda it: it["spec"]["selector"] == pods, timeout=ROLLOUT
         )
-        self.phase("Succeeded")
+        self.phase("Succeeded", model=model)
 
-    def phase(self, *wanted: str) -> None:
-        self.kube.wait_for(
-            *CANARY, MODEL, "models", lambda it: it.get("status", {}).get("phase") in wanted, timeout=READY
+    def served(self, model: str) -> str:
+        """Say which InferenceService answers users."""
+        selector = self.kube.get(*SERVICE, f"{model}-primary", "models")["spec"]["selector"]
+        return str(selector["app"]).removeprefix("isvc.").removesuffix("-predictor")
+
+    def phase(self, *wanted: str, model: str = MODEL) -> dict[str, Any]:
+        """Return the Canary once it is in one of the wanted phases."""
+        return self.kube.wait_for(
+            *CANARY, model, "models", lambda it: it.get("status", {}).get("phase") in wanted, timeout=ROLLOUT
         )

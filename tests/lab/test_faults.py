@@ -1,0 +1,242 @@
+"""Rollouts of really served models, under load, with one thing broken at a time.
+
+Each fixture lets a round of rollouts happen, several models at once; the tests then look at what came of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_stack import CANARY, ISVC, Stack
+
+from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import state
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.users import user_requests
+from slipway.observe.client import Client
+from slipway.prometheus import Prometheus
+from slipway.shares import Shares, shares
+from slipway.traffic import Stream, Traffic
+
+CANCER, DIABETES, WINE = "breast-cancer", "diabetes-progression", "wine-cultivar"
+MODELS = {model.name: model for model in DEMO_MODELS}
+PER_SECOND = 20.0
+REGISTER = """
+import os, sys
+from slipway.lab.seed.accidents import ACCIDENTS
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.registry import register
+(model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
+register(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, model, ACCIDENTS[model.name])
+"""
+
+
+def users(lab: Any, *models: str, labels: bool = True) -> Traffic:
+    """Return the users of some models; without labels nobody ever learns whether an answer was right."""
+    streams = [
+        Stream(
+            model,
+            f"http://{model}.models.localhost/v2/models/{model}/infer",
+            user_requests(MODELS[model]),
+            PER_SECOND,
+        )
+        for model in models
+    ]
+    return Traffic(lab.gateway_url, streams, sink=Client(lab.facts.url("observe")) if labels else None)
+
+
+def processes(lab: Any) -> Iterator[Path]:
+    """Yield the /proc directory of everything that runs in this lab, and in no other."""
+    facts = state.load(lab.paths)
+    assert facts
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    waiting = [facts.supervisor]
+    while waiting:
+        pid = waiting.pop()
+        waiting += children.get(pid, [])
+        yield Path(f"/proc/{pid}")
+
+
+def component(lab: Any, binary: str) -> int:
+    """Return the process id, as the machine has it, of one of the lab's components."""
+    for process in processes(lab):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().split(b"\0")[0].endswith(f"/{binary}".encode()):
+                return int(process.name)
+    raise AssertionError(f"{binary} does not run")
+
+
+def servers(lab: Any, service: str) -> list[int]:
+    """Return the process ids of an InferenceService's model servers."""
+    found = []
+    for process in processes(lab):
+        with contextlib.suppress(OSError):
+            host = f"HOSTNAME={service}-predictor-".encode()
+            if any(variable.startswith(host) for variable in (process / "environ").read_bytes().split(b"\0")):
+                found.append(int(process.name))
+    return found
+
+
+@dataclass
+class Round:
+    """What happened."""
+
+    began: float = field(default_factory=time.time)
+    shares: dict[str, Shares] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)
+    served: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def end(self, stack: Stack, *models: str) -> None:
+        """Look at how it ended; the gateway's last counts are awaited."""
+        prometheus, end = Prometheus(stack.lab.facts.url("prometheus")), time.time()
+        stamp = 'timestamp(traefik_entrypoint_requests_total{entrypoint="web"})'
+        deadline = time.monotonic() + 30
+        while not any(sample.value > end for sample in prometheus.query(stamp)):
+            assert time.monotonic() < deadline, "Prometheus does not scrape the gateway"
+            time.sleep(0.2)  # a scrape tells nobody that it is over
+        for model in models:
+            self.shares[model] = shares(prometheus, "models", model, self.began, time.time())
+            self.served[model] = stack.served(model)
+            self.phases[model] = stack.kube.get(*CANARY, model, "models")["status"]["phase"]
+
+
+@pytest.fixture(scope="module")
+def stack(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    made = Stack(lab, tmp_path_factory.mktemp("faults"), [CANCER, DIABETES, WINE])
+    made.up()
+    for model in MODELS:
+        made.phase("Initialized", model=model)
+    yield made
+    made.pulumi("destroy", "--yes", "--skip-preview")
+
+
+@pytest.fixture(scope="module")
+def first(stack: Stack) -> Round:
+    """Labels of one model stop, another's candidate keeps crashing, a third is disturbed by people."""
+    seen, stop = Round(), threading.Event()
+
+    def crash() -> None:
+        stack.kube.wait_for(
+            *CANARY, DIABETES, "models", lambda it: it["status"].get("canaryWeight", 0) >= 50, timeout=240
+        )
+        while not stop.wait(0.5):
+            for pid in servers(stack.lab, f"{DIABETES}-v3"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    with users(stack.lab, CANCER, labels=False), users(stack.lab, DIABETES, WINE):
+        for model in MODELS:
+            stack.promote(3, model)
+        stack.up()
+        crashing = threading.Thread(target=crash, daemon=True)
+        crashing.start()
+        stack.phase("Progressing", model=WINE)
+        stack.up("--expect-no-changes")
+        stack.python(REGISTER, WINE)
+        stack.promote(4, WINE)
+        with pytest.raises(SlipwayError) as refused:
+            stack.deployment().up()
+        seen.seen["third version"] = refused.value
+        seen.seen["held"] = stack.phase("WaitingPromotion", "Failed", "Succeeded", model=CANCER)["status"]["phase"]
+        seen.seen["held, served"] = stack.served(CANCER)
+        with users(stack.lab, CANCER):
+            stack.phase("Succeeded", "Failed", model=CANCER)
+        stack.phase("Succeeded", "Failed", model=WINE)
+        stack.phase("Succeeded", "Failed", model=DIABETES)
+        stop.set()
+        crashing.join()
+        seen.end(stack, *MODELS)
+    return seen
+
+
+def test_users_of_the_primary_notice_nothing_of_any_of_it(first: Round) -> None:
+    for model, counted in first.shares.items():
+        assert counted.primary.requests > 500, model
+        assert counted.primary.failed == 0, model
+
+
+def test_a_candidate_that_crashes_is_taken_back(first: Round) -> None:
+    assert (first.phases[DIABETES], first.served[DIABETES]) == ("Failed", f"{DIABETES}-v2")
+    assert first.shares[DIABETES].canary.failed > 0
+
+
+def test_without_labels_a_candidate_waits_and_with_them_it_is_promoted(first: Round) -> None:
+    assert (first.seen["held"], first.seen["held, served"]) == ("WaitingPromotion", f"{CANCER}-v2")
+    assert (first.phases[CANCER], first.served[CANCER]) == ("Succeeded", f"{CANCER}-v3")
+
+
+def test_a_third_version_is_refused_while_the_second_is_tried_and_disturbs_nothing(first: Round) -> None:
+    assert first.seen["third version"].exit_code is ExitCode.BUSY
+    assert f"{WINE}-v3" in str(first.seen["third version"])
+    assert (first.phases[WINE], first.served[WINE]) == ("Succeeded", f"{WINE}-v3")
+
+
+@pytest.fixture(scope="module")
+def second(stack: Stack, first: Round) -> Round:
+    """The version that was refused before gets its turn; Prometheus stops answering in the middle of it."""
+    seen = Round()
+    prometheus = component(stack.lab, "prometheus")
+    with users(stack.lab, WINE, CANCER):
+        stack.promote(2, DIABETES)
+        stack.promote(2, CANCER)
+        stack.up()
+        stack.kube.wait_for(*CANARY, CANCER, "models", lambda it: it["status"].get("canaryWeight", 0) > 0, timeout=120)
+        os.kill(prometheus, signal.SIGSTOP)
+        try:
+            for model in (WINE, CANCER):
+                stack.phase("Succeeded", "Failed", model=model)
+        finally:
+            os.kill(prometheus, signal.SIGCONT)
+        seen.end(stack, WINE, CANCER)
+    return seen
+
+
+def test_what_nobody_measures_is_not_promoted(second: Round) -> None:
+    assert second.phases == {WINE: "Failed", CANCER: "Failed"}
+    assert second.served == {WINE: f"{WINE}-v3", CANCER: f"{CANCER}-v3"}
+    assert all(counted.primary.failed == 0 for counted in second.shares.values())
+
+
+@pytest.fixture(scope="module")
+def third(stack: Stack, second: Round) -> Round:
+    """The API server is killed in the middle of a rollout."""
+    seen = Round()
+    with users(stack.lab, DIABETES):
+        stack.promote(3, CANCER)
+        stack.promote(3, WINE)
+        # Again what crashed before; nobody kills it this time.
+        stack.promote(3, DIABETES)
+        stack.up()
+        stack.kube.wait_for(
+            *CANARY, DIABETES, "models", lambda it: it["status"].get("canaryWeight", 0) >= 10, timeout=120
+        )
+        os.kill(component(stack.lab, "kube-apiserver"), signal.SIGKILL)
+        stack.phase("Succeeded", "Failed", model=DIABETES)
+        seen.end(stack, DIABETES)
+    return seen
+
+
+def test_a_rollout_goes_on_when_the_api_server_is_back(third: Round) -> None:
+    assert (third.phases[DIABETES], third.served[DIABETES]) == ("Succeeded", f"{DIABETES}-v3")
+    assert third.shares[DIABETES].primary.failed == 0
+
+
+def test_after_all_of_it_up_retires_what_is_not_served_any_more(stack: Stack, third: Round) -> None:
+    stack.up()
+    stack.up("--expect-no-changes")
+    running = sorted(item["metadata"]["name"] for item in stack.kube.list(*ISVC, "models"))
+    assert running == [f"{CANCER}-v3", f"{DIABETES}-v3", f"{WINE}-v3"]
