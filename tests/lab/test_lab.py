@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import KubeError
 from slipway.lab import lifecycle, manifests
+from slipway.prometheus import Prometheus
 
 COMPONENTS = {
     "etcd",
@@ -142,6 +143,27 @@ def test_the_object_store_keeps_what_the_user_puts_in_and_refuses_strangers(lab:
     finally:
         mine.close()
         strange.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "path"),
+    [
+        ("SLIPWAY_PROMETHEUS_URL", "/-/ready"),
+        ("SLIPWAY_JUDGE_URL", "/healthz"),
+        ("SLIPWAY_OBSERVE_URL", "/healthz"),
+    ],
+)
+def test_what_measures_answers_from_the_users_shell(lab: Any, variable: str, path: str) -> None:
+    with urllib.request.urlopen(lab.env[variable] + path, timeout=10) as answer:
+        assert answer.status == 200
+
+
+def test_prometheus_asks_everything_that_measures(lab: Any) -> None:
+    prometheus, deadline = Prometheus(lab.env["SLIPWAY_PROMETHEUS_URL"]), time.monotonic() + 20
+    # The models' job has no target until a model is served.
+    while {"flagger", "gateway", "judge", "observe"} - {one.labels["job"] for one in prometheus.query("up == 1")}:
+        assert time.monotonic() < deadline, prometheus.query("up")
+        time.sleep(0.2)  # it asks once a second
 
 
 def test_the_gateway_answers_from_the_users_shell(lab: Any) -> None:
