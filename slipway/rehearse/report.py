@@ -38,14 +38,14 @@ def markdown(found: Rehearsal) -> str:
 
 def _why(found: Rehearsal) -> Iterator[str]:
     yield found.reason
-    yield ""
-    others = [line for line in (*found.prediction.refusals, *found.failed_gates) if not found.reason.endswith(line)]
-    yield from (f"- {line}" for line in others)
+    more = [line for line in (*found.prediction.refusals, *found.failed_gates) if not found.reason.endswith(line)]
     if found.changed_inputs:
-        yield f"- **The inputs differ**, so users must send other requests: {'; '.join(found.changed_inputs)}."
-    record = found.record
-    if record and found.verdict == "refused":
-        yield f"- In the lab it {lab_verdict(found.model, record)}."
+        more.append(f"**The inputs differ**, so users must send other requests: {'; '.join(found.changed_inputs)}.")
+    if found.record and found.verdict == "refused":
+        more.append(f"In the lab it {lab_verdict(found.model, found.record)}.")
+    if more:
+        yield ""
+        yield from (f"- {line}" for line in more)
 
 
 def _compared(found: Rehearsal) -> Iterator[str]:
