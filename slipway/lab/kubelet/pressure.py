@@ -52,6 +52,9 @@ class MemoryWatch:
                 await self._look()
             except KubeError as error:
                 log.warning("memory pressure not reported: %s", error)
+            except Exception:
+                # A look that failed must not be the last: nothing else would keep the limits.
+                log.exception("memory")
             await asyncio.sleep(LOOK)
 
     async def _look(self) -> None:
