@@ -16,6 +16,7 @@ from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
 from slipway.model_spec import ModelSpec, load_model_specs
 from slipway.pins import Rejection, load_pins, pinned
+from slipway.rehearse.predict import predict
 from slipway.release import Release, Releases
 from slipway.rollout import ModelPlan, ObservedModel, Wanted, follow, plan_model
 
@@ -101,7 +102,24 @@ def plan_environment(
     if observed:
         for name, objects in compiled.items():
             notices += serving_changes(objects, observed[name].services)
+            if observed[name].target_version not in (None, plans[name].target.version):
+                notices += _pace(specs[name], plans[name], objects, environment)
     return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, tuple(notices), tuple(problems))
+
+
+def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:
+    """Say how long a rollout is going to take, before the target moves."""
+    if plan.target is plan.live:
+        return ()
+    rate = spec.rollout.requests_per_second
+    timeline = predict(objects.canary, environment.name, rate)
+    steps = [f"{step.weight}% for {step.seconds} s" for step in timeline.steps]
+    way = ", ".join(steps) if timeline.strategy == "canary" else timeline.strategy
+    labels = f" with {spec.rollout.min_labels} labels" if spec.rollout.min_labels else ""
+    return (
+        f"{spec.name}: {plan.target.id} rolls out: {way}; about {timeline.promoted_seconds:.0f} s until it is promoted,"
+        f" at {rate:g} requests a second{labels}",
+    )
 
 
 def followed(

@@ -7,7 +7,7 @@ import re
 import pytest
 from states import CANDIDATE, STABLE, seen
 
-from slipway import registry
+from slipway import planning, registry
 from slipway.errors import ExitCode, SlipwayError
 from slipway.pins import Pin
 from slipway.rollout import ObservedModel
@@ -99,6 +99,31 @@ def test_a_store_that_is_away_warns_a_preview_once_and_stops_an_up(project, run,
     ran = running(project, run, monkeypatch, unseen, preview=False)
     assert ran.said["error"] == ["s3://b: cannot be reached"]
     assert not ran.objects
+
+
+def test_a_rollout_that_is_about_to_begin_is_told_with_its_time_once(project, run):
+    project.pinned(STABLE, CANDIDATE)
+    ran = run(observed=seen(7, 7, "Succeeded", 7))
+    told = [said for said in ran.said["info"] if "rolls out" in said]
+    assert told == [
+        f"churn: {CANDIDATE.id} rolls out: 10% for 60 s, 25% for 60 s, 50% for 60 s, 100% for 60 s;"
+        " about 330 s until it is promoted, at 20 requests a second"
+    ]
+    ran = run(observed=seen(7, 8, "Progressing", 7, 8))
+    assert not [said for said in ran.said["info"] if "rolls out" in said]
+
+
+def test_a_model_is_compiled_once(project, run, monkeypatch):
+    project.pinned(STABLE)
+    compiled, real = [], planning.compile_model
+
+    def compile_model(spec, *others):
+        compiled.append(spec.name)
+        return real(spec, *others)
+
+    monkeypatch.setattr(planning, "compile_model", compile_model)
+    assert run(observed=seen(7, 7, "Succeeded", 7)).objects
+    assert compiled == ["churn"]
 
 
 def test_other_serving_settings_are_noticed_and_change_nothing(project, run):

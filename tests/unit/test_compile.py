@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from builders import a_plan, a_release, a_spec, an_environment
-from hypothesis import given
-from hypothesis import strategies as st
 
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
@@ -374,27 +372,6 @@ def test_a_floor_becomes_a_minimum_with_a_ceiling_a_maximum() -> None:
     floor, ceiling = AtLeast(at_least=1), AtMost(at_most=2)
     assert metrics.SUCCESS_RATE.check(floor, "10s").threshold_range == Floor(min=1)
     assert metrics.LATENCY_P95.check(ceiling, "10s").threshold_range == Ceiling(max=2)
-
-
-@given(
-    st.sampled_from([a_plan(V7), a_plan(V7, V8), a_plan(V7, V8, live=V8)]),
-    st.sampled_from([{}, {"rollout": IMMEDIATE}]),
-)
-def test_no_object_carries_what_makes_kserve_delete_it(plan: Any, settings: dict[str, Any]) -> None:
-    """KServe v0.20 deletes what has its own pair of labels, owner or not (predictor.go, reconcileCanaryDeployments)."""
-    for found in objects(compiled(plan, environment=an_environment(**settings))):
-        labels = found["metadata"]["labels"]
-        assert "serving.kserve.io/inferenceservice" not in labels
-        assert "component" not in labels
-
-
-def test_the_target_has_no_name_that_kserve_gives_to_its_own_objects() -> None:
-    model = compiled()
-    kserves = {
-        name for s in model.inference_services for name in (s["metadata"]["name"], f"{s['metadata']['name']}-predictor")
-    }
-    ours = {s["metadata"]["name"] for s in (model.target, model.primary, model.canary_service)}
-    assert not kserves & ours
 
 
 def test_an_inference_service_never_changes_with_the_plan_around_it() -> None:
