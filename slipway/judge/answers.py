@@ -85,7 +85,9 @@ class Judge:
         """
         seen, canary = run.read(self.kube, namespace, model)
         policy, now = policy or run.policy_of(canary), self.clock()
-        if not counted or seen.started is None or seen.candidate is None:
+        if seen.started is not None and seen.candidate is None:
+            return Look(seen, policy, now, vetted=self._vetted(seen))
+        if not counted or seen.started is None:
             return Look(seen, policy, now)
         try:
             return Look(seen, policy, now, self.reader.read(seen, policy, now), self.reader.servers(seen, now))
@@ -105,6 +107,8 @@ class Judge:
             self._note(asked, look, "aborted" if look and look.run.aborted else "rolled-back", answer.reason)
         elif not answer.yes and question != "rollback":
             self._note(asked, look, "held", answer.reason)
+        elif decide.VETTED in answer.reason:
+            self._note(asked, look, "note", answer.reason)
         return answer
 
     def evidence(self, asked: Asked) -> decide.Finding:
@@ -161,6 +165,14 @@ class Judge:
             "waits_for": decide.waits_for(look),
             "reason": f"{look.run.candidate}: aborted: {look.run.aborted}" if look.run.aborted else found.reason,
         }
+
+    def _vetted(self, seen: Run) -> bool:
+        """Tell whether what users have was allowed to them in this rollout."""
+        began = stamp(seen.started or 0.0)
+        return any(
+            (entry.run, entry.candidate) == (began, seen.stable) and decide.VETTED in entry.message
+            for entry in self.ledger.entries(seen.namespace, seen.model)
+        )
 
     def _note(self, asked: Asked, look: Look | None, kind: str, reason: str) -> None:
         """Note a decision once for each weight of each rollout, however often Flagger asks."""

@@ -81,7 +81,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Servers:
-    """How many servers of one side answered the last scrape, and which did not."""
+    """How many servers of one side answer Prometheus, and which do not."""
 
     up: int
     down: tuple[str, ...] = ()

@@ -16,6 +16,8 @@ from slipway.rollout import SETTLED
 
 #: By the definition of the quantiles: the share of requests that may be slower.
 SLOW_P95, SLOW_P99 = 0.05, 0.01
+#: How a promotion is allowed.
+VETTED = "may be promoted"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Look:
         counts: None where Prometheus could not be asked.
         servers: The candidate's, the stable version's; None as `counts`.
         trouble: Why something could not be seen; empty where all could.
+        vetted: Whether what users have was allowed to them in this very rollout: Flagger was then stopped between
+            promoting it and saying so, and does both again.
     """
 
     run: Run
@@ -37,6 +41,7 @@ class Look:
     counts: Counts | None = None
     servers: tuple[Servers, Servers] | None = None
     trouble: str = ""
+    vetted: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ def signals(policy: Policy, counts: Counts) -> Iterator[Signal]:
 def finding(look: Look) -> Finding:
     """Weigh what was seen."""
     run = look.run
+    if run.candidate is None and look.vetted:
+        return Finding(judge(()), f"{run.stable}: users have it already")
     if run.candidate is None:
         return Finding(None, f"{run.model}: the target selects what users have: there is nothing to judge")
     if run.phase in SETTLED or run.started is None:
@@ -105,7 +112,7 @@ def finding(look: Look) -> Finding:
 def _blind(run: Run, counts: Counts, canary: Servers, primary: Servers) -> str:
     """Say why a side cannot be judged; empty where both can."""
     if canary.down:
-        return f"its server {canary.down[0]} does not answer the scrape"
+        return f"its server {canary.down[0]} does not answer Prometheus"
     if counts.restarted:
         return f"its server {counts.restarted[0]} was started anew in the last interval"
     if (run.weight > 0 or run.mirrored) and not canary.up:
@@ -120,7 +127,7 @@ def rollback(look: Look) -> Answer:
     run = look.run
     if run.aborted:
         return Answer(True, f"{run.candidate}: aborted: {run.aborted}")
-    if run.candidate is None and run.started is not None and run.stable is not None:
+    if run.candidate is None and run.started is not None and run.stable is not None and not look.vetted:
         return Answer(True, f"{run.model}: the target is back at {run.stable}, which users have: nothing to try")
     found = finding(look)
     return Answer(found.condemns, found.reason)
@@ -143,6 +150,8 @@ def confirm_traffic_increase(look: Look) -> Answer:
     run = look.run
     if stop := _doubt(look):
         return stop
+    if run.candidate is None:
+        return Answer(True, f"{run.stable}: users have it already")
     if run.weight == 0:
         return Answer(True, f"{run.candidate}: may have its first traffic")
     assert look.counts is not None
@@ -160,6 +169,8 @@ def confirm_promotion(look: Look) -> Answer:
     run, policy = look.run, look.policy
     if stop := _doubt(look):
         return stop
+    if run.candidate is None:
+        return Answer(True, f"{run.stable}: users have it already")
     if run.shadow:
         said = finding(look).reason.partition(": ")[2]
         return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}")
@@ -178,7 +189,7 @@ def confirm_promotion(look: Look) -> Answer:
             f"{run.candidate}: held before promotion: {seen.labelled} of its answers have a label,"
             f" {policy.min_labels} are needed",
         )
-    return Answer(True, f"{run.candidate}: may be promoted: {finding(look).reason.partition(': ')[2]}")
+    return Answer(True, f"{run.candidate}: {VETTED}: {finding(look).reason.partition(': ')[2]}")
 
 
 def _doubt(look: Look) -> Answer | None:

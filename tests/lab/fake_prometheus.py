@@ -47,7 +47,7 @@ def samples(content: dict[str, list[dict[str, float]]], query: str, at: float) -
                 target = {"job": "models", "instance": isvc, "service": service, "pod": isvc, "inferenceservice": isvc}
                 target["namespace"] = namespace
                 found.append(({"__name__": "up", **target}, 1.0))
-                if not query.startswith("up"):
+                if "__name__" in query:
                     found += counters(target, segments, at)
     return found
 

@@ -57,7 +57,7 @@ def test_what_was_not_asked_for_does_not(bad: Any) -> None:
         (BLIND, "churn-v2: no data: Prometheus http://p: cannot be reached"),
         ({"servers": (Servers(0), Servers(1))}, "no data: Prometheus has scraped none of its servers lately"),
         ({"servers": (Servers(1), Servers(0))}, "no data: Prometheus has scraped no server of churn-v1 lately"),
-        ({"servers": (Servers(1, ("churn-v2-b",)), Servers(1))}, "its server churn-v2-b does not answer the scrape"),
+        ({"servers": (Servers(1, ("churn-v2-b",)), Servers(1))}, "its server churn-v2-b does not answer Prometheus"),
         ({"restarted": ("churn-v2-a",)}, "its server churn-v2-a was started anew in the last interval"),
         ({"moved": True}, "the target has just moved to it: nothing is known yet"),
         ({"started": None, "phase": "Succeeded"}, "no rollout is under way (Succeeded)"),
@@ -119,7 +119,7 @@ def test_more_traffic_waits_for_requests_at_this_weight_then_for_its_pause(chang
         ({"min_requests": 301}, False),
         # Blue-green without a mirror: nobody has asked the candidate before the switch, many have before it stays.
         ({"min_requests": 301, "weight": 0, "switches": True}, True),
-        ({"min_requests": 301, "weight": 0, "switches": True, "mirrored": True}, False),
+        ({"weight": 0, "mirrored": True, "shadow": True}, False),
         ({"min_requests": 301, "weight": 100, "switches": True}, False),
         ({"min_requests": 301, "weight": 0}, False),
     ],
@@ -139,6 +139,14 @@ def test_a_target_that_points_back_in_mid_rollout_ends_it() -> None:
     assert decide.rollback(look).yes
     assert not decide.confirm_promotion(look).yes
     assert not decide.rollback(a_look(candidate=None, candidate_version=None, started=None)).yes
+
+
+def test_what_was_promoted_before_flagger_was_stopped_may_be_promoted_again() -> None:
+    look = a_look(candidate=None, candidate_version=None, vetted=True, counts=None, servers=None)
+    assert not decide.rollback(look).yes
+    assert decide.finding(look).verdict is not None
+    assert decide.confirm_traffic_increase(look).yes
+    assert decide.confirm_promotion(look).yes
 
 
 def test_between_rollouts_nothing_is_waited_for() -> None:
