@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import re
@@ -23,8 +22,6 @@ import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import toolchain
-from slipway.lab.scraping import configuration
 from slipway.observe import service
 from slipway.observe.client import Client
 from slipway.observe.messages import MAX_BYTES
@@ -136,54 +133,6 @@ def test_an_address_that_is_taken_is_one_line() -> None:
     )
 
 
-def test_prometheus_reads_it_by_the_labs_own_job_with_labels_about_the_model(tmp_path: Path) -> None:
-    job = next(job for job in configuration(tmp_path)["scrape_configs"] if job["job_name"] == "observe")
-    with running() as url:
-        target = {"static_configs": [{"targets": [url.removeprefix("http://")]}]}
-        with prometheus(tmp_path, {**job, **target, "scrape_interval": "1s"}) as server:
-            client = Client(url)
-            client.predicted(answers("3", 50, "a"))
-            client.labelled([{"id": f"a-{number}", "label": int(number < 40)} for number in range(50)])
-            right = await_samples(server, "slipway_right_total == 40")
-            assert right.labels.items() >= {"namespace": "models", "model": "wine-cultivar", "version": "3"}.items()
-            assert await_samples(server, "slipway_quality_ratio").value == 0.8
-
-
-@contextlib.contextmanager
-def prometheus(directory: Path, job: dict[str, Any]) -> Iterator[Prometheus]:
-    """Run the real one with one job."""
-    (directory / "prometheus.json").write_text(json.dumps({"scrape_configs": [job]}))
-    command = [
-        toolchain.binary("prometheus"),
-        f"--config.file={directory / 'prometheus.json'}",
-        f"--storage.tsdb.path={directory / 'data'}",
-        "--web.listen-address=127.0.0.1:0",
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            address = next(
-                found[1] for line in process.stderr if (found := re.search(r"Listening on\W.*address=(127\S+)", line))
-            )
-            # It waits for whoever does not read what it writes.
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            server = Prometheus(f"http://{address}")
-            yield server
-            server.session.close()
-        finally:
-            process.terminate()
-
-
-def await_samples(server: Prometheus, query: str) -> Sample:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if found := server.query(query):
-            assert len(found) == 1
-            return found[0]
-        time.sleep(0.1)
-    raise AssertionError(f"{query}: no data")
-
-
 def test_drift_between_two_versions_of_the_same_time_is_measured_beside_the_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -218,7 +167,17 @@ def test_drift_between_two_versions_of_the_same_time_is_measured_beside_the_requ
         thread.join()
 
 
-def test_the_labs_own_service_knows_a_spec_as_soon_as_it_is_written(lab: Any) -> None:
+def await_samples(server: Prometheus, query: str) -> Sample:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if found := server.query(query):
+            assert len(found) == 1
+            return found[0]
+        time.sleep(0.1)
+    raise AssertionError(f"{query}: no data")
+
+
+def test_the_labs_own_service_knows_a_new_spec_and_prometheus_has_its_labels_about_the_model(lab: Any) -> None:
     """The lab's project has no `models` when it starts."""
     directory = lab.project / "models"
     directory.mkdir(exist_ok=True)
@@ -228,9 +187,9 @@ def test_the_labs_own_service_knows_a_spec_as_soon_as_it_is_written(lab: Any) ->
     while "wine-cultivar" not in requests.get(f"{client.url}/healthz", timeout=5).json()["models"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    client.predicted(answers("987", 5, name))
-    client.labelled([{"id": f"{name}-{number}", "label": 1} for number in range(5)])
+    client.predicted(answers("987", 50, name))
+    client.labelled([{"id": f"{name}-{number}", "label": int(number < 40)} for number in range(50)])
     server = Prometheus(lab.facts.url("prometheus"))
-    found = await_samples(server, 'slipway_right_total{version="987"} == 5')
-    assert found.labels["namespace"] == "models"
-    assert found.labels["job"] == "observe"
+    right = await_samples(server, 'slipway_right_total{version="987"} == 40')
+    assert right.labels.items() >= {"namespace": "models", "model": "wine-cultivar", "job": "observe"}.items()
+    assert await_samples(server, 'slipway_quality_ratio{version="987"}').value == 0.8
