@@ -183,7 +183,7 @@ def check(traffic: Traffic, rollouts: int = 3) -> None:
     """Hold the arrays to the judge itself."""
     e_values, broken = evidence(traffic)
     for row in range(rollouts):
-        for look in range(0, e_values.shape[1], 7):
+        for look in np.linspace(0, e_values.shape[1] - 1, 8, dtype=int):
             signals = [
                 Signal(name, tuple(Window(*map(int, one)) for one in _rows(counts, row, look)), ALLOWED[name])
                 for name, counts in traffic.signals.items()
