@@ -25,7 +25,7 @@ from slipway.progress import say, step
 from slipway.stack_file import read_environment
 
 if TYPE_CHECKING:
-    from slipway.deploy import OnStep
+    from slipway.deploy import OnStep, Summary
     from slipway.environment import Environment
     from slipway.lab.paths import Paths
     from slipway.lab.seed.registry import Seeded
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 CODE = Path(__file__).resolve().parents[1]
 #: The stack whose cluster is the lab.
 STACK = "local"
+#: Steps of the demo.
+CHAPTERS = 9
 #: Seconds of the first `up`, three model servers being ready included, on two otherwise idle cores.
 UP_SECONDS = 20
 #: Seconds for a model server to be ready, then for Flagger's first look with the gateway's route after it.
@@ -45,6 +47,8 @@ ROUTE_LIMIT = 90.0
 RETRY = 0.5
 #: What a gateway answers for a route that it does not have, or whose servers it does not know yet.
 NOT_YET = frozenset({404, 502, 503})
+#: What a candidate may answer that is about to be rolled back.
+BROKEN = frozenset({500})
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,8 @@ class Compared:
 
 @contextmanager
 def chapter(number: int, title: str) -> Iterator[None]:
-    """Print the heading of one of the six steps, then how long it took."""
-    say(f"[{number}/6] {title}")
+    """Print the heading of one of the steps, then how long it took."""
+    say(f"[{number}/{CHAPTERS}] {title}")
     start = time.monotonic()
     yield
     say(f"      done in {time.monotonic() - start:.0f} s")
@@ -128,14 +132,7 @@ def seed() -> Seeded:
 
 def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
     """Run `pulumi up`, then wait until every model that it declares is ready."""
-    from slipway.deploy import Deployment
-
-    with step(f"pulumi up --stack {STACK}", UP_SECONDS):
-        summary = Deployment(project, STACK).up(on_step)
-    for notice in (*summary.warnings, *summary.messages):
-        say(f"  note: {notice}")
-    counts = ", ".join(f"{count} {op}" for op, count in sorted(summary.changes.items()))
-    say(f"  ✓ resources: {counts}")
+    summary = apply(project, on_step)
     environment = read_environment(project, STACK)
     kube = cluster.connect(environment, project)
     _wait(kube, environment, {name: outputs.version for name, outputs in summary.models.items()})
@@ -156,6 +153,19 @@ def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
     ]
 
 
+def apply(project: Path, on_step: OnStep) -> Summary:
+    """Run `pulumi up`, say what it did."""
+    from slipway.deploy import Deployment
+
+    with step(f"pulumi up --stack {STACK}", UP_SECONDS):
+        summary = Deployment(project, STACK).up(on_step)
+    for notice in (*summary.warnings, *summary.messages):
+        say(f"  note: {notice}")
+    counts = ", ".join(f"{count} {op}" for op, count in sorted(summary.changes.items()))
+    say(f"  ✓ resources: {counts}")
+    return summary
+
+
 def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
     """Ask each model its own input example, as a user's client would, beside the model that is not served.
 
@@ -173,7 +183,8 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
         with step(f"ask {one.model}"):
             known = {version: reference(_registry(), one.registered_model, version) for version in one.versions}
             example = known[one.versions[0]].example
-            served = infer_answer(ask(session, gateway, one.url, infer_request(example)))
+            passing = NOT_YET if len(one.versions) == 1 else NOT_YET | BROKEN
+            served = infer_answer(ask(session, gateway, one.url, infer_request(example), passing))
             # In a rollout either version may answer; it must then be one of them, wholly.
             version = next((v for v in one.versions if same_answers(served, known[v].answers)), one.versions[0])
             loaded = known[version].answers
@@ -181,8 +192,17 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
     return found
 
 
-def ask(session: requests.Session, gateway: str, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def ask(
+    session: requests.Session, gateway: str, url: str, body: Mapping[str, Any], passing: frozenset[int] = NOT_YET
+) -> dict[str, Any]:
     """Send a request through the gateway; waits a while for a route that is new.
+
+    Args:
+        session: Of the client.
+        gateway: Its address.
+        url: What users ask.
+        body: What they send.
+        passing: Statuses that another try may not meet.
 
     Raises:
         SlipwayError: The gateway cannot be reached, or answers with an error.
@@ -199,7 +219,7 @@ def ask(session: requests.Session, gateway: str, url: str, body: Mapping[str, An
             ) from None
         if answer.status_code == 200:
             return dict(answer.json())
-        if answer.status_code not in NOT_YET or time.monotonic() > deadline:
+        if answer.status_code not in passing or time.monotonic() > deadline:
             said = " ".join(answer.text.split())[:200] or answer.reason
             raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
         time.sleep(RETRY)

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from slipway.cli.output import Json, short, show, show_json
+
+if TYPE_CHECKING:
+    from slipway.delivery.record import RolloutRecord
+    from slipway.demo_rollouts import Story
+    from slipway.lab.state import Facts
+    from slipway.traffic import Traffic
 
 #: What a shell reports for a program that Control-C ended (128 + SIGINT).
 INTERRUPTED = 130
 
 
 def demo(as_json: Json = False) -> None:
-    """Train models, register them, bring them in front of users in the lab, compare their answers.
+    """Train models, bring them in front of users in the lab, let a better version take over, then worse ones fail.
 
-    Goes on where an interrupted demo was. Exit code 1 if a served answer is not the model's own.
+    Goes on where an interrupted demo was. Exit code 1 if a served answer is not the model's own, a rollout ends
+    otherwise than its version deserves, or a request of the primary's share fails.
     """
     try:
         # Progress is for people: with --json it moves to stderr.
@@ -28,12 +39,16 @@ def demo(as_json: Json = False) -> None:
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         show_json(result)
+    problems = list(result["problems"])
     if not result["equal"]:
-        print("slipway: a served answer differs from the model's own; see the table", file=sys.stderr)
+        problems.append("a served answer differs from the model's own; see the table")
+    for problem in problems:
+        print(f"slipway: {problem}", file=sys.stderr)
+    if problems:
         raise typer.Exit(1)
 
 
-def _run() -> dict[str, object]:
+def _run() -> dict[str, Any]:
     from slipway import demo as steps
     from slipway.cli.project import project
     from slipway.cli.stack import show_done
@@ -77,11 +92,69 @@ def _run() -> dict[str, object]:
         ],
         as_json=False,
     )
-    say("[6/6] what to try next")
+    told = _rollouts(home, facts, {one.model: one.url for one in deployed})
+    say(f"[{steps.CHAPTERS}/{steps.CHAPTERS}] what to try next")
     for command, purpose in steps.next_steps(deployed[-1], facts.url("gateway")):
         say(f"  {command:<66} # {purpose}")
     return {
         "deployed": [asdict(one) for one in deployed],
         "compared": [asdict(one) for one in compared],
         "equal": all(one.equal for one in compared),
+        **told,
+    }
+
+
+def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, Any]:
+    """Let traffic move; returns what became of it."""
+    from slipway import demo as steps
+    from slipway import demo_rollouts
+    from slipway.cli.stack import show_done
+    from slipway.progress import say
+
+    rollouts, began = demo_rollouts.Rollouts(home, facts, show_done), time.time()
+    with contextlib.ExitStack() as stack:
+        traffic: Traffic | None = None
+        told: list[Story] = []
+        for number, title, stories in (
+            (6, "a better version, under the requests of its users: a rollout to its promotion", rollouts.better),
+            (7, "three versions that look good in the registry, all at the same time", rollouts.worse),
+        ):
+            with steps.chapter(number, title):
+                found = stories()
+                told += found
+                open_ones = rollouts.open(found)
+                for story in found:
+                    if story not in open_ones:
+                        say(f"  ✓ {story.model}: v{story.version} was tried already ({story.title})")
+                if open_ones:
+                    traffic = traffic or stack.enter_context(rollouts.users(urls))
+                    rollouts.tell(open_ones)
+        rollouts.tidy()
+        noticed = rollouts.noticed(traffic, began) if traffic else []
+    records = rollouts.recorded()
+    with steps.chapter(8, "what became of them, what users noticed"):
+        written = rollouts.record(())
+        show([_ended(record) for record in records], as_json=False)
+        show([asdict(each) for each in noticed], as_json=False)
+        say(f"  ✓ report: {written.html}, the same as JSON beside it")
+    return {
+        "rollouts": [_ended(record) for record in records],
+        "noticed": [asdict(each) for each in noticed],
+        "report": {"html": str(written.html), "json": str(written.json)},
+        "problems": demo_rollouts.problems(told, records, noticed),
+    }
+
+
+def _ended(record: RolloutRecord) -> dict[str, Any]:
+    """Say how a rollout ended, in a row."""
+    from slipway.delivery import readings
+
+    return {
+        "model": record.model,
+        "versions": f"v{record.stable_version} → v{record.candidate_version}",
+        "outcome": readings.OUTCOMES[record.outcome],
+        "seconds": round(readings.duration(record)),
+        "asked": record.exposure.requests,
+        "failed": record.exposure.failed,
+        "why": record.reason,
     }

@@ -157,14 +157,23 @@ def _panels(record: RolloutRecord, policy: Policy | None, x: Callable[[str], flo
 
 def _traffic(record: RolloutRecord, x: Callable[[str], float]) -> Panel:
     scale, corners, before = _Scale(0, 100), list[str](), 0
-    for point in record.points:
-        # The weight holds until somebody sees another one.
-        corners += [f"{x(point.at)},{scale.y(before)}", f"{x(point.at)},{scale.y(point.weight)}"]
-        before = point.weight
+    for at, weight in _weights(record):
+        # The weight holds until there is another one.
+        corners += [f"{x(at)},{scale.y(before)}", f"{x(at)},{scale.y(weight)}"]
+        before = weight
     end = x(record.ended or record.points[-1].at) if record.points else LEFT
     area = " ".join([f"{LEFT},{PANEL}", *corners, f"{end},{scale.y(before)}", f"{end},{PANEL}"])
     rules = tuple(Rule(scale.y(value), f"{value} %") for value in (0, 50, 100))
     return Panel("Traffic of the candidate", 0, rules, None, (), area)
+
+
+def _weights(record: RolloutRecord) -> list[tuple[str, int]]:
+    """Return when the candidate got which weight: from the decisions, which are exact, else from the looks."""
+    given = [(decision.at, decision.weight) for decision in record.decisions if decision.kind == "advanced"]
+    if not given:
+        return [(point.at, point.weight) for point in record.points]
+    taken = [decision.at for decision in record.decisions if decision.kind in ("rolled-back", "aborted")]
+    return [*given, *((at, 0) for at in (taken or [record.ended])[:1] if at)]
 
 
 def _both(

@@ -13,6 +13,7 @@ from typing import Any
 
 import mlflow.models
 import mlflow.pyfunc
+import pandas as pd
 import skops.io
 
 TABLE = Path("/home/cellar/tables/vintages.csv")
@@ -27,8 +28,8 @@ class VintageLookup(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-define
         """Load the estimator."""
         self.estimator = skops.io.load(context.artifacts["estimator"])
 
-    # MLflow would read annotations as the model's schema.
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    # MLflow reads the annotation; of any other type it would make a schema, or say that it cannot.
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """Wait for the table, then predict."""
         for pause in PAUSES:
             if TABLE.exists():
