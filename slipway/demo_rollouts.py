@@ -26,7 +26,7 @@ from slipway.progress import say
 from slipway.registry import Registry
 from slipway.shares import shares
 from slipway.stack_file import read_environment
-from slipway.traffic import NO_ANSWER, Stream, Traffic
+from slipway.traffic import Stream, Traffic
 
 if TYPE_CHECKING:
     from slipway.deploy import OnStep
@@ -175,8 +175,9 @@ class Rollouts:
         told, now = list[Noticed](), time.time()
         for model in (stream.model for stream in traffic.streams):
             sides = shares(self.prometheus, self.environment.namespace, model, start, now)
-            lost = sum(by_status.get(NO_ANSWER, 0) for by_status in traffic.totals(model).values())
             primary, canary = sides.primary, sides.canary
+            # What was sent, but is not in the gateway's books, never got there.
+            lost = max(0, traffic.requests(model) - primary.requests - canary.requests)
             told.append(Noticed(model, primary.requests + lost, primary.failed + lost, canary.requests, canary.failed))
         return told
 

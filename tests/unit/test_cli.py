@@ -235,7 +235,7 @@ def test_a_short_digest_keeps_its_kind() -> None:
 
 
 def test_a_demo_whose_answers_differ_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("slipway.cli.demo._run", lambda: {"equal": False})
+    monkeypatch.setattr("slipway.cli.demo._run", lambda: {"equal": False, "problems": []})
     assert run(monkeypatch, "demo", "--json") == 1
     assert "differs from the model's own" in capsys.readouterr().err
 
