@@ -21,10 +21,13 @@ def prometheus(layout: Layout) -> Component:
         f"--config.file={layout.paths.scrape_configuration}",
         f"--web.listen-address={network.ADDRESS}:{network.PROMETHEUS_PORT}",
         f"--storage.tsdb.path={layout.paths.prometheus}",
-        # As long as a working day's rollouts; a lab holds some thousand series, about 30 MB an hour.
+        # As long as a working day's rollouts; a lab has about a thousand series.
         "--storage.tsdb.retention.time=6h",
         "--storage.tsdb.retention.size=512MB",
-        # A new server is asked after one second, not after five.
+        # What is younger than a block is read again, sample by sample, at each start, and the lab's start waits for it.
+        "--storage.tsdb.min-block-duration=30m",
+        # News of Kubernetes are passed on every five seconds (discovery/manager.go); by default they then wait for up to
+        # five more. So a new server is asked within six.
         "--scrape.discovery-reload-interval=1s",
         "--log.level=warn",
     )
