@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help demo test test-unit bench setup setup-dev tools lint format types check lock
+.PHONY: help demo test test-unit soak bench setup setup-dev tools lint format types check lock
 
 # The Python that makes .venv: the first that is new enough and can make environments. `make PYTHON=… demo` chooses one.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -22,6 +22,9 @@ test: setup-dev lint types tools ## Every check and every test
 
 test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
 	@$(BIN)/python -m pytest -q tests/unit tests/program
+
+soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
+	@$(BIN)/python -m pytest -v -s -m soak tests/lab/test_soak.py
 
 bench: setup-dev tools ## The table of docs/performance.md
 	@$(BIN)/python -m tests.bench

@@ -94,6 +94,13 @@ class Stack:
         assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done
 
+    def slipway(self, *arguments: str) -> str:
+        """Run one of our own commands."""
+        command = [sys.executable, "-c", "from slipway.cli import main; main()", *arguments]
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=UP)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
     def up(self, *arguments: str) -> str:
         return self.pulumi("up", "--yes", *arguments).stdout
 

@@ -9,27 +9,15 @@ import contextlib
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
+from live_rollouts import CANCER, DIABETES, MODELS, WINE, Round, component, servers, users
 from local_stack import CANARY, ISVC, Stack
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import state
-from slipway.lab.seed.recipes import DEMO_MODELS
-from slipway.lab.seed.users import user_requests
-from slipway.observe.client import Client
-from slipway.prometheus import Prometheus
-from slipway.shares import Shares, shares
-from slipway.traffic import Stream, Traffic
 
-CANCER, DIABETES, WINE = "breast-cancer", "diabetes-progression", "wine-cultivar"
-MODELS = {model.name: model for model in DEMO_MODELS}
-PER_SECOND = 20.0
 REGISTER = """
 import os, sys
 from slipway.lab.seed.accidents import ACCIDENTS
@@ -38,80 +26,6 @@ from slipway.lab.seed.registry import register
 (model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
 register(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, model, ACCIDENTS[model.name])
 """
-
-
-def users(lab: Any, *models: str, labels: bool = True) -> Traffic:
-    """Return the users of some models; without labels nobody ever learns whether an answer was right."""
-    streams = [
-        Stream(
-            model,
-            f"http://{model}.models.localhost/v2/models/{model}/infer",
-            user_requests(MODELS[model]),
-            PER_SECOND,
-        )
-        for model in models
-    ]
-    return Traffic(lab.gateway_url, streams, sink=Client(lab.facts.url("observe")) if labels else None)
-
-
-def processes(lab: Any) -> Iterator[Path]:
-    """Yield the /proc directory of everything that runs in this lab, and in no other."""
-    facts = state.load(lab.paths)
-    assert facts
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(stat.parent.name))
-    waiting = [facts.supervisor]
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, [])
-        yield Path(f"/proc/{pid}")
-
-
-def component(lab: Any, binary: str) -> int:
-    """Return the process id, as the machine has it, of one of the lab's components."""
-    for process in processes(lab):
-        with contextlib.suppress(OSError):
-            if (process / "cmdline").read_bytes().split(b"\0")[0].endswith(f"/{binary}".encode()):
-                return int(process.name)
-    raise AssertionError(f"{binary} does not run")
-
-
-def servers(lab: Any, service: str) -> list[int]:
-    """Return the process ids of an InferenceService's model servers."""
-    found = []
-    for process in processes(lab):
-        with contextlib.suppress(OSError):
-            host = f"HOSTNAME={service}-predictor-".encode()
-            if any(variable.startswith(host) for variable in (process / "environ").read_bytes().split(b"\0")):
-                found.append(int(process.name))
-    return found
-
-
-@dataclass
-class Round:
-    """What happened."""
-
-    began: float = field(default_factory=time.time)
-    shares: dict[str, Shares] = field(default_factory=dict)
-    phases: dict[str, str] = field(default_factory=dict)
-    served: dict[str, str] = field(default_factory=dict)
-    seen: dict[str, Any] = field(default_factory=dict)
-
-    def end(self, stack: Stack, *models: str) -> None:
-        """Look at how it ended; the gateway's last counts are awaited."""
-        prometheus, end = Prometheus(stack.lab.facts.url("prometheus")), time.time()
-        stamp = 'timestamp(traefik_entrypoint_requests_total{entrypoint="web"})'
-        deadline = time.monotonic() + 30
-        while not any(sample.value > end for sample in prometheus.query(stamp)):
-            assert time.monotonic() < deadline, "Prometheus does not scrape the gateway"
-            time.sleep(0.2)  # a scrape tells nobody that it is over
-        for model in models:
-            self.shares[model] = shares(prometheus, "models", model, self.began, time.time())
-            self.served[model] = stack.served(model)
-            self.phases[model] = stack.kube.get(*CANARY, model, "models")["status"]["phase"]
 
 
 @pytest.fixture(scope="module")
