@@ -26,8 +26,8 @@ def prometheus(layout: Layout) -> Component:
         "--storage.tsdb.retention.size=512MB",
         # What is younger than a block is read again, sample by sample, at each start, and the lab's start waits for it.
         "--storage.tsdb.min-block-duration=30m",
-        # News of Kubernetes are passed on every five seconds (discovery/manager.go); by default they then wait for up to
-        # five more. So a new server is asked within six.
+        # News of Kubernetes are passed on every five seconds (discovery/manager.go), then wait for up to five more by
+        # default. So a new server is asked within six.
         "--scrape.discovery-reload-interval=1s",
         "--log.level=warn",
     )
