@@ -56,7 +56,7 @@ class Counts:
         canary: One tally for each window.
         primary: As `canary`.
         edges: Name of a latency objective to the bucket's edge that stands for it, in seconds.
-        restarted: The candidate's servers whose counters fell in the last whole window: they were started anew.
+        restarted: The candidate's servers that were started anew in the last window, or the one before.
     """
 
     times: tuple[float, ...]
@@ -218,13 +218,30 @@ def _tallies(
     return tuple(Tally(*row) for row in zip(*columns, strict=True))
 
 
-def _restarted(side: Iterable[Series], times: Sequence[float]) -> tuple[str, ...]:
-    recent, found = set(times[-3:]), set[str]()
+def _restarted(side: Sequence[Series], times: Sequence[float]) -> tuple[str, ...]:
+    ups = {target(series.labels): dict(series.points) for series in side if _is(series, "up")}
+    found = set[str]()
     for series in side:
-        values = [value for at, value in series.points if at in recent]
-        if not _is(series, "up") and any(later < earlier for earlier, later in pairwise(values)):
+        up = ups.get(target(series.labels), {})
+        if not _is(series, "up") and set(times[-3:]) & restarts(series, up, times):
             found.add(series.labels.get("pod", ""))
     return tuple(sorted(found))
+
+
+def restarts(series: Series, up: Mapping[float, float], times: Iterable[float]) -> set[float]:
+    """Say when a counter's server is first seen to have been started anew.
+
+    A counter falls then, or is gone until the first request, although its server answers the scrape.
+    """
+    values, found = dict(series.points), set[float]()
+    last: float | None = None
+    for at in times:
+        value = values.get(at)
+        if last is not None and (value < last if value is not None else up.get(at) == 1):
+            found.add(at)
+            last = None
+        last = last if value is None else value
+    return found
 
 
 def _is(series: Series | Sample, name: str) -> bool:

@@ -114,11 +114,12 @@ def _blind(run: Run, counts: Counts, canary: Servers, primary: Servers) -> str:
     if canary.down:
         return f"its server {canary.down[0]} does not answer Prometheus"
     if counts.restarted:
-        return f"its server {counts.restarted[0]} was started anew in the last interval"
+        return f"its server {counts.restarted[0]} was started anew just now"
     if (run.weight > 0 or run.mirrored) and not canary.up:
         return "no data: Prometheus has scraped none of its servers lately"
     if run.weight < 100 and not primary.up:
-        return f"no data: Prometheus has scraped no server of {run.stable} lately"
+        why = "no server of {} answers Prometheus" if primary.down else "Prometheus has scraped no server of {} lately"
+        return f"no data: {why.format(run.stable)}"
     return ""
 
 

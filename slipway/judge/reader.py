@@ -37,15 +37,15 @@ class Reader:
     def servers(self, run: Run, now: float) -> tuple[Servers, Servers]:
         """Look at the servers of the candidate, of the stable version.
 
-        One that answered less than half of the scrapes of the last interval is down: a single one may be late on a
-        busy machine. One that never answered during the rollout is still starting. One that was not scraped at all is
-        not there; Prometheus would go on giving its last sample for five minutes, also from before it was away itself.
+        One that answered none of the scrapes of the last interval is down: on a busy machine, some are late. One that
+        never answered during the rollout is still starting. One that was not scraped at all is not there; Prometheus
+        would go on giving its last sample for five minutes, also from before it was away itself.
         """
         # A little longer, for where scrapes are as far apart as ticks.
         up, window = f"up{{{_pair(run)}}}", round(1250 * run.interval)
         run_ms = window + round(1000 * max(0.0, now - (run.started or now)))
         found = self.prometheus.query(
-            f"avg_over_time({up}[{window}ms]) and on(job,instance,service,pod) (max_over_time({up}[{run_ms}ms]) == 1)",
+            f"max_over_time({up}[{window}ms]) and on(job,instance,service,pod) (max_over_time({up}[{run_ms}ms]) == 1)",
             now,
         )
         return _servers(found, names.canary(run.model), run.candidate), _servers(
@@ -74,5 +74,5 @@ def _pair(run: Run) -> str:
 def _servers(found: Iterable[Sample], service: str, version: str | None) -> Servers:
     side = {"service": service, "inferenceservice": version}
     of = [sample for sample in found if side.items() <= sample.labels.items()]
-    down = sorted(sample.labels.get("pod", "") for sample in of if sample.value < 0.5)
+    down = sorted(sample.labels.get("pod", "") for sample in of if sample.value != 1)
     return Servers(len(of) - len(down), tuple(down))

@@ -10,7 +10,7 @@ import pytest
 from judging import POLICY, RUN, START
 
 from slipway.errors import SlipwayError
-from slipway.judge.counts import bucket_edge, count, first_scraped, increases
+from slipway.judge.counts import bucket_edge, count, first_scraped, increases, restarts
 from slipway.judge.reader import Reader
 from slipway.judge.windows import MAX_WINDOWS, grid
 from slipway.prometheus import Sample, Series
@@ -121,6 +121,21 @@ def test_sides_are_told_by_service_with_version_and_every_answer_but_2xx_failed(
 def test_a_candidate_that_was_started_anew_is_named() -> None:
     asked = servers("rest_server_requests_total", 0, 50, 90, 3, service="churn-canary", version=2, status_code="200")
     assert count(RUN, POLICY, grid(START, START + 30, 10, START), [asked], ()).restarted == ("v2",)
+
+
+@pytest.mark.parametrize(
+    ("values", "up", "when"),
+    [
+        pytest.param((10, 20, 30, 40), (1, 1, 1, 1), set(), id="never"),
+        pytest.param((10, 20, 5, 9), (1, 1, 1, 1), {20.0}, id="it fell"),
+        pytest.param((10, None, None, 40), (1, 0, 0, 1), set(), id="scrapes failed"),
+        pytest.param((10, None, None, 4), (1, 0, 0, 1), {30.0}, id="it fell after failed scrapes"),
+        pytest.param((10, None, None, 4), (1, 0, 1, 1), {20.0}, id="it was gone until the first request"),
+        pytest.param((None, None, 10, 20), (1, 1, 1, 1), set(), id="it came late"),
+    ],
+)
+def test_a_server_was_started_anew(values: Any, up: tuple[float, ...], when: set[float]) -> None:
+    assert restarts(series(*values), dict(zip(TIMES, up, strict=True)), TIMES) == when
 
 
 class Scripted:
