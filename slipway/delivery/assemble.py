@@ -142,20 +142,17 @@ def points(
     found, weight = list[Point](), 0
     for index, (before, at) in enumerate(pairwise(readings.grid)):
         over, last = end is not None and at > end, index == len(readings.grid) - 2
-        earlier = weight
         known = weights[index + 1]
         weight = 0 if over else known if known is not None else weight
         if last and end is None and state.weight is not None:
             weight = state.weight
-        # Until the candidate has had traffic for a look, the value is one of the rollout before.
-        evidence = evidences[index + 1] if earlier > 0 else None
         found.append(
             Point(
                 at=iso(at),
                 phase=_phase(state, noted, at, before, last, over, end),
                 weight=weight,
                 failed_checks=history.failed_checks(noted, start, at),
-                evidence=evidence,
+                evidence=evidences[index + 1],
                 primary=primary[index],
                 canary=canary[index],
             )

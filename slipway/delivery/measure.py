@@ -17,6 +17,9 @@ from slipway.prometheus import Prometheus, Sample, Series
 
 #: Quantiles that are shown, as Prometheus writes them.
 QUANTILES = ("0.5", "0.95", "0.99")
+#: Seconds until what the judge weighs at a look has been scraped in the lab. Where scrapes are rarer, a point may show
+#: the value of the look before it.
+SCRAPED = 2
 #: A label that no metric has: it tells the quantiles of one answer apart.
 _Q = "q"
 
@@ -73,6 +76,8 @@ def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, 
     flagger = (
         f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}'
         f' or flagger_canary_metric_analysis{{name="{model}",namespace="{namespace}",metric="evidence"}}'
+        # What the judge weighed at this very look, which the scrape after it has seen.
+        f' or slipway_judge_evidence{{namespace="{namespace}",model="{model}"}} offset -{SCRAPED}s'
     )
 
     def ask(expression: str) -> tuple[Series, ...]:
@@ -175,8 +180,17 @@ def weights(readings: Readings) -> list[int | None]:
 
 
 def evidences(readings: Readings) -> list[float | None]:
-    """Return the judge's e-value at each moment, as Flagger last got it: also from a rollout before."""
-    return _flagger(readings, "flagger_canary_metric_analysis")
+    """Return the judge's e-value at each moment at which the candidate had traffic; other values may be older."""
+    judged, told = (
+        _flagger(readings, metric) for metric in ("slipway_judge_evidence", "flagger_canary_metric_analysis")
+    )
+    found, before = list[float | None](), 0
+    for weight, own, heard in zip(weights(readings), judged, told, strict=True):
+        now = before if weight is None else weight
+        # Flagger has heard nothing yet when it gives the first weight, the judge has looked by then.
+        found.append(own if own is not None and (now or before) else heard if before else None)
+        before = now
+    return found
 
 
 def versions(readings: Readings, model: str) -> dict[str, set[int]]:

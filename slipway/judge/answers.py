@@ -100,6 +100,9 @@ class Judge:
         try:
             look = self.look(asked.namespace, asked.model, asked.policy, question not in _UNCOUNTED)
             answer = QUESTIONS[question](look)
+            if look.counts is not None:
+                # Flagger asks for a rollback first: what condemned a candidate would else never be seen.
+                self._weighed(asked, decide.finding(look))
         except SlipwayError as error:
             answer = Answer(False, str(error))
         self._answers.labels(question, "yes" if answer.yes else "no").inc()
@@ -117,10 +120,13 @@ class Judge:
             found = decide.finding(self.look(asked.namespace, asked.model, asked.policy))
         except SlipwayError as error:
             found = decide.Finding(None, str(error))
-        if found.verdict is not None:
-            self._evidence.labels(asked.namespace, asked.model).set(found.verdict.e_value)
+        self._weighed(asked, found)
         self._answers.labels("evidence", "yes" if found.verdict and not found.condemns else "no").inc()
         return found
+
+    def _weighed(self, asked: Asked, found: decide.Finding) -> None:
+        if found.verdict is not None:
+            self._evidence.labels(asked.namespace, asked.model).set(found.verdict.e_value)
 
     def event(self, namespace: str, model: str, phase: str, metadata: Mapping[str, Any]) -> None:
         """Note what Flagger tells.

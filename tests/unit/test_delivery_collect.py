@@ -215,6 +215,14 @@ def test_after_a_promotion_the_candidate_is_what_serves_and_its_users_are_no_lon
     assert assemble.record(an_environment(), gone, noted, READINGS, START, END).stable_version == 7
 
 
+def test_evidence_is_the_judges_own_from_the_first_weight_on() -> None:
+    # until the second moment it is the value of a rollout before
+    own = flagger("slipway_judge_evidence", [7, 98.7, 1.2, 5, 6, 7, 7, 7])
+    weights = flagger("flagger_canary_weight", [0, 10, 0, 0, 0, 0, 0, 0])
+    found = measure.evidences(Readings(GRID, flagger=(weights, own)))
+    assert found == [None, 98.7, 1.2, None, None, None, None, None]
+
+
 @pytest.mark.parametrize("phase", ["Promoting", "Finalising"])
 def test_while_flagger_promotes_the_primary_selects_the_candidate_already(phase: str) -> None:
     seen = state(live=8, phase=phase, weight=100)
