@@ -100,7 +100,7 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
             files.mount_all(orders["mounts"])
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
             # Where the machine itself runs out of memory, the kernel is to end a container, not the control plane.
-            with open("/proc/self/oom_score_adj", "w") as score:
+            with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
                 score.write("1000")
         os.chdir(orders["workdir"])
         for capability in range(LAST_CAPABILITY + 1):
