@@ -1,0 +1,239 @@
+"""How long a rollout takes, who is exposed to a bad one, what the lab costs: `python -m tests.bench.rollouts`.
+
+Real models, real users at a steady pace, real Flagger. Times are given in analysis intervals ("ticks"), since that is
+what Flagger's own loop allows: it acts once in each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
+
+from live_rollouts import CANCER, DIABETES, PER_SECOND, WINE, processes, users  # noqa: E402
+from local_stack import Stack  # noqa: E402
+from running_lab import Lab, running_lab  # noqa: E402
+
+from slipway.judge.run import ROUTE, weights  # noqa: E402
+from slipway.prometheus import Prometheus  # noqa: E402
+from slipway.shares import shares  # noqa: E402
+
+MODELS = (CANCER, DIABETES, WINE)
+#: Seconds of Flagger's interval on stack `local`, which is also the least that Flagger allows.
+TICK = 10.0
+#: Seconds of users' requests before anything is measured: rates need a window.
+WARM_UP = 30.0
+COLUMNS = (
+    "model",
+    "candidate",
+    "end",
+    "`up`",
+    "ticks from `up` to the end",
+    "ticks with traffic (least)",
+    "requests it got",
+    "of them not answered with 2xx",
+    "failed on the primary",
+)
+MARKS = ("<!-- rollouts -->", "<!-- /rollouts -->")
+
+
+@dataclass
+class Weights:
+    """When the route of each model gave its candidate how much: (seconds since the epoch, percent)."""
+
+    seen: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+
+    def follow(self, stack: Stack) -> None:
+        """Note every change until the cluster goes away; run it in a thread."""
+        for _, route in stack.kube.watch(*ROUTE, "models", timeout_seconds=3600):
+            model = route["metadata"]["name"]
+            weight, changes = weights(model, route, False)[0], self.seen.setdefault(model, [])
+            if not changes or changes[-1][1] != weight:
+                changes.append((time.time(), weight or 0))
+
+    def since(self, model: str, moment: float) -> list[tuple[float, int]]:
+        """Return what changed since a moment."""
+        return [(at, weight) for at, weight in self.seen.get(model, []) if at >= moment]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One rollout: seconds of `up`, ticks from its end to the end, ticks with traffic, who was exposed."""
+
+    model: str
+    title: str
+    outcome: str
+    up: float
+    ticks: float
+    exposed_ticks: float
+    least: int
+    requests: int
+    failed: int
+    primary_failed: int
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.rollouts", description=__doc__)
+    parser.add_argument("--document", type=Path, help="a Markdown file that takes the tables")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as directory, running_lab(Path(directory)) as lab:
+        text = "\n".join(_measured(lab, Path(directory) / "project"))
+    print(text)
+    if options.document:
+        before, rest = options.document.read_text().split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+        options.document.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+    return 0
+
+
+def _measured(lab: Lab, root: Path) -> Iterator[str]:
+    root.mkdir()
+    stack, found = Stack(lab, root, MODELS), Weights()
+    stack.up()
+    for model in MODELS:
+        stack.phase("Initialized", model=model)
+    threading.Thread(target=found.follow, args=(stack,), daemon=True).start()
+    with users(lab, *MODELS):
+        began, cpu = time.time(), _cpu(lab)
+        time.sleep(WARM_UP)  # what is measured is this time itself
+        spent, seconds = _cpu(lab), time.time() - began
+        overhead = _gateway(Prometheus(lab.facts.url("prometheus")), WARM_UP)
+        lines = list(_resources(lab, cpu, spent, seconds))
+        good = _rollouts(stack, found, dict.fromkeys(MODELS, 3), "better")
+        for model in MODELS:
+            stack.python(_register(), model)
+        bad = _rollouts(stack, found, dict.fromkeys(MODELS, 4), "worse")
+    load, each = os.getloadavg()[0], f"{PER_SECOND:g} requests/s each"
+    yield f"{os.cpu_count()} cores, load {load:.1f}; {len(MODELS)} models at once, {each}; a tick is {TICK:g} s"
+    yield ""
+    yield f"| {' | '.join(COLUMNS)} |"
+    yield "|---" * len(COLUMNS) + "|"
+    for one in (*good, *bad):
+        yield (
+            f"| {one.model} | {one.title} | {one.outcome} | {one.up:.0f} s | {one.ticks:.1f} |"
+            f" {one.exposed_ticks:.1f} ({one.least}) | {one.requests} | {one.failed} | {one.primary_failed} |"
+        )
+    yield ""
+    yield f"- the gateway adds {overhead[0]:.1f} ms to a request on average (of {overhead[1]:.1f} ms in all)"
+    yield ""
+    yield from lines
+
+
+def _rollouts(stack: Stack, found: Weights, versions: dict[str, int], title: str) -> list[Rollout]:
+    """Let one rollout of each model happen, all at once."""
+    for model, version in versions.items():
+        stack.promote(version, model)
+    began = time.time()
+    stack.up()
+    moved = time.time()
+    prometheus, ends, phases = Prometheus(stack.lab.facts.url("prometheus")), {}, {}
+
+    def wait(model: str) -> None:
+        phases[model] = stack.phase("Succeeded", "Failed", model=model)["status"]["phase"]
+        ends[model] = time.time()
+
+    waiting = [threading.Thread(target=wait, args=(model,)) for model in versions]
+    for thread in waiting:
+        thread.start()
+    for thread in waiting:
+        thread.join()
+    time.sleep(2)  # the gateway's last counts are scraped each second
+    made = []
+    for model in versions:
+        changes = found.since(model, began)
+        first = next((at for at, weight in changes if weight > 0), ends[model])
+        last = next((at for at, weight in changes if at > first and weight == 0), ends[model])
+        steps = stack.kube.get("flagger.app/v1beta1", "Canary", model, "models")["spec"]["analysis"]["stepWeights"]
+        counted = shares(prometheus, "models", model, began, time.time())
+        made.append(
+            Rollout(
+                model=model,
+                title=title,
+                outcome=phases[model],
+                up=moved - began,
+                ticks=(ends[model] - moved) / TICK,
+                exposed_ticks=(last - first) / TICK,
+                # Each weight is looked at once, then Flagger copies, routes: two more; a bad one is taken back at
+                # the first look.
+                least=len(steps) + 1 if phases[model] == "Succeeded" else 1,
+                requests=counted.canary.requests,
+                failed=counted.canary.failed,
+                primary_failed=counted.primary.failed,
+            )
+        )
+    return made
+
+
+def _gateway(prometheus: Prometheus, window: float) -> tuple[float, float]:
+    """Return what the gateway adds to a request, with what a request takes in all; mean milliseconds."""
+
+    def mean(metric: str, labels: str) -> float:
+        rate = f"[{window:.0f}s]"
+        query = f"1000 * sum(rate({metric}_sum{{{labels}}}{rate})) / sum(rate({metric}_count{{{labels}}}{rate}))"
+        (sample,) = prometheus.query(query)
+        return sample.value
+
+    whole = mean("traefik_entrypoint_request_duration_seconds", 'entrypoint="web"')
+    return whole - mean("traefik_service_request_duration_seconds", 'service=~"models-.*"'), whole
+
+
+def _cpu(lab: Lab) -> dict[str, float]:
+    """Return seconds of processor time by kind of process."""
+    spent: dict[str, float] = {}
+    for process in processes(lab):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            name = _kind(process)
+        except OSError:
+            continue
+        spent[name] = spent.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+def _resources(lab: Lab, before: dict[str, float], after: dict[str, float], seconds: float) -> Iterator[str]:
+    memory: dict[str, float] = {}
+    for process in processes(lab):
+        try:
+            found = re.search(r"^VmRSS:\s+(\d+) kB", (process / "status").read_text(), re.M)
+            name = _kind(process)
+        except OSError:
+            continue
+        memory[name] = memory.get(name, 0.0) + (int(found[1]) / 1024 if found else 0.0)
+    yield "| process of the lab | memory | processor, of one core |"
+    yield "|---|---|---|"
+    for name, size in sorted(memory.items(), key=lambda item: -item[1]):
+        yield f"| {name} | {size:.0f} MB | {100 * (after.get(name, 0.0) - before.get(name, 0.0)) / seconds:.0f} % |"
+    total = 100 * sum(after.get(name, 0.0) - before.get(name, 0.0) for name in memory) / seconds
+    yield f"| all | {sum(memory.values()):.0f} MB | {total:.0f} % |"
+
+
+def _kind(process: Path) -> str:
+    """Say what a process is: its module for our own, its program for others."""
+    words = [word.decode() for word in (process / "cmdline").read_bytes().split(b"\0") if word]
+    if not words:
+        raise FileNotFoundError(process)
+    if "mlserver" in " ".join(words):
+        return "model servers"
+    own = next((word.removeprefix("slipway.") for word in words if word.startswith("slipway.")), None)
+    return own or Path(words[0]).name
+
+
+def _register() -> str:
+    from test_faults import REGISTER
+
+    return str(REGISTER)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
