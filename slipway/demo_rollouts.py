@@ -191,7 +191,7 @@ class Rollouts:
 
     def _settle(self, model: str) -> None:
         for line in settle(self.kube, Books(self.project, self.environment, self.specs[model])):
-            say(f"  ✓ {line}")
+            say(f"  ✓ {model}: {line.removeprefix(f'{model}: ')}")
 
     def recorded(self) -> tuple[RolloutRecord, ...]:
         """Return the rollouts of the demo's report so far."""

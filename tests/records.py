@@ -67,7 +67,7 @@ def promoted() -> RolloutRecord:
     phases = ("Progressing",) * 5 + ("Promoting", "Finalising")
     return a_record(
         outcome="promoted",
-        reason="no evidence against v4 after 560 requests",
+        reason="the candidate takes over",
         ended=at(70),
         exposure=Exposure(requests=560, failed=0, seconds=50.0),
         points=tuple(point(10 * n, w, p) for n, (w, p) in enumerate(zip(weights, phases, strict=True))),
@@ -77,7 +77,7 @@ def promoted() -> RolloutRecord:
             Decision(at=at(20), kind="held", weight=10, reason="12 of 20 requests at 10 %"),
             Decision(at=at(30), kind="advanced", weight=50, reason="20 requests, evidence 0.8 of 20"),
             Decision(at=at(40), kind="advanced", weight=100, reason="100 requests, evidence 0.8 of 20"),
-            Decision(at=at(70), kind="promoted", weight=100, reason="no evidence against v4 after 560 requests"),
+            Decision(at=at(70), kind="promoted", weight=100, reason="the candidate takes over"),
         ),
     )
 

@@ -156,5 +156,5 @@ def _ended(record: RolloutRecord) -> dict[str, Any]:
         "seconds": round(readings.duration(record)),
         "asked": record.exposure.requests,
         "failed": record.exposure.failed,
-        "why": record.reason,
+        "why": readings.why(record),
     }

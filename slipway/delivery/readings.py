@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from slipway.delivery.record import Decision, Measured, RolloutRecord
+from slipway.judge.evidence import LIMIT
 
 Side = Literal["primary", "canary"]
 
@@ -49,7 +50,9 @@ def phase(record: RolloutRecord) -> str:
 
 
 def weight(record: RolloutRecord) -> int:
-    """Return the percent of the traffic that the candidate has now: none after its end."""
+    """Return the percent of the users that have the candidate: all of them once the primary is that version."""
+    if record.outcome == "promoted" or phase(record) in ("Promoting", "Finalising"):
+        return 100
     return record.points[-1].weight if record.points and record.outcome == "running" else 0
 
 
@@ -63,10 +66,25 @@ def waits_for(record: RolloutRecord) -> str:
     return _NEXT.get(phase(record), phase(record))
 
 
+def why(record: RolloutRecord) -> str:
+    """Say in one line why it ended as it did; empty while it runs."""
+    if record.outcome != "promoted":
+        return record.reason
+    # That nothing speaks against a version says little without how much was looked at.
+    seen, against = record.exposure, evidence(record)
+    said = [f"{seen.requests:,} requests, {seen.failed:,} failed"]
+    canary = total(record, "canary")
+    if canary.labelled:
+        said.append(f"{canary.right:,} of {canary.labelled:,} labelled predictions right")
+    if against is not None:
+        said.append(f"evidence {against:.2g}, limit {LIMIT:g}")
+    return f"{record.reason or 'nothing speaks against it'}: {', '.join(said)}"
+
+
 def verdict(record: RolloutRecord) -> str:
     """Say in one line how it ended, with the reason."""
     said = f"{record.model}: v{record.candidate_version} {OUTCOMES[record.outcome]}"
-    return f"{said}: {record.reason}" if record.reason else said
+    return f"{said}: {reason}" if (reason := why(record)) else said
 
 
 def seconds(record: RolloutRecord, moment: str) -> float:

@@ -91,6 +91,7 @@ def _shown(record: RolloutRecord) -> dict[str, Any]:
     return {
         "record": record,
         "outcome": readings.OUTCOMES[record.outcome],
+        "why": readings.why(record),
         "duration": readings.duration(record),
         "primary": readings.total(record, "primary"),
         "canary": readings.total(record, "canary"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -201,10 +202,11 @@ def _body(record: RolloutRecord | None) -> list[RenderableType]:
         said = f" {_number(against)} of {LIMIT:g}"
         rows.append(Text.assemble("  evidence      ", *_bar(full, "red" if full >= 1 else "yellow"), said))
     if record.outcome == "running":
-        last = Text(f"  waits for {readings.waits_for(record)}", "dim")
+        last = Text(f"  waits for {readings.waits_for(record)}", "dim", no_wrap=True, overflow="ellipsis")
     else:
-        last = Text.assemble("  why: ", (record.reason or "no reason was recorded", _STYLES[record.outcome]))
-    last.no_wrap, last.overflow = True, "ellipsis"
+        # Two lines, so that three rollouts fit whatever their reasons say.
+        why = textwrap.shorten(readings.why(record) or "no reason was recorded", 2 * WIDTH - 20, placeholder=" …")
+        last = Text.assemble("  why: ", (why, _STYLES[record.outcome]))
     return [*rows, last]
 
 

@@ -101,7 +101,8 @@ def test_a_story_that_ends_as_it_should_is_no_problem() -> None:
 
 def test_a_bad_version_that_is_promoted_is_a_problem() -> None:
     (said,) = problems([BAD], [promoted()], [])
-    assert said.startswith("churn: v4 promoted: no evidence against v4 after 560 requests; it should have been rolled")
+    assert said.startswith("churn: v4 promoted: the candidate takes over: 560 requests, 0 failed")
+    assert "; it should have been rolled back (shuffled); after `slipway lab reset`" in said
 
 
 def test_one_failed_request_of_the_primarys_share_is_a_problem() -> None:

@@ -80,6 +80,15 @@ def test_the_end_says_why() -> None:
     assert "why: wrong: 11 of 21 labelled predictions of v4, 8 of 200 of v3; evidence 64 of 20" in lines
 
 
+def test_a_promoted_version_is_what_all_users_have() -> None:
+    lines = words(promoted())
+    assert lines[0].startswith("churn v3 → v4 promoted 100 %")
+    assert " ".join(lines[-3:-1]) == (
+        "why: the candidate takes over: 560 requests, 0 failed, 540 of 540 labelled predictions right,"
+        " evidence 0.8, limit 20"
+    )
+
+
 def test_without_a_terminal_each_change_is_a_line() -> None:
     same = a_record()
     more = a_record(points=(*same.points, point(20, 10)))
