@@ -19,8 +19,9 @@ class Comparison(Frozen):
     """The different requests that both versions have answered."""
 
     requests: int
-    #: Those with another answer; a number that is off by no more than `within` is the same.
+    #: Those with another answer; with `within`, those with a number that is further away than that.
     differ: int
+    within: float | None = None
     #: Those whose truth is known, then what became of them.
     labelled: int = 0
     stable_right: int = 0
@@ -71,6 +72,7 @@ class Answers:
         return Comparison(
             requests=len(both),
             differ=sum(not _same(found[before], found[after], within) for found in both.values()),
+            within=within,
             labelled=len(known),
             stable_right=sum(one for one, _ in rights),
             candidate_right=sum(other for _, other in rights),

@@ -73,8 +73,9 @@ def _compared(found: Rehearsal) -> Iterator[str]:
     yield from (f"| {' | '.join(row)} |" for row in rows)
     yield ""
     if same and same.requests:
-        mended = f"; of those with a known truth it mends {same.mended}, breaks {same.broken}" if same.labelled else ""
-        yield f"Asked the same {same.requests} requests, the candidate answers {same.differ} of them otherwise{mended}."
+        how = "otherwise" if same.within is None else f"with a number that is more than {same.within:g} away"
+        mended = f" Of those with a known truth it mends {same.mended}, breaks {same.broken}." if same.labelled else ""
+        yield f"Asked the same {same.requests} requests, the candidate answers {same.differ} of them {how}.{mended}"
         yield ""
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 
 from slipway import cluster, names
+from slipway.delivery import readings
 from slipway.delivery.collect import collect, prometheus_of
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.view import watch
@@ -98,7 +99,7 @@ def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked:
         url = f"http://{names.host(spec.name, stage.environment.gateway.host_suffix)}/v2/models/{spec.name}/infer"
         with step("the stable version answers through the gateway"):
             _answers(lab.gateway, url, asked[0])
-        answers, per_second = Answers(lab.sink), staging.rate(spec)
+        answers, per_second = Answers(lab.sink), staging.rate(spec, stage.environment)
         stream = Stream(spec.name, url, asked, per_second, namespace)
         with Traffic(lab.gateway, [stream], sink=answers, label_delay=LABEL_DELAY):
             record = _roll_out(lab, stage, per_second)
@@ -126,15 +127,21 @@ def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
     prometheus, started = prometheus_of(environment), time.time()
     lab.kube.apply(stage.target, field_manager=MANAGER, force=True)
 
+    seen: dict[str, RolloutRecord] = {}
+
     def look() -> Mapping[str, RolloutRecord]:
         # Before Flagger has noticed, there is no rollout to tell of.
         canary = lab.kube.get(*cluster.CANARY, model, stage.namespace)
-        if (canary.get("status") or {}).get("phase") == "Initialized":
-            return {}
-        return {model: collect(lab.kube, prometheus, environment, model, since=started)}
+        if (canary.get("status") or {}).get("phase") != "Initialized":
+            seen[model] = collect(lab.kube, prometheus, environment, model, since=started)
+        return seen
 
-    found = watch(look, [model], limit=SLACK_FACTOR * expected + SLACK_SECONDS)
-    return found[model]
+    limit = SLACK_FACTOR * expected + SLACK_SECONDS
+    try:
+        return watch(look, [model], limit=limit)[model]
+    except SlipwayError as error:
+        waits = f"; it waits for {readings.waits_for(seen[model])}" if model in seen else ""
+        raise SlipwayError(f"rehearse {error}{waits}", ExitCode.UNREACHABLE) from None
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared
+from slipway.compile.canary import rollout_steps
 from slipway.compile.objects import Object
 from slipway.environment import Environment
 from slipway.lab.manifests import model_reader
@@ -21,9 +22,11 @@ REHEARSAL = f"{names.PREFIX}rehearsal"
 #: Where the host of a rehearsed model differs from that of the lab's own.
 SUBDOMAIN = "rehearsal"
 NAMESPACE = ("v1", "Namespace")
-#: Requests a second that two cores answer beside everything else that the lab runs, and at least as many as a step of
-#: ten seconds needs to have some.
+#: Requests a second: enough for a step of ten seconds to show something, no more than what two cores answer beside
+#: everything else that the lab runs.
 SLOWEST, FASTEST = 10.0, 40.0
+#: Looks after which the first step should have its requests.
+SOON = 3
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,11 @@ def fast(spec: ModelSpec, rehearsed: Environment, *, labelled: bool) -> ModelSpe
     )
 
 
-def rate(spec: ModelSpec) -> float:
-    """Say how many requests a second the lab sends: the model's own, as far as two cores can."""
-    return min(FASTEST, max(SLOWEST, spec.rollout.requests_per_second))
+def rate(spec: ModelSpec, environment: Environment) -> float:
+    """Say how many requests a second the lab sends: the model's own, or what a small first step needs to go on soon."""
+    share = rollout_steps(spec, environment)[0] / 100
+    needed = spec.rollout.min_requests_per_step / (share * SOON * SHORTEST_INTERVAL)
+    return min(FASTEST, max(SLOWEST, spec.rollout.requests_per_second, math.ceil(needed)))
 
 
 def not_rehearsed(spec: ModelSpec, *, labelled: bool, generated: bool) -> Sequence[str]:

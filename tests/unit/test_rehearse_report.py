@@ -111,7 +111,7 @@ def test_both_versions_stand_side_by_side() -> None:
         "| accuracy in the registry | 0.9 | 0.95 |",
     ):
         assert row in text
-    assert "answers 3 of them otherwise; of those with a known truth it mends 2, breaks 1." in text
+    assert "answers 3 of them otherwise. Of those with a known truth it mends 2, breaks 1." in text
 
 
 def test_the_environments_own_timeline_is_told_not_the_labs() -> None:
@@ -170,6 +170,15 @@ def test_pauses_last_as_many_looks_as_they_do_in_the_environment() -> None:
     assert (blind.rollout.min_labels, blind.objectives.correct_percent) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("first", "own", "sent"),
+    [(10, 20.0, 20.0), (10, 3.0, 10.0), (2, 20.0, 34.0), (1, 20.0, 40.0), (10, 900.0, 40.0)],
+)
+def test_the_lab_is_asked_as_often_as_a_small_first_step_needs(first: int, own: float, sent: float) -> None:
+    spec = a_spec(rollout={"requests_per_second": own, "steps": [first, 100], "min_requests_per_step": 20})
+    assert rate(spec, JUDGED) == sent
+
+
 def test_everything_is_in_the_rehearsals_own_namespace_and_users_start_on_the_stable_version() -> None:
     made: Stage = stage("rehearsal-1", SPEC, SIDES, LAB, JUDGED, keys=("access", "secret"), labelled=True)
     namespaced: list[dict[str, Any]] = [each for each in made.before if each["kind"] != "Namespace"]
@@ -178,7 +187,6 @@ def test_everything_is_in_the_rehearsals_own_namespace_and_users_start_on_the_st
     selectors = {each["metadata"]["name"]: each["spec"]["selector"] for each in namespaced if each["kind"] == "Service"}
     assert {each["app"] for each in selectors.values()} == {"isvc.churn-v7-predictor"}
     assert made.target["spec"]["selector"] == {"app": "isvc.churn-v8-predictor"}
-    assert rate(SPEC) == 20
 
 
 class Sink:
@@ -204,19 +212,22 @@ def predictions(version: str, **answers: float) -> list[dict[str, Any]]:
 def test_each_request_is_its_own_control() -> None:
     sink = Sink()
     answers = Answers(sink)
-    answers.predicted(predictions("7", a=0, b=0, c=1, d=1))
-    answers.predicted(predictions("8", a=0, b=1, c=0))
-    answers.labelled([{"id": "7-a", "label": 0.0}, {"id": "8-b", "label": 1.0}, {"id": "7-c", "label": 1.0}])
+    answers.predicted(predictions("7", a=0, b=0, c=1, d=1, e=0))
+    answers.predicted(predictions("8", a=0, b=1, c=0, e=1))
+    labels = {"7-a": 0.0, "8-b": 1.0, "7-c": 1.0, "8-e": 1.0}
+    answers.labelled([{"id": name, "label": label} for name, label in labels.items()])
     assert answers.compare(7, 8, None) == Comparison(
-        requests=3, differ=2, labelled=3, stable_right=2, candidate_right=2, mended=1, broken=1
+        requests=4, differ=3, labelled=4, stable_right=2, candidate_right=3, mended=2, broken=1
     )
-    assert len(sink.told) == 10
+    assert len(sink.told) == 13
 
 
 def test_a_number_is_the_same_as_far_as_the_model_spec_says() -> None:
     answers = Answers(None)
     answers.predicted(predictions("7", a=10.0, b=10.0) + predictions("8", a=10.4, b=11.0))
-    assert answers.compare(7, 8, 0.5).differ == 1
+    found = answers.compare(7, 8, 0.5)
+    assert (found.differ, found.within) == (1, 0.5)
+    assert "1 of them with a number that is more than 0.5 away." in markdown(rehearsed(comparison=found))
 
 
 def test_what_observe_does_not_take_is_compared_all_the_same() -> None:
