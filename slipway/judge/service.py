@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
@@ -218,9 +219,12 @@ def _json(content: bytes, what: str = "body") -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], name: str) -> str:
+    """Read a name of Kubernetes: it becomes part of addresses, of queries."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise BadRequest(f"{name}: missing")
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value):
+        raise BadRequest(f"{name}: expected lower-case letters, digits, hyphens, got {value[:80]!r}")
     return value
 
 

@@ -170,6 +170,8 @@ def test_a_view_gets_all_there_is_to_see(judge: Any) -> None:
         ("POST", "/rollback", b"[" * 100_000, "body: expected a JSON object"),
         ("POST", "/rollback", b"\xff", "body: expected a JSON object"),
         ("POST", "/rollback", asked(name=3), "name: missing"),
+        ("POST", "/rollback", asked(name="churn/../fraud"), "name: expected lower-case letters"),
+        ("POST", "/rollback", asked(namespace='a",b="'), "namespace: expected lower-case letters"),
         ("POST", "/rollback", asked(metadata=None), "metadata.policy: expected the policy"),
         ("POST", "/rollback", asked(metadata={"policy": "{}"}), "policy: success_rate_percent: Field required"),
         ("POST", "/rollback", b"x" * (2 << 20), "body: expected at most 1048576 bytes"),
