@@ -26,7 +26,7 @@ _KINDS = (
     (r"Promotion completed!", "promoted"),
     (r"Rolling back \S+ (failed checks threshold|progress deadline)", "rolled-back"),
     (r"Halt \S+ advancement waiting for", "note"),
-    (r"Halt |Metric query failed|Prometheus query failed", "halted"),
+    (r"Halt |Metric (query|template) |Prometheus query failed", "halted"),
 )
 #: Said at every tick to say that nothing happened. The judge's own entry has the reason for waiting.
 _IDLE = re.compile(r"Rollback hook \S+ not signaling a rollback|.*waiting for traffic increase approval")
@@ -145,6 +145,7 @@ def stamp(moment: float) -> str:
 
 def of_message(at: float, namespace: str, model: str, message: str, **known: Any) -> Entry | None:
     """Make an entry of what Flagger said; None where it says that nothing happened."""
+    message = message.strip()
     if _IDLE.match(message):
         return None
     for pattern, kind in _KINDS:

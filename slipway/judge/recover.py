@@ -61,7 +61,7 @@ def from_events(events: Iterable[Object], entries: Iterable[Entry], now: float) 
         first, last = epoch(event.get("firstTimestamp")), epoch(event.get("lastTimestamp"))
         if first is None or last is None or last > now - GRACE:
             continue
-        text, about = event.get("message", ""), event["involvedObject"]
+        text, about = event.get("message", "").strip(), event["involvedObject"]
         message, count = text.removeprefix(_MERGED), int(event.get("count") or 1)
         if message != text:
             first, count = last, 1

@@ -76,6 +76,7 @@ def test_entries_are_given_in_order_of_time_by_namespace_model_and_since(tmp_pat
         ("Halt churn.models advancement evidence 25.00 > 20", "halted", None),
         ("Halt advancement no values found for custom metric: evidence: no values found", "halted", None),
         ("Metric query failed for evidence: error response: churn-v2: no data", "halted", None),
+        ("Metric template judge-evidence.models error: not found", "halted", None),
         ("Halt churn.models advancement waiting for promotion approval confirm-promotion", "note", None),
         ("Rolling back churn.models failed checks threshold reached 3", "rolled-back", None),
         ("Rolling back churn.models manual webhook invoked", "note", None),
@@ -118,6 +119,12 @@ def test_events_that_the_ledger_missed_are_counted_once() -> None:
     (found,) = from_events(events, known, NOW)
     assert (found.count, found.recovered, found.time, found.kind) == (3, True, T + 40, "halted")
     assert list(from_events(events, [*known, found], NOW)) == []
+
+
+def test_an_event_is_the_same_with_the_end_of_its_line() -> None:
+    entry = of_message(T, "models", "churn", "Metric query failed for evidence: error response: no data\n")
+    assert entry is not None
+    assert list(from_events([event(entry.message + "\n", T, T)], [entry], NOW)) == []
 
 
 def test_an_event_that_flagger_may_still_tell_itself_is_left_alone() -> None:
