@@ -7,9 +7,11 @@ canonical form, so that equal content is equal bytes.
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
@@ -119,6 +121,18 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same directory waiting: two changes of one file are one after the other."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def display(path: Path) -> str:

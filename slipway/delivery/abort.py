@@ -23,16 +23,20 @@ WORK = 30.0
 def abort(kube: Kube, namespace: str, state: RolloutState, reason: str) -> RolloutState:
     """End a rollout, wait until the route gives the candidate nothing; returns where it stands then.
 
+    One that is being promoted is promoted: then there is no candidate any more.
+
     The annotation names the candidate, so it means no other. Flagger's rollback hook, which the judge answers, sees it
     at the next look. Where there is no such hook, or nobody answers it, all checks are counted as failed: that is what
     Flagger itself takes for the end of a rollout.
 
     Raises:
-        SlipwayError: The rollout went on to its promotion meanwhile, or Flagger did not react.
+        SlipwayError: Flagger did not react.
     """
-    tried = names.inference_service(state.model, state.candidate or 0)
-    text = f"{tried}: {' '.join(reason.split())}"
-    kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: text}}})
+    # While Flagger promotes it, a candidate is what the primary selects: there is nothing left to end.
+    tried = names.inference_service(state.model, state.candidate or state.seen.live_version or 0)
+    if state.candidate is not None:
+        text = f"{tried}: {' '.join(reason.split())}"
+        kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: text}}})
     deadline = time.monotonic() + TICKS * state.interval + WORK
     hooked = state.has_rollback_hook
     pending = state.seen.phase in SETTLED
@@ -44,7 +48,7 @@ def abort(kube: Kube, namespace: str, state: RolloutState, reason: str) -> Rollo
         return phase in SETTLED and (ended > state.moved if pending else ended >= state.moved)
 
     while time.monotonic() < deadline:
-        if not hooked:
+        if not hooked and state.candidate is not None:
             kube.patch(
                 *CANARY, state.model, namespace, {"status": {"failedChecks": _threshold(state)}}, subresource="status"
             )

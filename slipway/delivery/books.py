@@ -175,12 +175,11 @@ class Books:
         return named(self.environment.registry.tracking_uri) is not None
 
     def _write(self, change: Callable[[Pin], Pin], said: str) -> str:
-        pins, before = load_pins(self.pins_file), self.pin()
-        after = change(before)
-        if after == before:
-            return ""
-        documents.write(
-            self.pins_file,
-            Pins(environment=pins.environment, models={**pins.models, self.spec.name: after}),
-        )
+        with documents.alone(self.pins_file.parent):
+            pins, before = load_pins(self.pins_file), self.pin()
+            after = change(before)
+            if after == before:
+                return ""
+            models = {**pins.models, self.spec.name: after}
+            documents.write(self.pins_file, Pins(environment=pins.environment, models=models))
         return f"{documents.display(self.pins_file)}: {said}"

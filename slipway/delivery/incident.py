@@ -73,6 +73,11 @@ def write(directory: Path, incident: Incident) -> Path:
     return text
 
 
+def reason_of(data: Path) -> str:
+    """Return the reason that an incident gives; empty where there is none yet."""
+    return Incident.model_validate_json(data.read_text()).reason if data.is_file() else ""
+
+
 def markdown(incident: Incident) -> str:
     """Tell an incident to people."""
     return "\n".join(_lines(incident)) + "\n"

@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from slipway.documents import Frozen, display
+from slipway.documents import Frozen, alone, display
 from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
 
@@ -91,19 +91,19 @@ def last(path: Path, model: str) -> Entry | None:
 
 def note(path: Path, entry: Entry) -> bool:
     """Append an entry; says whether it was news: the same deed to the same release is not noted twice in a row."""
-    before = last(path, entry.model)
-    if before and (before.deed, before.release, before.version) == (entry.deed, entry.release, entry.version):
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
-    line = ("\n" if torn else "") + entry.model_dump_json(exclude_defaults=True) + "\n"
-    # One write: what a killed process leaves is a whole line or none.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(descriptor, line.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with alone(path.parent):
+        before = last(path, entry.model)
+        if before and (before.deed, before.release, before.version) == (entry.deed, entry.release, entry.version):
+            return False
+        torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+        line = ("\n" if torn else "") + entry.model_dump_json(exclude_defaults=True) + "\n"
+        # One write: what a killed process leaves is a whole line or none.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(descriptor, line.encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     return True
 
 

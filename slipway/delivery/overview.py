@@ -65,7 +65,7 @@ def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict
     return {
         name: collect(kube, prometheus, environment, name)
         for name, each in found.items()
-        if each.situation(now) not in ("pending", "starting")
+        if each.situation(now) not in ("absent", "pending", "starting")
     }
 
 

@@ -51,10 +51,11 @@ def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -
     release, back = books.release_id(what.state, what.version), books.release_id(what.state, what.back)
     known = books.recorded().rejected.get(what.version, "")
     rollout = None if known else _rollout(kube, books, what)
-    said = rollout.reason if rollout else ""
-    reason = " ".join((known or what.reason or what.state.abort or said or "its rollout failed").split())
     directory = ledger.home(books.project, books.environment) / "incidents" / books.environment.name
-    file = directory / f"{model}-{release or f'v{what.version}'}.md"
+    name = f"{model}-{release or f'v{what.version}'}"
+    file, told = directory / f"{name}.md", incident.reason_of(directory / f"{name}.json")
+    reasons = (known, told, what.reason, what.state.abort, rollout.reason if rollout else "", "its rollout failed")
+    reason = " ".join(next(filter(None, reasons)).split())
 
     def report() -> str:
         if file.is_file():

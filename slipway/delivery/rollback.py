@@ -42,16 +42,13 @@ def rollback(
     refuse_the_way_back(state, written)
     said: list[str] = []
     if situation in ("running", "pending"):
-        by = reason or f"rolled back by {ledger.who()}"
-        before, state = state, abort(kube, namespace, state, by)
+        before, state = state, abort(kube, namespace, state, reason or f"rolled back by {ledger.who()}")
         after("abort")
-        if state.seen.live_version == before.seen.live_version:
-            said.append(
-                f"{model}: v{before.candidate} gets no traffic any more; v{before.seen.live_version} serves all"
-            )
+        if state.candidate is not None:
+            said.append(f"{model}: v{state.candidate} gets no traffic any more, v{state.seen.live_version} all of it")
         else:
-            said.append(f"{model}: v{before.candidate} was promoted before Flagger heard of it")
-            to = to or f"v{before.seen.live_version}"
+            said.append(f"{model}: v{state.seen.live_version} was promoted before Flagger heard of it")
+            to = to or (f"v{before.seen.live_version}" if before.candidate else None)
     what = _what(books, state, written, reason or "", to)
     if what is None:
         return [*said, f"{model}: nothing left to do: {_done(books)}"]
@@ -70,9 +67,11 @@ def stop(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
     if state.situation(time.time()) not in ("running", "pending"):
         return [f"{model}: no rollout is under way; v{state.seen.live_version} serves"]
     why = reason or f"aborted by {ledger.who()}"
-    after, tried = abort(kube, namespace, state, why), state.candidate or 0
-    if after.candidate is None:
-        raise SlipwayError(f"{model}: v{tried} was promoted before Flagger heard of it; `slipway rollout rollback`")
+    after = abort(kube, namespace, state, why)
+    if (tried := after.candidate) is None:
+        raise SlipwayError(
+            f"{model}: v{after.seen.live_version} was promoted before Flagger heard of it; `slipway rollout rollback`"
+        )
     live = books.release_id(state, state.seen.live_version or 0)
     said = books.note("aborted", books.release_id(state, tried), tried, other=live, reason=why, now=time.time())
     return [f"{model}: v{tried} gets no traffic any more, v{state.seen.live_version} all of it", *filter(None, [said])]

@@ -140,7 +140,9 @@ def confirm_rollout(look: Look) -> Answer:
     if run.candidate is None:
         return Answer(True, f"{run.model}: the target selects what users have")
     if run.aborted:
-        return Answer(False, f"{run.candidate}: aborted: {run.aborted}; `slipway rollout retry` tries it again")
+        # Before this yes Flagger asks nobody whether to roll back: the rollout would stay open for ever. After it the
+        # rollback hook comes first, so the candidate gets no traffic.
+        return Answer(True, f"{run.candidate}: aborted: {run.aborted}")
     if not run.ready:
         return Answer(False, f"{run.candidate}: waits until its InferenceService is Ready")
     return Answer(True, f"{run.candidate}: its InferenceService is Ready")

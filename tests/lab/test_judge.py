@@ -76,7 +76,7 @@ def test_evidence_above_the_limit_rolls_back_at_the_next_tick_without_a_failed_c
     assert reason.startswith("worse-v2: errors: ")
 
 
-def test_an_abort_that_names_the_candidate_ends_its_rollout_and_keeps_it_from_starting_again(rollouts: Stage) -> None:
+def test_an_abort_that_names_the_candidate_ends_its_rollout_and_the_next_one_at_once(rollouts: Stage) -> None:
     at_half(rollouts, "aborted")
     body = {"metadata": {"annotations": {ABORT: "aborted-v1: of another one"}}}
     rollouts.kube.patch(*CANARY, "aborted", NAMESPACE, body)
@@ -90,8 +90,9 @@ def test_an_abort_that_names_the_candidate_ends_its_rollout_and_keeps_it_from_st
     # Before that, Flagger would take what comes next for what has failed.
     until(lambda: applied(rollouts, "aborted"), 30, "Flagger has seen the target back")
     rollouts.point("aborted", 2)
-    rollouts.phase("aborted", "Waiting", timeout=30)
-    assert rollouts.verdict("aborted")["waits_for"].startswith("aborted-v2: aborted: the invoices are wrong;")
+    rollouts.phase("aborted", "Progressing", timeout=30)
+    rollouts.phase("aborted", "Failed", timeout=TICK + 5)
+    assert kinds(rollouts, "aborted")[-2:] == ["started", "aborted"]
     assert rollouts.live("aborted") == 1
 
 

@@ -15,11 +15,16 @@ from typing import Any
 
 import pytest
 import requests
+from builders import an_environment
 
+from slipway.delivery.acts import Recorded
+from slipway.delivery.books import Books
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import AtLeast, AtMost, Gate, ModelSpec, Objectives, Rollout
+from slipway.planning import followed
 from slipway.registry import Registry, hash_artifact, verify
 from slipway.registry.aliases import move_alias
+from slipway.rollout import ObservedModel, Wanted, plan_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA256 = "ab" * 32
@@ -313,6 +318,44 @@ def test_an_alias_moves_only_to_a_version_that_exists(seeded: Seeded, server: st
     with pytest.raises(SlipwayError, match=r"^registered model 'moved' has no version 3; it has 1, 2$"):
         move_alias(server, "moved", "champion", 3)
     assert Registry(server).champions("champion")["moved"] == 1
+
+
+def test_a_rejected_version_is_never_followed_again_though_nothing_more_is_asked(
+    seeded: Seeded, server: str, proxy: CountingProxy, tmp_path: Path
+) -> None:
+    """An environment without pins has its rejections in the registry, and moves its alias off them."""
+    seeded.add("tried")
+    seeded.promote("tried", seeded.add("tried"))
+    following, wanted = an_environment("dev", releases="follow", registry={"tracking_uri": proxy.url}), spec("tried")
+    seen = {"tried": ObservedModel(live_version=1, target_version=2, phase="Failed")}
+
+    def asked() -> Wanted:
+        proxy.calls.clear()
+        return followed({"tried": wanted}, following, seen)["tried"]
+
+    asked()
+    before = asked()
+    calls = list(proxy.calls)
+    assert (before.stable.version, before.candidate and before.candidate.version, before.rejected) == (1, 2, ())
+    books = Books(tmp_path, following, wanted)
+    said = books.reject("v2-000000000000", 2, "it lies", serves=False, back="v1-000000000000")
+    assert said == "registry: v2-000000000000 is rejected: it lies"
+    assert books.reject("v2-000000000000", 2, "another reason", serves=False, back="") == ""
+    after = asked()
+    assert proxy.calls == calls
+    assert [(each.release, each.reason) for each in after.rejected] == [(before.candidate.id, "it lies")]
+    plan = plan_model(wanted, after, seen["tried"])
+    assert (plan.target, plan.declared) == (before.stable, (before.stable,))
+    assert books.recorded() == Recorded(wanted=2, rejected={2: "it lies"})
+    # killed here: nothing bad happens, and the same again goes on
+    assert books.move_alias(1, only_from=2) == "registry: champion names version 1 (was 2)"
+    assert books.move_alias(1, only_from=2) == ""
+    assert asked().candidate is None
+    # what is queued is left alone
+    seeded.promote("tried", seeded.add("tried"))
+    assert books.move_alias(1, only_from=2) == ""
+    queued = asked()
+    assert (queued.candidate and queued.candidate.version, books.recorded().wanted) == (3, 3)
 
 
 def test_a_database_is_read_without_a_server(seeded: Seeded, server: str) -> None:

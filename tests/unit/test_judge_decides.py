@@ -87,7 +87,7 @@ def test_an_abort_needs_no_measurement() -> None:
     look = a_look(**BLIND, aborted="the invoices are wrong")
     assert decide.rollback(look).reason == "churn-v2: aborted: the invoices are wrong"
     assert decide.rollback(look).yes
-    assert not decide.confirm_rollout(look).yes
+    assert decide.confirm_rollout(look).yes, "Flagger asks its rollback hooks only after that"
 
 
 def test_an_aborted_candidate_gets_neither_traffic_nor_promotion() -> None:
