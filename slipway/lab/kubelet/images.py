@@ -106,6 +106,9 @@ def standard_images(mlserver: Path, kserve_storage: Path) -> dict[str, Any]:
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 # Inference in the server's own process: a pool would double memory and start-up for one model.
                 "MLSERVER_PARALLEL_WORKERS": "0",
+                # Its default is a line for each request: with probes and Prometheus three a second, which would push
+                # what a server has to say about its end out of the end of its log.
+                "MLSERVER_DEBUG": "false",
             },
         },
         "busybox:*": {"command": ["/bin/sh"]},
