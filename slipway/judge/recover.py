@@ -104,16 +104,17 @@ def _from_status(
     def missed(moment: float, kind: str, message: str, count: int = 1) -> Entry:
         return Entry(stamp(moment), namespace, model, kind, message, phase, count=count, recovered=True)
 
+    # The judge says that a candidate must go before Flagger takes it back: in the same tick, if Flagger lives.
+    begin = max((entry.time for entry in known if entry.kind == "started" and entry.time < at), default=at - GRACE)
     if condition.get("status") == "Unknown":
         if not noted("started", since=at - APART):
             yield missed(at, "started", condition.get("message", ""))
         failed = int(status.get("failedChecks") or 0)
         if (lost := failed - noted("halted", since=at - APART)) > 0:
             yield missed(moved, "halted", f"{failed} checks have failed; the reasons were lost", lost)
-    # The judge says that a candidate must go before Flagger takes it back, the same tick.
-    elif phase == "Failed" and not noted("rolled-back", "aborted", since=at - GRACE):
+    elif phase == "Failed" and not noted("rolled-back", "aborted", since=begin):
         yield missed(at, "rolled-back", condition.get("message", ""))
-    elif phase == "Succeeded" and not noted("promoted", since=at - GRACE):
+    elif phase == "Succeeded" and not noted("promoted", since=begin):
         yield missed(at, "promoted", condition.get("message", ""))
 
 

@@ -157,6 +157,12 @@ def canary(phase: str, promoted: str, at: float, **status: Any) -> dict[str, Any
         (canary("Failed", "False", T), [], [("rolled-back", 1)]),
         (canary("Failed", "False", T), [an_entry(T - 1, "aborted")], []),
         (canary("Failed", "False", T), [an_entry(T - 500, "rolled-back")], [("rolled-back", 1)]),
+        (canary("Failed", "False", T), [an_entry(T - 600, "started"), an_entry(T - 500, "rolled-back")], []),
+        (
+            canary("Failed", "False", T),
+            [an_entry(T - 500, "rolled-back"), an_entry(T - 60, "started")],
+            [("rolled-back", 1)],
+        ),
         (canary("Succeeded", "True", T), [an_entry(T - 500, "rolled-back")], [("promoted", 1)]),
         (canary("Initialized", "True", T), [], []),
         (canary("Waiting", "Unknown", T), [], []),
