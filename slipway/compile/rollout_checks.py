@@ -36,9 +36,18 @@ def increasing(steps: tuple[int, ...], where: str) -> Iterator[str]:
 
 
 def running(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
-    """Refuse to change steps under a rollout that stands on one of them."""
-    steps = rollout_steps(spec, environment)
-    if 0 < plan.weight < 100 and plan.weight not in steps:
+    """Refuse to change steps, or the strategy, under a rollout that stands on one of them."""
+    steps, strategy = rollout_steps(spec, environment), strategy_of(spec, environment)
+    if not 0 < plan.weight < 100:
+        return
+    if strategy != "canary":
+        own = strategy == spec.rollout.strategy
+        where = field_of(spec, "rollout.strategy") if own else setting(environment, "rollout.strategy")
+        yield (
+            f"{where}{strategy}: a rollout of {spec.name} is at {plan.weight}% by steps, and Flagger would go on with"
+            " its numbers; keep 'canary' until it has settled"
+        )
+    elif plan.weight not in steps:
         yield (
             f"{field_of(spec, 'rollout.steps')}{_list(steps)}: a rollout is at {plan.weight}%, and Flagger"
             " would go on from an unknown step straight to 100; keep that step until the rollout has settled"

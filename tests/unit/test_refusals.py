@@ -221,6 +221,18 @@ def test_steps_that_lost_the_one_a_rollout_is_at_are_refused() -> None:
     assert line.startswith("models/churn.yaml: rollout.steps: 10, 25, 50, 100: a rollout is at 30%")
 
 
+def test_another_strategy_in_the_middle_of_steps_is_refused_where_it_was_chosen() -> None:
+    plan = a_plan(V7, V8, weight=25)
+    (line,) = refused(a_spec(rollout={**STEADY, "strategy": "immediate"}), plan=plan)
+    assert line == (
+        "models/churn.yaml: rollout.strategy: immediate: a rollout of churn is at 25% by steps, and Flagger would go on"
+        " with its numbers; keep 'canary' until it has settled"
+    )
+    (line,) = refused(a_spec(), plan=plan, rollout=a_rollout(strategy="immediate"))
+    assert line.startswith("Pulumi.staging.yaml: slipway:rollout.strategy: immediate: a rollout of churn is at 25%")
+    assert refused(a_spec(), plan=a_plan(V7, V8), rollout=a_rollout(strategy="immediate")) == []
+
+
 def test_every_refusal_of_every_model_is_listed() -> None:
     specs = {name: a_spec(name, rollout={**STEADY, "steps": [2, 1]}) for name in ("a", "b", "c")}
     lines = refusals(specs, {}, an_environment())
