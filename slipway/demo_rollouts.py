@@ -169,7 +169,7 @@ class Rollouts:
             apply(self.project, self.on_step)
 
     def noticed(self, traffic: Traffic, start: float) -> list[Noticed]:
-        """Count what users noticed from `start` (seconds since the epoch) until now."""
+        """Count what users noticed from `start` (seconds since the epoch) until now; they must have stopped."""
         # Prometheus tells nobody when it has scraped.
         time.sleep(SCRAPED)
         told, now = list[Noticed](), time.time()

@@ -130,7 +130,8 @@ def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, An
                     traffic = traffic or stack.enter_context(rollouts.users(urls))
                     rollouts.tell(open_ones)
         rollouts.tidy()
-        noticed = rollouts.noticed(traffic, began) if traffic else []
+    # Only now: what was sent since the last scrape would seem lost.
+    noticed = rollouts.noticed(traffic, began) if traffic else []
     records = rollouts.recorded()
     with steps.chapter(8, "what became of them, what users noticed"):
         written = rollouts.record(())

@@ -71,9 +71,8 @@ def why(record: RolloutRecord) -> str:
     if record.outcome != "promoted":
         return record.reason
     # That nothing speaks against a version says little without how much was looked at.
-    seen, against = record.exposure, evidence(record)
-    said = [f"{seen.requests:,} requests, {seen.failed:,} failed"]
-    canary = total(record, "canary")
+    canary, against = total(record, "canary"), evidence(record)
+    said = [f"{canary.requests:,} requests, {canary.failed:,} failed"]
     if canary.labelled:
         said.append(f"{canary.right:,} of {canary.labelled:,} labelled predictions right")
     if against is not None:

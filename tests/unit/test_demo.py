@@ -101,7 +101,7 @@ def test_a_story_that_ends_as_it_should_is_no_problem() -> None:
 
 def test_a_bad_version_that_is_promoted_is_a_problem() -> None:
     (said,) = problems([BAD], [promoted()], [])
-    assert said.startswith("churn: v4 promoted: the candidate takes over: 560 requests, 0 failed")
+    assert said.startswith("churn: v4 promoted: the candidate takes over: 540 requests, 0 failed")
     assert "; it should have been rolled back (shuffled); after `slipway lab reset`" in said
 
 

@@ -63,7 +63,7 @@ def test_one_file_is_all_that_it_needs() -> None:
 
 def test_it_says_how_each_rollout_ended_and_why() -> None:
     text = page(promoted(), rolled_back()).text
-    assert "the candidate takes over: 560 requests, 0 failed, 540 of 540 labelled predictions right" in text
+    assert "the candidate takes over: 540 requests, 0 failed, 540 of 540 labelled predictions right" in text
     assert "wrong: 11 of 21 labelled predictions of v4, 8 of 200 of v3; evidence 64 of 20" in text
     assert "at least 90 % of labelled predictions right" in text
     assert "0:20 rolled back 10 %" in text

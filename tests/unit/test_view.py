@@ -84,7 +84,7 @@ def test_a_promoted_version_is_what_all_users_have() -> None:
     lines = words(promoted())
     assert lines[0].startswith("churn v3 → v4 promoted 100 %")
     assert " ".join(lines[-3:-1]) == (
-        "why: the candidate takes over: 560 requests, 0 failed, 540 of 540 labelled predictions right,"
+        "why: the candidate takes over: 540 requests, 0 failed, 540 of 540 labelled predictions right,"
         " evidence 0.8, limit 20"
     )
 
