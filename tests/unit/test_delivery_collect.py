@@ -106,11 +106,13 @@ def test_the_ledger_is_read_for_one_model() -> None:
 def test_the_judges_own_line_is_the_reason_whatever_flagger_adds() -> None:
     noted = [
         *FAILED[:5],
+        Noted(START + 25, "held at 25%: asked 9 times there, 20 are needed", "held", weight=25, own=True),
         Noted(START + 30, "10 of 80 requests failed", "rolled-back", weight=25, own=True),
         *said((31, "Rolling back churn.models manual webhook invoked"), (31, "Canary failed! Scaling down churn")),
     ]
     found = history.decisions(noted, START, END)
-    assert [each.kind for each in found] == ["started", "advanced", "advanced", "rolled-back"]
+    assert [each.kind for each in found] == ["started", "advanced", "advanced", "held", "rolled-back"]
+    assert found[-2].reason == "held at 25%: asked 9 times there, 20 are needed"
     assert (found[-1].reason, found[-1].weight) == ("10 of 80 requests failed", 0)
 
 
@@ -175,7 +177,8 @@ READINGS = Readings(
         counter(STABLE, [0, 100, 190, 270, 350, 430, 510, 600]),
     ),
     flagger=(
-        flagger("flagger_canary_weight", [0, 10, 25, 25, 25, 25, 0, 0]),
+        # Flagger is not always scraped between its end and the next look
+        flagger("flagger_canary_weight", [0, 10, 25, 25, 25, 25, 0, 25]),
         # until the third moment it is the value of a rollout before
         flagger("flagger_canary_metric_analysis", [99, 99, 1.5, 8, 35.2, 35.2, 35.2, 35.2]),
     ),

@@ -95,7 +95,9 @@ BAD = {8: "it lies"}
         ({"phase": "Succeeded", "live": 8}, Recorded(stable=7, wanted=8, rejected=BAD), "up", "a rollout back to v7"),
         ({"phase": "Succeeded", "live": 8}, Recorded(wanted=8, rejected=BAD), "rollback", "name what shall serve"),
         ({"phase": "Succeeded", "live": 8}, Recorded(wanted=7, rejected=BAD), "up", "a rollout back to v7 starts"),
-        # settled
+        ({"phase": "Failed", "live": 8, "target": 7}, Recorded(stable=7, wanted=8, rejected=BAD), "retry", "way back"),
+        # settled; a candidate that only waits for its turn is not what is left over
+        ({"phase": "Initialized", "target": 7}, PINNED, "up", "v8 is queued"),
         ({"phase": "Succeeded", "target": 7, "running": (7,)}, Recorded(stable=7, wanted=7), "nothing", ""),
         ({"phase": "Succeeded", "target": 7, "running": (7,)}, PINNED, "up", "v8 is queued"),
         ({"phase": "Succeeded", "target": 7, "running": (7,)}, Recorded(wanted=9), "up", "v9 is queued"),
