@@ -271,6 +271,8 @@ def _is_initialized(canary: Mapping[str, Any]) -> bool:
 def _state(seen: ObservedModel, version: int) -> str:
     service = next((each for each in seen.services.values() if each.version == version), None)
     ready = "Ready" if service and service.ready else "not ready"
+    if seen.phase == "Failed" and seen.target_version == seen.live_version:
+        return f"{ready}, last rollout Failed"
     return f"{ready}, {seen.phase}" if seen.phase else ready
 
 

@@ -16,7 +16,7 @@ from slipway.cli.output import Json, short, show, show_json
 
 if TYPE_CHECKING:
     from slipway.delivery.record import RolloutRecord
-    from slipway.demo_rollouts import Story
+    from slipway.demo_rollouts import Noticed, Story
     from slipway.lab.state import Facts
     from slipway.traffic import Traffic
 
@@ -136,13 +136,25 @@ def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, An
     with steps.chapter(8, "what became of them, what users noticed"):
         written = rollouts.record(())
         show([_ended(record) for record in records], as_json=False)
-        show([asdict(each) for each in noticed], as_json=False)
+        if noticed:
+            show([_seen(each) for each in noticed], as_json=False)
         say(f"  ✓ report: {written.html}, the same as JSON beside it")
     return {
         "rollouts": [_ended(record) for record in records],
         "noticed": [asdict(each) for each in noticed],
         "report": {"html": str(written.html), "json": str(written.json)},
         "problems": demo_rollouts.problems(told, records, noticed),
+    }
+
+
+def _seen(noticed: Noticed) -> dict[str, Any]:
+    """Say what a model's users noticed, in a row."""
+    return {
+        "model": noticed.model,
+        "requests to the primary": noticed.primary,
+        "failed": noticed.primary_failed,
+        "requests to candidates": noticed.canary,
+        "failed there": noticed.canary_failed,
     }
 
 
