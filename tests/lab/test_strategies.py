@@ -95,6 +95,13 @@ class Rollout:
         service = self.kube.get("v1", "Service", names.primary(self.model), NAMESPACE)
         return names.selected_version(self.model, service["spec"]["selector"])
 
+    def promoted(self) -> None:
+        """Return once version 8 is what stays, with what we wrote on its Service (invariant 11)."""
+        self.until("Succeeded")
+        assert self.primary() == 8
+        service = self.kube.get("v1", "Service", names.primary(self.model), NAMESPACE)
+        assert service["metadata"]["labels"] == {names.MODEL: self.model}
+
     def ask(self, **headers: str) -> str:
         """Ask as a user does."""
         own = {"Host": names.host(self.model, SUFFIX), **{name.replace("_", "-"): v for name, v in headers.items()}}
@@ -113,8 +120,7 @@ class Rollout:
 
 def immediate(rollout: Rollout) -> None:
     rollout.move()
-    rollout.until("Succeeded")
-    assert rollout.primary() == 8
+    rollout.promoted()
     rollout.answers("8")
 
 
@@ -129,8 +135,7 @@ def ab_by_header(rollout: Rollout) -> None:
     rollout.until("WaitingPromotion")
     rollout.always("7")
     rollout.allow("confirm-promotion")
-    rollout.until("Succeeded")
-    assert rollout.primary() == 8
+    rollout.promoted()
     rollout.always("8")
 
 
@@ -156,8 +161,7 @@ def blue_green_promoted(rollout: Rollout) -> None:
     rollout.always("7")
     rollout.allow("confirm-promotion")
     rollout.routed(0, 100)
-    rollout.until("Succeeded")
-    assert rollout.primary() == 8
+    rollout.promoted()
     rollout.always("8")
 
 
@@ -262,6 +266,12 @@ def test_a_blue_green_rollout_shows_nobody_the_candidate_before_everybody_gets_i
 
 def test_a_blue_green_rollout_is_taken_back_while_the_old_version_still_stands_ready(tried: Any) -> None:
     tried["blue"].result()
+
+
+def test_invariant_11_the_primary_keeps_our_labels_when_it_is_promoted(tried: Any) -> None:
+    """Flagger writes the primary's labels anew, and keeps those of the prefix that it was told."""
+    for model in ("now", "header", "green"):
+        tried[model].result()
 
 
 def test_flagger_asks_for_what_a_strategy_needs_only(tried: Any, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 import requests
 import yaml
-from local_stack import ISVC, MODEL, READY, SERVICE, UP, Stack
+from local_stack import CANARY, ISVC, MODEL, READY, SERVICE, UP, Stack
 
 from slipway.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
+from slipway.judge.run import ABORT
 from slipway.prometheus import Prometheus
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
@@ -143,6 +145,10 @@ def test_bad_input_is_one_line_and_changes_nothing(
     assert stack.everything() == before
 
 
+def aborting(word: str | None) -> dict[str, Any]:
+    return {"metadata": {"annotations": {ABORT: word}}}
+
+
 def test_a_new_version_is_a_canary_and_neither_its_rollout_nor_its_failure_is_a_difference(
     stack: Stack, undisturbed: Any
 ) -> None:
@@ -153,9 +159,11 @@ def test_a_new_version_is_a_canary_and_neither_its_rollout_nor_its_failure_is_a_
     stack.up("--expect-no-changes")
     stack.phase("Progressing")
     stack.up("--expect-no-changes")
-    # Nobody sends requests, so the analysis fails.
+    # Nobody sends requests, so the judge holds it: until somebody ends it, which is an annotation of theirs.
+    stack.kube.patch(*CANARY, MODEL, "models", aborting(f"{CANDIDATE}: nobody asks for it"))
     stack.phase("Failed")
     stack.up("--expect-no-changes")
+    stack.kube.patch(*CANARY, MODEL, "models", aborting(None))
     assert stack.kube.get(*SERVICE, f"{MODEL}-primary", "models")["spec"]["selector"] == {
         "app": f"isvc.{STABLE}-predictor"
     }
@@ -173,6 +181,9 @@ def test_the_stable_version_is_retired_only_after_the_candidate_was_promoted(sta
         stack.up()
         assert stack.kube.get(*ISVC, STABLE, "models")
         stack.primary_selects(CANDIDATE)
+        # Invariant 12: what reaches its pods has never changed, or there would be a second revision of them.
+        pods = stack.kube.get("apps/v1", "Deployment", f"{CANDIDATE}-predictor", "models")
+        assert pods["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1"
         stack.up()
         assert stack.kube.find(*ISVC, STABLE, "models") is None
         stack.up("--expect-no-changes")
@@ -238,3 +249,30 @@ def test_an_up_killed_at_any_time_and_repeated_ends_like_one_that_nobody_disturb
     assert (stack.state(), stack.cluster()) == undisturbed
     exported = json.loads(stack.pulumi("stack", "export").stdout)["deployment"]
     assert not exported.get("pending_operations")
+
+
+def test_invariant_13_what_would_delete_or_replace_a_protected_canary_changes_nothing(
+    stack: Stack, undisturbed: Any
+) -> None:
+    """The route belongs to the Canary: without it, nobody is served."""
+    spec = stack.root / "models" / f"{MODEL}.yaml"
+    text, settings = spec.read_text(), stack.settings.read_text()
+    stack.set(protect="true")
+    stack.up()
+    before = stack.everything(), stack.kube.get(*CANARY, MODEL, "models")["metadata"]["uid"]
+    try:
+        spec.unlink()
+        deleted = stack.pulumi("up", "--yes", check=False)
+        spec.write_text(text)
+        stack.set(cluster={"identifier": "another", "kubeconfig": str(stack.lab.kubeconfig)})
+        replaced = stack.pulumi("up", "--yes", check=False)
+        after = stack.everything(), stack.kube.get(*CANARY, MODEL, "models")["metadata"]["uid"]
+    finally:
+        spec.write_text(text)
+        stack.settings.write_text(settings)
+        stack.up()
+    assert after == before
+    for done in (deleted, replaced):
+        assert done.returncode != 0
+        # It "is protected", or it is "marked for protection".
+        assert re.search(f"{MODEL}.*protect", done.stdout + done.stderr, re.DOTALL)
