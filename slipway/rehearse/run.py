@@ -103,6 +103,10 @@ def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked:
         stream = Stream(spec.name, url, asked, per_second, namespace)
         with Traffic(lab.gateway, [stream], sink=answers, label_delay=LABEL_DELAY):
             record = _roll_out(lab, stage, per_second)
+        if blind := unseen(record):
+            raise SlipwayError(
+                f"rehearse {spec.name}: {blind}; try again when this machine has less to do", ExitCode.MACHINE
+            )
         within = spec.objectives.within
         comparison = answers.compare(sides.stable.version, sides.candidate.version, within)
     return Played(record, comparison, per_second, stage)
@@ -142,6 +146,18 @@ def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
     except SlipwayError as error:
         waits = f"; it waits for {readings.waits_for(seen[model])}" if model in seen else ""
         raise SlipwayError(f"rehearse {error}{waits}", ExitCode.UNREACHABLE) from None
+
+
+def unseen(record: RolloutRecord) -> str:
+    """Say why a rollout that failed says nothing about its candidate; empty where it does.
+
+    A check without data fails, as it must; where the stable version could not be seen, the lab was too busy.
+    """
+    halted = [each.reason for each in record.decisions if each.kind == "halted"]
+    stable = names.inference_service(record.model, record.stable_version)
+    if record.outcome == "failed" and halted and all(f"no server of {stable}" in reason for reason in halted):
+        return f"the lab could not measure it: {halted[-1]}"
+    return ""
 
 
 @contextlib.contextmanager

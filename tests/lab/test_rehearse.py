@@ -84,6 +84,16 @@ class Stage:
             return
         raise AssertionError("no rehearsal has begun")
 
+    def is_gone(self, name: str) -> None:
+        """Return once a namespace is gone."""
+        deadline = time.monotonic() + LIMIT
+        while name in self.namespaces():
+            assert time.monotonic() < deadline, f"{name} is still there"
+            # It may have gone before the watch began: then there is nothing to be told.
+            for event, seen in self.kube.watch(*NAMESPACE, label_selector=LABEL, timeout_seconds=5):
+                if event == "DELETED" and seen["metadata"]["name"] == name:
+                    return
+
 
 @pytest.fixture(scope="module")
 def stage(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -130,12 +140,9 @@ def test_what_a_killed_rehearsal_leaves_is_gone_after_the_next_one(stage: Stage)
         killed.send_signal(signal.SIGKILL)
     (left,) = stage.namespaces()
     with stage.start(3) as stopped:
-        # Its own namespace comes after the other's end.
-        deadline = time.monotonic() + LIMIT
-        while left in (there := stage.namespaces()) or not there:
-            assert time.monotonic() < deadline
-            assert stopped.poll() is None
-            stage.has_begun()
+        stage.is_gone(left)
+        stage.has_begun()
+        assert stopped.poll() is None
         stopped.send_signal(signal.SIGINT)
         _, said = stopped.communicate(timeout=LIMIT)
     assert stopped.returncode == 130, said

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from builders import a_release, a_spec, an_environment
 
-from slipway.delivery.record import Measured, Outcome, Point, RolloutRecord
+from slipway.delivery.record import Decision, Measured, Outcome, Point, RolloutRecord
 from slipway.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.model_spec import ModelSpec
@@ -15,7 +15,7 @@ from slipway.rehearse import exposure, result
 from slipway.rehearse.answers import Answers, Comparison
 from slipway.rehearse.report import markdown, span
 from slipway.rehearse.result import Rehearsal, conclude, foresee
-from slipway.rehearse.run import Played
+from slipway.rehearse.run import Played, unseen
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import Stage, fast, on_stage, rate, stage
 
@@ -140,6 +140,17 @@ def test_a_plan_that_can_never_end_well_is_refused_before_anything_is_played() -
     assert (found.verdict, found.record) == ("refused", None)
     assert found.reason == prediction.refusals[0]
     assert "What prod would do" not in markdown(found)
+
+
+def test_a_rollout_that_failed_because_the_stable_version_was_not_seen_says_nothing() -> None:
+    def halted(*reasons: str) -> RolloutRecord:
+        decided = [Decision(at="2026-11-21T16:30:30Z", kind="halted", weight=10, reason=reason) for reason in reasons]
+        return a_record("failed", reasons[-1]).model_copy(update={"decisions": tuple(decided)})
+
+    blind = "churn-v8: no data: Prometheus has scraped no server of churn-v7 lately"
+    assert unseen(halted(blind, blind)) == f"the lab could not measure it: {blind}"
+    assert unseen(halted(blind, "churn-v8: its server does not answer the scrape")) == ""
+    assert unseen(a_record("failed", "errors")) == ""
 
 
 def test_a_rehearsal_can_be_read_back() -> None:
