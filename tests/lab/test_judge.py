@@ -159,8 +159,9 @@ def test_a_good_candidate_is_promoted_step_by_step(rollouts: Stage) -> None:
 
 
 def test_a_judge_that_is_away_for_a_minute_promotes_nothing_and_loses_no_event(stage: Stage) -> None:
-    stage.declare("outage", threshold=20)
-    stage.declare("gone", threshold=3)
+    # The pause keeps both at half until the judge is gone.
+    stage.declare("outage", threshold=20, pauses={50: 30})
+    stage.declare("gone", threshold=3, pauses=LONG)
     begin(stage, "outage", "gone")
     at_half(stage, "outage")
     at_half(stage, "gone")
