@@ -65,8 +65,8 @@ def record(
 ) -> RolloutRecord:
     """Put the record of one rollout together; `start`, `end` in seconds since the epoch, `end` None while it runs."""
     model, analysis = state.model, state.analysis
-    stable, candidate = sides(state, readings)
     until = readings.grid[-1] if readings.grid else start
+    stable, candidate = sides(state, readings, history.candidate(noted, start, max(until, end or 0.0), model))
     decided = history.decisions(noted, start, max(until, end or 0.0), state.abort)
     outcome = outcome_of(state, decided, end)
     switched = next((_seconds(each.at) for each in decided if each.kind == "promoted"), end)
@@ -95,11 +95,12 @@ def record(
     )
 
 
-def sides(state: RolloutState, readings: Readings) -> tuple[Side, Side]:
+def sides(state: RolloutState, readings: Readings, noted: int | None = None) -> tuple[Side, Side]:
     """Say which versions were compared.
 
     While a rollout runs, or after one that failed, the selectors say it. Afterwards both select the same version, so
-    what was scraped behind each Service tells the other one; version 0 stands for one that nobody knows.
+    what the judge has noted, or what was scraped behind each Service, tells the other one; version 0 stands for one
+    that nobody knows.
     """
     model, live, tried = state.model, state.seen.live_version or 0, state.candidate
     scraped = measure.versions(readings, model)
@@ -110,7 +111,7 @@ def sides(state: RolloutState, readings: Readings) -> tuple[Side, Side]:
         if state.condition[0] != "False":
             live, tried = max(before, default=max(state.leftovers, default=0)), live
         else:
-            tried = max(others, default=max(state.leftovers, default=0))
+            tried = noted or max(others, default=max(state.leftovers, default=0))
     return (
         Side(names.primary(model), names.inference_service(model, live), live),
         Side(names.canary(model), names.inference_service(model, tried), tried),
@@ -136,14 +137,16 @@ def points(
     start: float,
     end: float | None,
 ) -> tuple[Point, ...]:
-    """Return what each look showed, at the ends of the intervals."""
+    """Return what each look showed, at the ends of the intervals; a weight is the highest of its interval."""
     primary, canary = (measure.measured(readings, side) for side in (stable, candidate))
     weights, evidences = measure.weights(readings), measure.evidences(readings)
     found, weight = list[Point](), 0
+    moves = [(each.at, each.weight) for each in noted if each.kind == "advanced" and each.weight is not None]
     for index, (before, at) in enumerate(pairwise(readings.grid)):
         over, last = end is not None and at > end, index == len(readings.grid) - 2
-        known = weights[index + 1]
-        weight = 0 if over else known if known is not None else weight
+        # Flagger moves it just after a moment of the grid, so what is seen at the two ends may be neither.
+        known = [each for each in (*weights[index : index + 2], *_within(moves, before, at)) if each is not None]
+        weight = 0 if end is not None and before >= end else max(known, default=weight)
         if last and end is None and state.weight is not None:
             weight = state.weight
         found.append(
@@ -158,6 +161,10 @@ def points(
             )
         )
     return tuple(found)
+
+
+def _within(moves: Sequence[tuple[float, int]], before: float, at: float) -> list[int]:
+    return [weight for moved, weight in moves if before < moved <= at]
 
 
 def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> Exposure:

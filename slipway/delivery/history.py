@@ -27,6 +27,7 @@ class Noted:
         count: How often it was said since the last one of its kind in this list.
         weight: Percent of the traffic that the candidate had; None where the message does not tell.
         own: Whether these are the judge's words, not Flagger's: then they are plain as they are.
+        candidate: The InferenceService that was tried; empty where the source does not tell.
     """
 
     at: float
@@ -35,6 +36,7 @@ class Noted:
     count: int = 1
     weight: int | None = None
     own: bool = False
+    candidate: str = ""
 
 
 #: Flagger's words, in the order in which they are tried (pkg/controller/scheduler*.go, v1.41).
@@ -76,9 +78,24 @@ def noted_in_ledger(entries: Iterable[Mapping[str, Any]], namespace: str, model:
         at, message, count = epoch(str(entry["at"])) or 0.0, str(entry.get("message", "")), int(entry.get("count") or 1)
         noted = of_flagger(at, message, count)
         if noted.kind is None and entry.get("kind") in get_args(Kind):
-            noted = Noted(at, message, entry["kind"], count, entry.get("weight"), own=True)
+            candidate = str(entry.get("candidate") or "")
+            noted = Noted(
+                at, _unnamed(message), entry["kind"], count, entry.get("weight"), own=True, candidate=candidate
+            )
         found.append(noted)
     return sorted(found, key=lambda each: each.at)
+
+
+def candidate(noted: Iterable[Noted], start: float, end: float, model: str) -> int | None:
+    """Return the version that was tried between two moments, as the judge has noted it; None where it has not."""
+    named = [each.candidate for each in noted if each.candidate and start - WHOLE_SECOND <= each.at <= end]
+    digits = named[-1].removeprefix(f"{model}-v") if named else ""
+    return int(digits) if digits.isdigit() else None
+
+
+def _unnamed(message: str) -> str:
+    """Leave out of an abort what its kind says: `churn-v8: aborted: it lies` is `it lies`."""
+    return message.partition(": aborted: ")[2] or message
 
 
 def of_flagger(at: float, message: str, count: int = 1) -> Noted:

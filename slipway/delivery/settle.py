@@ -62,7 +62,7 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
             ExitCode.BUSY,
         )
     if not _news(books, state, written):
-        return [f"{model}: v{live} serves, nothing else was tried; nothing to settle"]
+        return [f"{model}: v{live} serves; nothing to settle"]
     release = books.release_id(state, live)
     before = books.pin().stable if books.pinned else state.release(max(acts.old(state, written), default=None))
     done = take(

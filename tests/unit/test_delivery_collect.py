@@ -193,7 +193,7 @@ def test_the_record_of_a_rollout_that_failed() -> None:
     assert (found.candidate_release, found.started, found.ended) == ("v8-000000000008", BEGAN, ENDED)
     assert (found.steps, found.interval_seconds, found.threshold) == ((10, 25, 100), 10, 2)
     assert (found.strategy, found.policy) == ("canary", POLICY)
-    assert [each.weight for each in found.points] == [10, 25, 25, 25, 25, 0, 0]
+    assert [each.weight for each in found.points] == [10, 25, 25, 25, 25, 25, 0]
     assert [each.evidence for each in found.points] == [None, 1.5, 8, 35.2, 35.2, 35.2, None]
     assert [each.failed_checks for each in found.points] == [0, 0, 0, 1, 2, 2, 2]
     assert found.points[-1].phase == "Failed"
@@ -237,6 +237,22 @@ def test_a_candidate_that_has_been_removed_is_known_by_its_measurements() -> Non
     seen = state(target=7, phase="Failed", weight=0, running=(7,))
     found = assemble.record(an_environment(), seen, FAILED, READINGS, START, END)
     assert (found.stable_version, found.candidate_version, found.candidate_release) == (7, 8, "")
+
+
+def test_a_candidate_that_nobody_asked_anything_is_known_by_what_the_judge_noted() -> None:
+    entry = {"namespace": "models", "model": "churn", "kind": "aborted", "message": "churn-v8: aborted: it lies"}
+    noted = history.noted_in_ledger([{**entry, "at": ENDED, "candidate": "churn-v8"}], "models", "churn")
+    seen = state(target=7, phase="Failed", weight=0, running=(7,))
+    found = assemble.record(an_environment(), seen, noted, Readings(GRID), START, END)
+    assert (found.candidate_version, found.outcome, found.reason) == (8, "aborted", "it lies")
+
+
+def test_a_step_between_two_looks_is_seen_by_what_was_decided() -> None:
+    weights = flagger("flagger_canary_weight", [0] * len(GRID))
+    noted = said((10.5, "Advance churn.models canary weight 10"), (20, "Rolling back churn.models failed checks"))
+    seen = state(phase="Failed", weight=0)
+    found = assemble.record(an_environment(), seen, noted, Readings(GRID[:5], flagger=(weights,)), START, START + 20)
+    assert [each.weight for each in found.points] == [0, 10, 0, 0]
 
 
 def test_a_rollout_that_was_aborted_gives_the_persons_reason() -> None:
