@@ -73,7 +73,7 @@ def _compared(found: Rehearsal) -> Iterator[str]:
     yield from (f"| {' | '.join(row)} |" for row in rows)
     yield ""
     if same and same.requests:
-        how = "otherwise" if same.within is None else f"with a number that is more than {same.within:g} away"
+        how = "otherwise" if same.within is None else f"more than {same.within:g} away from the stable version"
         mended = f" Of those with a known truth it mends {same.mended}, breaks {same.broken}." if same.labelled else ""
         yield f"Asked the same {same.requests} requests, the candidate answers {same.differ} of them {how}.{mended}"
         yield ""
@@ -128,9 +128,10 @@ def _exposed(found: Rehearsal) -> Iterator[str]:
 def _small_print(found: Rehearsal) -> Iterator[str]:
     record = found.record
     if record:
-        rate, steps = found.lab_requests_per_second or 0, ", ".join(map(str, record.steps))
+        rate, weights = found.lab_requests_per_second or 0, ", ".join(map(str, record.steps))
+        how = f"steps ({weights} %)" if weights else f"strategy ({record.strategy})"
         yield (
-            f"<sub>Played in the lab by Flagger with {found.environment}'s own steps ({steps} %), its objectives,"
+            f"<sub>Played in the lab by Flagger with {found.environment}'s own {how}, its objectives,"
             f" a look every {record.interval_seconds} s, {rate:g} requests a second."
             + "".join(f" Not shown: {line}." for line in found.not_rehearsed)
             + f" Releases {found.stable_release}, {found.candidate_release}.</sub>"

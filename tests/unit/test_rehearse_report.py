@@ -238,7 +238,7 @@ def test_a_number_is_the_same_as_far_as_the_model_spec_says() -> None:
     answers.predicted(predictions("7", a=10.0, b=10.0) + predictions("8", a=10.4, b=11.0))
     found = answers.compare(7, 8, 0.5)
     assert (found.differ, found.within) == (1, 0.5)
-    assert "1 of them with a number that is more than 0.5 away." in markdown(rehearsed(comparison=found))
+    assert "1 of them more than 0.5 away from the stable version." in markdown(rehearsed(comparison=found))
 
 
 def test_what_observe_does_not_take_is_compared_all_the_same() -> None:
