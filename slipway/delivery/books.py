@@ -69,16 +69,24 @@ class Books:
         return found
 
     def release_id(self, state: RolloutState, version: int) -> str:
-        """Name the release of a version: as the pins call it, else as it was when it was created."""
-        if self.pinned:
-            pin = self.pin()
-            named = [pin.candidate, pin.stable, *(each.release for each in pin.rejected)]
-            for each in filter(None, named):
-                if version_of(each) == version:
-                    return each
-            if not state.release(version):
-                raise SlipwayError(f"{self.spec.name}: which release is v{version}? restore its pin from Git")
-        return state.release(version)
+        """Name the release of a version: as the pins call it, or the ledger, else as it was when it was created.
+
+        Raises:
+            SlipwayError: Pins must name it, and nobody knows it.
+        """
+        if not self.pinned:
+            return state.release(version)
+        pin = self.pin()
+        noted = [each for each in ledger.entries(self.ledger_file) if each.model == self.spec.name]
+        named = [pin.candidate, pin.stable, *(each.release for each in pin.rejected)]
+        named += [release for entry in reversed(noted) for release in (entry.release, entry.other)]
+        named += [state.release(version), *Releases(self.project / "releases").ids(self.spec.name)]
+        found = next((each for each in named if each and version_of(each) == version), None)
+        if found is None:
+            raise SlipwayError(
+                f"{self.spec.name}: releases/{self.spec.name}/ has none of v{version}; restore it from Git"
+            )
+        return found
 
     def release(self, release_id: str, version: int) -> Release | None:
         """Return a release with all that is frozen of it; None where it cannot be had."""

@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 from builders import a_release, a_spec, an_environment
 from records import a_record
+from rollouts import objects
 
+from slipway import documents
 from slipway.delivery import incident, ledger
 from slipway.delivery.books import Books
 from slipway.delivery.incident import Incident
 from slipway.delivery.ledger import Entry
 from slipway.delivery.record import Decision
+from slipway.delivery.rollback import rollback
+from slipway.delivery.settle import settle
 from slipway.delivery.steps import Step, take
 from slipway.errors import ExitCode, SlipwayError
 from slipway.pins import Pin, Pins, Rejection, load_pins, rejected, settled
+from slipway.release import Releases
 
 V7, V8, V9 = (a_release(version=version) for version in (7, 8, 9))
 BAD = (Rejection(release=V8.id, reason="it lies"),)
@@ -139,6 +144,42 @@ def test_without_a_registry_the_pins_are_written_and_no_alias_moves(
     assert books.reject(V8.id, 8, "it lies", serves=True, back=V7.id) == ""
     with pytest.raises(SlipwayError, match=rf"v8 serves, but there is no releases/churn/{V8.id}.yaml"):
         books.settle(V8.id)
+
+
+class FakeKube:
+    """A cluster where users are served by version 8, and version 7 is gone."""
+
+    def list(self, api_version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+        found = objects(live=8, phase="Succeeded", weight=0, running=(8,))
+        return [each for each in found if each["kind"] == kind]
+
+    def url_of(self, *_: str) -> str:
+        return "/events"
+
+    def request(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"items": []}
+
+
+def test_a_settled_release_that_turned_bad_gives_way_to_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    kube: Any = FakeKube()
+    books = Books(tmp_path, an_environment("prod", prometheus_url="http://127.0.0.1:1"), a_spec())
+    path = tmp_path / "pins/prod.yaml"
+    documents.write(path, Pins(environment="prod", models={"churn": Pin(stable=V7.id, candidate=V8.id)}))
+    for release in (V7, V8):
+        Releases(tmp_path / "releases").write(release)
+    settle(kube, books)
+    assert load_pins(path).models["churn"] == Pin(stable=V8.id)
+    with pytest.raises(SlipwayError, match=rf"^churn: v8 serves, nothing is tried; .* name it: --to {V7.id}$"):
+        rollback(kube, books)
+    for to in ("v7", None):
+        said = rollback(kube, books, reason="it lies", to=to)
+        assert load_pins(path).models["churn"] == Pin(stable=V7.id, candidate=V8.id, rejected=BAD)
+        assert said[-1] == "v8 serves until the next `slipway up` has brought v7 back by a rollout"
+    deeds = [(each.deed, each.release, each.other) for each in ledger.entries(books.ledger_file)]
+    assert deeds == [("settled", V8.id, V7.id), ("rejected", V8.id, V7.id)]
 
 
 def test_what_changed_between_two_releases_is_what_differs() -> None:

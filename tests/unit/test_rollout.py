@@ -51,6 +51,14 @@ def test_what_was_rejected_after_its_promotion_serves_only_until_the_aliass_has_
     assert done.declared == (V7,)
 
 
+def test_a_candidate_that_is_held_back_keeps_running_off_the_target() -> None:
+    held = Wanted(V7, V8, held_back=True)
+    back = plan_model(a_spec(), held, ObservedModel(7, 8, "Failed", running(V7, V8)))
+    assert (back.target, back.declared) == (V7, (V7, V8))
+    with pytest.raises(SlipwayError, match="the rollout of churn-v8 is Progressing"):
+        plan_model(a_spec(), held, ObservedModel(7, 8, "Progressing", running(V7, V8)))
+
+
 def test_a_rejected_alias_leaves_what_is_live() -> None:
     wanted = follow(V8, V7, (Rejection(release=V8.id, reason=BAD),))
     back = plan_model(a_spec(), wanted, ObservedModel(7, 8, "Failed", running(V7, V8)))
