@@ -18,7 +18,7 @@ _NEXT = {
     "Initializing": "Flagger to take over the traffic",
     "Initialized": "Flagger to see the change",
     "Waiting": "the candidate to be ready",
-    "Progressing": "Flagger's next look",
+    "Progressing": "Flagger's next look, every {interval} s",
     "WaitingPromotion": "leave to promote",
     "Promoting": "the primary to become the candidate",
     "Finalising": "the traffic to be back on the primary",
@@ -63,7 +63,7 @@ def waits_for(record: RolloutRecord) -> str:
     newest = record.decisions[-1] if record.decisions else None
     if newest and newest.kind in ("held", "halted"):
         return newest.reason
-    return _NEXT.get(phase(record), phase(record))
+    return _NEXT.get(phase(record), phase(record)).format(interval=record.interval_seconds)
 
 
 def why(record: RolloutRecord) -> str:

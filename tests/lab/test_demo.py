@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +47,6 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(lab: Any) -> Iterator[Demo]:
     Project(lab.project)
-    shutil.copytree(CHECKOUT / "models", lab.project / "models", dirs_exist_ok=True)
     # An ordinary shell, which has not sourced .slipway/env.
     found = Demo({**os.environ, "SLIPWAY_PROJECT": str(lab.project)})
     yield found

@@ -96,7 +96,8 @@ def test_without_a_terminal_each_change_is_a_line() -> None:
     assert lines == [
         "churn: waits for Flagger to see the change",
         "churn: v3 → v4; Progressing, 10 %; primary 180 requests, 100.0 %, 12 ms, 95.5 % of 180;"
-        " canary 20 requests, 100.0 %, 14 ms, 100.0 % of 20; evidence 0.8 of 20; waits for Flagger's next look",
+        " canary 20 requests, 100.0 %, 14 ms, 100.0 % of 20; evidence 0.8 of 20;"
+        " waits for Flagger's next look, every 10 s",
         "churn: v4 rolled back: wrong: 11 of 21 labelled predictions of v4, 8 of 200 of v3; evidence 64 of 20",
     ]
 
