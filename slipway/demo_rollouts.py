@@ -214,6 +214,6 @@ def problems(stories: Sequence[Story], records: Sequence[RolloutRecord], noticed
         if each.primary_failed:
             said.append(
                 f"{each.model}: {each.primary_failed} of {each.primary} requests of the primary's share failed;"
-                " none should have"
+                f" none should have (load of this machine: {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors)"
             )
     return said
