@@ -132,6 +132,8 @@ def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, An
         rollouts.tidy()
     # Only now: what was sent since the last scrape would seem lost.
     noticed = rollouts.noticed(traffic, began) if traffic else []
+    if traffic and traffic.unreported:
+        say(f"  note: observe did not take {traffic.unreported} predictions or labels")
     records = rollouts.recorded()
     with steps.chapter(8, "what became of them, what users noticed"):
         written = rollouts.record(())

@@ -78,12 +78,12 @@ class Sink:
         self.told.set()
 
 
-def stream(per_second: float = 100, *requests: Request) -> Stream:
+def stream(per_second: float = 200, *requests: Request) -> Stream:
     return Stream("churn", URL, requests or (Request(b"{}"),), per_second)
 
 
 def test_it_stops_by_itself_when_its_time_is_over() -> None:
-    with gateway(lambda _: answer()) as (url, seen), Traffic(url, [stream()], seconds=0.2) as traffic:
+    with gateway(lambda _: answer()) as (url, seen), Traffic(url, [stream()], seconds=0.1) as traffic:
         traffic.wait()
     assert len(seen) == traffic.requests("churn") >= 10
     assert set(seen) == {("churn.models.localhost", "/v2/models/churn/infer")}
@@ -91,21 +91,21 @@ def test_it_stops_by_itself_when_its_time_is_over() -> None:
 
 def test_a_slow_server_is_asked_as_often_as_a_fast_one() -> None:
     def slowly(_: int) -> Answered:
-        time.sleep(0.15)
+        time.sleep(0.06)
         return answer()
 
-    with gateway(slowly) as (url, seen), Traffic(url, [stream()], seconds=0.14) as traffic:
+    with gateway(slowly) as (url, seen), Traffic(url, [stream()], seconds=0.06) as traffic:
         traffic.wait()
-        assert len(seen) >= 10
+        assert len(seen) >= 5
     assert traffic.failed("churn") == 0
-    assert all(each.seconds >= 0.15 for each in traffic.answers)
+    assert all(each.seconds >= 0.06 for each in traffic.answers)
 
 
 def test_requests_are_counted_by_the_version_that_answered_and_by_status() -> None:
     def one_in_three(number: int) -> Answered:
         return ((500, {"error": "no"}), answer("3"), answer("4"))[number % 3]
 
-    with gateway(one_in_three) as (url, _), Traffic(url, [stream()], seconds=0.15) as traffic:
+    with gateway(one_in_three) as (url, _), Traffic(url, [stream()], seconds=0.06) as traffic:
         traffic.wait()
     totals = traffic.totals("churn")
     assert set(totals) == {"3", "4", UNKNOWN}
@@ -130,7 +130,7 @@ def test_an_answer_under_way_at_the_end_is_waited_for() -> None:
 
     def slowly(_: int) -> Answered:
         asked.set()
-        time.sleep(0.1)
+        time.sleep(0.05)
         return answer()
 
     with gateway(slowly) as (url, _):
@@ -184,8 +184,8 @@ def test_an_observer_that_is_away_holds_no_request_up() -> None:
 
 
 def test_two_models_are_not_asked_in_step() -> None:
-    other = Stream("fraud", URL, (Request(b"{}"),), 20)
-    with gateway(lambda _: answer()) as (url, _), Traffic(url, [stream(20), other], seconds=0.2) as traffic:
+    other = Stream("fraud", URL, (Request(b"{}"),), 50)
+    with gateway(lambda _: answer()) as (url, _), Traffic(url, [stream(50), other], seconds=0.08) as traffic:
         traffic.wait()
     moments = sorted(each.at for each in traffic.answers)
-    assert min(after - before for before, after in pairwise(moments)) > 0.005
+    assert min(after - before for before, after in pairwise(moments)) > 0.002
