@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 100, 30
 #: Seconds between two looks.
 PERIOD = 1.0
+#: Seconds after the end until all that was counted has been scraped.
+LAST = 3.0
 #: Seconds between two signs of life where nothing changes.
 HEARTBEAT = 10.0
 #: Cells of a bar.
@@ -58,6 +60,7 @@ def watch(
     shown = _Screen(stream) if stream.isatty() else _Lines(stream)
     found: dict[str, RolloutRecord] = {}
     trouble, deadline = "", time.monotonic() + limit
+    over = False
     with shown:
         while True:
             try:
@@ -67,12 +70,14 @@ def watch(
                     raise
                 trouble = str(error)
             shown.show(models, found, trouble)
-            if all(model in found and found[model].outcome != "running" for model in models):
+            open_ones = [model for model in models if model not in found or found[model].outcome == "running"]
+            if not open_ones and (over or not models):
                 return found
-            if time.monotonic() > deadline:
-                open_ones = [model for model in models if model not in found or found[model].outcome == "running"]
+            if open_ones and time.monotonic() > deadline:
                 raise SlipwayError(f"{', '.join(open_ones)}: no end of the rollout in {limit:.0f} s")
-            sleep(period)
+            # What was measured at the very end is there a little later.
+            over = not open_ones
+            sleep(LAST if over else period)
 
 
 def line(model: str, record: RolloutRecord | None) -> str:

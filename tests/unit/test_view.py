@@ -17,7 +17,8 @@ Looks = list[Mapping[str, RolloutRecord] | SlipwayError]
 
 def watched(looks: Looks, *models: str, limit: float = 60) -> list[str]:
     """Return the lines that are printed without a terminal, one look after the other."""
-    pending: Iterator[Mapping[str, RolloutRecord] | SlipwayError] = iter(looks)
+    # After the end there is one look more.
+    pending: Iterator[Mapping[str, RolloutRecord] | SlipwayError] = iter([*looks, looks[-1]])
 
     def look() -> Mapping[str, RolloutRecord]:
         found = next(pending)
@@ -120,6 +121,13 @@ def test_a_source_that_is_away_for_a_while_ends_nothing() -> None:
     assert len(lines) == 3
     assert lines[1].endswith("(cannot be seen now: Prometheus http://x: cannot be reached)")
     assert lines[2].startswith("churn: v4 promoted")
+
+
+def test_what_was_measured_at_the_very_end_is_returned() -> None:
+    early = rolled_back().model_copy(update={"points": rolled_back().points[:2]})
+    found = iter([{"churn": early}, {"churn": rolled_back()}])
+    last = view.watch(lambda: next(found), ["churn"], limit=60, out=io.StringIO(), sleep=lambda _: None)
+    assert last == {"churn": rolled_back()}
 
 
 def test_a_rollout_without_an_end_is_an_error() -> None:
