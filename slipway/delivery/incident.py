@@ -33,7 +33,10 @@ class Incident(Frozen):
     who: str
     reason: str
     rejected: str
+    #: What serves instead, or shall.
     serves: str
+    #: Whether users were still served by the rejected release when this was written.
+    promoted: bool = False
     changes: tuple[Change, ...] = ()
     #: None where neither the cluster nor anybody else knew of its rollout any more.
     rollout: RolloutRecord | None = None
@@ -87,8 +90,13 @@ def _lines(incident: Incident) -> Iterator[str]:
     yield f"# {incident.environment}: {incident.model}: {incident.rejected} was rejected"
     yield ""
     yield f"{incident.reason.rstrip('.')}."
-    yield f"{incident.serves or 'What served before'} serves. Recorded at {incident.at} by {incident.who}."
+    back = incident.serves or "what served before"
+    state = f"It serves until a rollout has brought {back} back" if incident.promoted else f"Users are served by {back}"
+    yield f"{state}. Recorded at {incident.at} by {incident.who}."
     yield from _exposure(incident.rollout)
+    if incident.promoted:
+        since = f" at {incident.rollout.ended}" if incident.rollout and incident.rollout.ended else ""
+        yield f"It was promoted{since}: everybody has been answered by it since."
     yield from _table("What changed", ("", incident.serves, incident.rejected), _changed(incident.changes))
     if incident.rollout is not None:
         yield from _table("What was measured", ("", "users", "candidate"), _measured(incident.rollout))

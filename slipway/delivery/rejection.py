@@ -70,6 +70,7 @@ def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -
                 reason=reason,
                 rejected=release or f"v{what.version}",
                 serves=back,
+                promoted=what.serves,
                 changes=incident.changes(books.release(back, what.back), books.release(release, what.version)),
                 rollout=rollout,
             ),

@@ -209,7 +209,7 @@ def test_an_incident_tells_what_changed_who_was_exposed_and_when() -> None:
     decision = Decision(at="2026-11-21T10:04:00Z", kind="rolled-back", weight=0, reason="too slow")
     record = a_record(decisions=(decision,))
     text = incident.markdown(an_incident(rollout=record))
-    assert text.startswith(f"# prod: churn: {V8.id} was rejected\n\nit lies | badly.\n{V7.id} serves.")
+    assert text.startswith(f"# prod: churn: {V8.id} was rejected\n\nit lies | badly.\nUsers are served by {V7.id}.")
     assert f"| artifact | {V7.artifact.digest} | {V8.artifact.digest} |" in text
     exposure = record.exposure
     assert f"{exposure.requests} requests within {exposure.seconds:.0f} s were answered by the candidate" in text
@@ -218,6 +218,11 @@ def test_an_incident_tells_what_changed_who_was_exposed_and_when() -> None:
     assert "Unknown: Prometheus could not be asked." in incident.markdown(
         an_incident(rollout=record.model_copy(update={"points": ()}))
     )
+    late = incident.markdown(
+        an_incident(promoted=True, rollout=record.model_copy(update={"ended": "2026-11-21T10:01:00Z"}))
+    )
+    assert f"It serves until a rollout has brought {V7.id} back." in late
+    assert "It was promoted at 2026-11-21T10:01:00Z: everybody has been answered by it since." in late
     assert "could not be read any more" in incident.markdown(an_incident())
 
 
