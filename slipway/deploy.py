@@ -17,6 +17,9 @@ from slipway import state_lock
 from slipway.errors import ExitCode, SlipwayError
 from slipway.killed_runs import PROJECT, real_pulumi, without_pending_creates
 
+#: The program tells the engine in words only; what they mean for an exit code.
+_CODES = {"cannot be reached": ExitCode.UNREACHABLE, "so the target cannot move": ExitCode.BUSY}
+
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
 #: What Pulumi adds to any failure; it says nothing that the messages before it have not said.
@@ -204,7 +207,7 @@ class Deployment:
             lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines()]
             errors = [line for line in lines if line.startswith("error:")] or [name + "failed"]
         first, rest = errors[0].removeprefix("error: "), len(set(errors)) - 1
-        code = ExitCode.UNREACHABLE if "cannot be reached" in first else ExitCode.USER
+        code = next((code for words, code in _CODES.items() if words in first), ExitCode.USER)
         return SlipwayError(f"{first} (+{rest} more)" if rest else first, code)
 
 

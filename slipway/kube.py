@@ -259,9 +259,9 @@ class Kube:
                     if kind_of_event != "DELETED" and predicate(obj):
                         return obj
             except KubeError as error:
-                if error.status not in (0, 404, 410):
+                if error.status not in (0, 404, 410, 503):
                     raise
-                time.sleep(0.2)  # the kind is not served yet, or the server is away: there is nothing to watch
+                time.sleep(0.2)  # the kind is not served yet, the server is away or has just started
         raise TimeoutError(
             f"{kind} {name}: not as expected after {timeout:.0f} s; last status: {json.dumps(last.get('status'))}"
         )

@@ -87,7 +87,7 @@ class Round:
     def end(self, stack: Stack, *models: str) -> None:
         """Look at how it ended; the gateway's last counts are awaited."""
         prometheus, end = Prometheus(stack.lab.facts.url("prometheus")), time.time()
-        stamp = 'timestamp(traefik_entrypoint_requests_total{entrypoint="web"})'
+        stamp = 'timestamp(up{job="gateway"})'
         deadline = time.monotonic() + 30
         while not any(sample.value > end for sample in prometheus.query(stamp)):
             assert time.monotonic() < deadline, "Prometheus does not scrape the gateway"

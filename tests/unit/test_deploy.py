@@ -29,6 +29,19 @@ def test_the_engine_s_own_first_line_is_told(tmp_path: Path) -> None:
     assert told.value.exit_code is ExitCode.USER
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Prometheus http://x: cannot be reached (ConnectTimeout)", ExitCode.UNREACHABLE),
+        ("churn: the rollout of churn-v8 is Waiting, so the target cannot move to v9-0123456789ab", ExitCode.BUSY),
+    ],
+)
+def test_what_the_program_says_becomes_its_exit_code(tmp_path: Path, said: str, code: ExitCode) -> None:
+    with pytest.raises(SlipwayError) as told:
+        Deployment(tmp_path, "local", a_pulumi(tmp_path, f"echo 'error: {said}' >&2")).preview()
+    assert told.value.exit_code is code
+
+
 def test_an_engine_that_says_nothing_is_told_with_the_stack_s_name(tmp_path: Path) -> None:
     with pytest.raises(SlipwayError, match="stack local: failed"):
         Deployment(tmp_path, "local", a_pulumi(tmp_path, "")).preview()
