@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from local_stack import CANARY, Stack
 
+from slipway.kube import KubeError
 from slipway.lab import state
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.users import user_requests
@@ -75,6 +77,49 @@ def servers(lab: Any, service: str) -> list[int]:
 
 
 @dataclass
+class Changes:
+    """Every state of a kind's objects, in the order in which the API server told them."""
+
+    seen: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+
+    def follow(self, stack: Stack, *kinds: tuple[str, str]) -> None:
+        """Begin to listen, until the API server goes away."""
+
+        def listen(kind: tuple[str, str]) -> None:
+            with contextlib.suppress(KubeError):
+                for event, found in stack.kube.watch(*kind, "models", timeout_seconds=3600):
+                    if event != "DELETED":
+                        self.seen.append((time.time(), {"kind": kind[1], **found}))
+
+        for kind in kinds:
+            threading.Thread(target=listen, args=(kind,), daemon=True).start()
+
+    def of(self, kind: str, name: str) -> list[tuple[float, dict[str, Any]]]:
+        """Return the states of one object."""
+        return [(at, it) for at, it in self.seen if (it["kind"], it["metadata"]["name"]) == (kind, name)]
+
+    def weights(self, model: str) -> list[tuple[float, int, int]]:
+        """Return what a route gave the primary, the canary: (when, percent, percent), without repetitions."""
+        found: list[tuple[float, int, int]] = []
+        for at, route in self.of("HTTPRoute", model):
+            (rule,) = route["spec"]["rules"]
+            given = {each["name"]: each["weight"] for each in rule["backendRefs"]}
+            pair = given[f"{model}-primary"], given[f"{model}-canary"]
+            if not found or found[-1][1:] != pair:
+                found.append((at, *pair))
+        return found
+
+    def selected(self, service: str) -> list[tuple[float, str]]:
+        """Return which InferenceServices a Service selected, without repetitions."""
+        found: list[tuple[float, str]] = []
+        for at, it in self.of("Service", service):
+            name = it["spec"]["selector"]["app"].removeprefix("isvc.").removesuffix("-predictor")
+            if not found or found[-1][1] != name:
+                found.append((at, name))
+        return found
+
+
+@dataclass
 class Round:
     """What happened."""
 
@@ -83,6 +128,7 @@ class Round:
     phases: dict[str, str] = field(default_factory=dict)
     served: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
 
     def end(self, stack: Stack, *models: str) -> None:
         """Look at how it ended; the gateway's last counts are awaited."""

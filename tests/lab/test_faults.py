@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 from live_rollouts import CANCER, DIABETES, MODELS, WINE, Round, component, servers, users
-from local_stack import CANARY, ISVC, Stack
+from local_stack import CANARY, ISVC, SERVICE, Stack
 
 from slipway.errors import ExitCode, SlipwayError
+from slipway.judge.run import ROUTE
+from slipway.prometheus import Prometheus
 
 REGISTER = """
 import os, sys
-from slipway.lab.seed.accidents import ACCIDENTS
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.registry import register
 (model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
@@ -42,6 +43,7 @@ def stack(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
 def first(stack: Stack) -> Round:
     """Labels of one model stay away, another's candidate keeps crashing, people disturb."""
     seen, stop = Round(), threading.Event()
+    seen.changes.follow(stack, ROUTE, SERVICE, CANARY)
 
     def crash() -> None:
         stack.kube.wait_for(
@@ -74,6 +76,8 @@ def first(stack: Stack) -> Round:
         stop.set()
         crashing.join()
         seen.end(stack, *MODELS)
+    (sample,) = Prometheus(stack.lab.facts.url("prometheus")).query(f'flagger_canary_status{{name="{DIABETES}"}}')
+    seen.seen["status"] = sample.value
     return seen
 
 
@@ -100,6 +104,50 @@ def test_a_third_version_is_refused_while_the_second_is_tried(first: Round) -> N
 
 def test_an_up_in_the_middle_of_a_rollout_disturbs_nothing(first: Round) -> None:
     assert (first.phases[WINE], first.served[WINE]) == ("Succeeded", f"{WINE}-v3")
+
+
+def test_invariant_2_the_canary_selects_the_candidate_before_it_gets_traffic(first: Round) -> None:
+    for model in MODELS:
+        chosen = next(at for at, service in first.changes.selected(f"{model}-canary") if service == f"{model}-v3")
+        given = next(at for at, _, weight in first.changes.weights(model) if weight)
+        assert chosen < given, model
+
+
+def test_invariant_3_weights_sum_to_100_and_follow_the_steps(first: Round) -> None:
+    for model in MODELS:
+        weights = first.changes.weights(model)
+        assert all(primary + canary == 100 for _, primary, canary in weights), model
+        given = [canary for _, _, canary in weights]
+        # The one whose candidate crashes at 50 never gets more.
+        assert given == ([0, 10, 50, 0] if model == DIABETES else [0, 10, 50, 100, 0]), model
+
+
+def test_invariant_4_what_failed_never_reaches_the_primary(stack: Stack, first: Round) -> None:
+    assert [service for _, service in first.changes.selected(f"{DIABETES}-primary")] == [f"{DIABETES}-v2"]
+    assert first.seen["status"] == 2, "Flagger's own metric says failed"
+
+
+def test_invariant_6_what_is_promoted_is_what_was_tried(first: Round) -> None:
+    for model in (CANCER, WINE):
+        assert [service for _, service in first.changes.selected(f"{model}-primary")] == [f"{model}-v2", f"{model}-v3"]
+        promoted = next(at for at, service in first.changes.selected(f"{model}-primary") if service == f"{model}-v3")
+        # All of the traffic was the candidate's already, so this changes nothing for users.
+        assert next(canary for at, _, canary in reversed(first.changes.weights(model)) if at < promoted) == 100
+        status = next(
+            it["status"]
+            for _, it in reversed(first.changes.of("Canary", model))
+            if it["status"]["phase"] == "Succeeded"
+        )
+        assert status["lastPromotedSpec"] == status["lastAppliedSpec"]
+
+
+def test_invariant_14_kserve_writes_neither_the_route_nor_the_services(first: Round) -> None:
+    for kind, suffix in (("HTTPRoute", ""), ("Service", ""), ("Service", "-primary"), ("Service", "-canary")):
+        for model in MODELS:
+            _, last = first.changes.of(kind, f"{model}{suffix}")[-1]
+            writers = {entry["manager"] for entry in last["metadata"]["managedFields"]}
+            assert writers, (kind, model)
+            assert not any("kserve" in writer or writer == "manager" for writer in writers), writers
 
 
 @pytest.fixture(scope="module")
