@@ -18,16 +18,17 @@ demo: setup ## From a registered model to a service that answers, on a real Kube
 
 test: setup-dev lint types tools ## Every check and every test
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -v
+	@$(BIN)/python -m pytest -v -n 3 --dist loadfile --no-loadscope-reorder
 
 test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
-	@$(BIN)/python -m pytest -q tests/unit tests/program
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/program
 
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
 	@$(BIN)/python -m pytest -v -s -m soak tests/lab/test_soak.py
 
 bench: setup-dev tools ## The table of docs/performance.md
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench.rollouts
 
 setup: ## The Python environment .venv
 	@$(call need_python) && $(PYTHON) -m slipway.bootstrap
