@@ -76,7 +76,8 @@ class Stack:
 
     def python(self, code: str, *arguments: str) -> None:
         command = [sys.executable, "-c", code, *arguments]
-        subprocess.run(command, cwd=self.root, env=self.env, check=True, capture_output=True, timeout=UP)
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=UP)
+        assert done.returncode == 0, done.stderr[-3000:]
 
     def promote(self, version: int, model: str = MODEL) -> None:
         """Say in the registry that a version is ready."""
@@ -93,13 +94,6 @@ class Stack:
         )
         assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done
-
-    def slipway(self, *arguments: str) -> str:
-        """Run one of our own commands."""
-        command = [sys.executable, "-c", "from slipway.cli import main; main()", *arguments]
-        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=UP)
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done.stdout
 
     def up(self, *arguments: str) -> str:
         return self.pulumi("up", "--yes", *arguments).stdout

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -178,15 +177,14 @@ def await_samples(server: Prometheus, query: str) -> Sample:
 
 
 def test_the_labs_own_service_knows_a_new_spec_and_prometheus_has_its_labels_about_the_model(lab: Any) -> None:
-    """The lab's project has no `models` when it starts."""
-    directory = lab.project / "models"
-    directory.mkdir(exist_ok=True)
-    shutil.copy(MODELS / "wine-cultivar.yaml", directory)
+    late = lab.project / "models" / "late-comer.yaml"
+    late.write_text((MODELS / "wine-cultivar.yaml").read_text().replace("name: wine-cultivar", "name: late-comer"))
     client, name = Client(lab.facts.url("observe")), uuid.uuid4().hex
     deadline = time.monotonic() + 30
-    while "wine-cultivar" not in requests.get(f"{client.url}/healthz", timeout=5).json()["models"]:
+    while "late-comer" not in requests.get(f"{client.url}/healthz", timeout=5).json()["models"]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
+    late.unlink()
     client.predicted(answers("987", 50, name))
     client.labelled([{"id": f"{name}-{number}", "label": int(number < 40)} for number in range(50)])
     server = Prometheus(lab.facts.url("prometheus"))

@@ -1,4 +1,4 @@
-"""Ten promotions, ten rollbacks, under load, by the commands that people use: `make soak`."""
+"""Ten promotions, ten rollbacks, under load, each written down as `slipway rollout` does: `make soak`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ client = connect(os.environ["MLFLOW_TRACKING_URI"])
 for number in [3] * cycles + [bad] * cycles:
     source = client.get_model_version(name, str(number))
     client.create_model_version(name, source.source, source.run_id, tags=source.tags)
+"""
+#: What `slipway rollout settle` or `rollback` does; the command itself takes the registry of the lab's own project.
+ACT = """
+import sys
+from pathlib import Path
+from slipway import cluster
+from slipway.delivery.books import Books
+from slipway.delivery.rollback import rollback
+from slipway.delivery.settle import settle
+from slipway.model_spec import load_model_specs
+from slipway.stack_file import read_environment
+act, model = sys.argv[1:]
+project = Path.cwd()
+environment = read_environment(project, "local")
+books = Books(project, environment, load_model_specs(project / "models")[model])
+{"settle": settle, "rollback": rollback}[act](cluster.connect(environment, project), books)
 """
 #: The first of them: three are the demo's, the fourth is its accident.
 FIRST = 5
@@ -60,7 +76,7 @@ def soaked(stack: Stack) -> Round:
             phase = stack.phase("Succeeded", "Failed", model=model)["status"]["phase"]
             seen.seen["ends"].append((model, version, phase))
             print(f"{model} v{version}: {phase}, expected {outcome}; waited {time.monotonic() - began:.0f} s")
-            stack.slipway("rollout", act, model)
+            stack.python(ACT, act, model)
         stack.up()
 
     with users(stack.lab, *MODELS):
