@@ -259,7 +259,7 @@ class Kube:
                     if kind_of_event != "DELETED" and predicate(obj):
                         return obj
             except KubeError as error:
-                if error.status not in (0, 404, 410, 503):
+                if error.status not in (0, 404, 410, 429, 503):
                     raise
                 time.sleep(0.2)  # the kind is not served yet, the server is away or has just started
         raise TimeoutError(
