@@ -140,7 +140,7 @@ def _rollouts(stack: Stack, found: Weights, versions: dict[str, int], title: str
     prometheus, ends, phases = Prometheus(stack.lab.facts.url("prometheus")), {}, {}
 
     def wait(model: str) -> None:
-        phases[model] = stack.phase("Succeeded", "Failed", model=model)["status"]["phase"]
+        phases[model] = stack.ended(f"{model}-v{versions[model]}")
         ends[model] = time.time()
 
     waiting = [threading.Thread(target=wait, args=(model,)) for model in versions]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 from projects import CHECKOUT, Project
 
+from slipway.delivery.state import read
 from slipway.deploy import Deployment
 from slipway.killed_runs import write_launcher
 
@@ -144,6 +146,18 @@ class Stack:
         """Say which InferenceService answers users."""
         selector = self.kube.get(*SERVICE, f"{model}-primary", "models")["spec"]["selector"]
         return str(selector["app"]).removeprefix("isvc.").removesuffix("-predictor")
+
+    def ended(self, service: str) -> str:
+        """Return how the rollout of an InferenceService ended, once it has: the phase of the last one is none of it."""
+        model, version = service.rpartition("-v")[0], int(service.rpartition("-v")[2])
+
+        def over(_: dict[str, Any]) -> bool:
+            state = read(self.kube, "models", [model])[model]
+            tried = version in (state.seen.live_version, state.candidate)
+            return tried and state.situation(time.time()) in ("settled", "failed", "swallowed")
+
+        canary = self.kube.wait_for(*CANARY, model, "models", over, timeout=ROLLOUT)
+        return str(canary["status"]["phase"])
 
     def phase(self, *wanted: str, model: str = MODEL) -> dict[str, Any]:
         """Return the Canary once it is in one of the wanted phases."""

@@ -73,7 +73,7 @@ def soaked(stack: Stack) -> Round:
         stack.up()
         for model in MODELS:
             began = time.monotonic()
-            phase = stack.phase("Succeeded", "Failed", model=model)["status"]["phase"]
+            phase = stack.ended(f"{model}-v{version}")
             seen.seen["ends"].append((model, version, phase))
             print(f"{model} v{version}: {phase}, expected {outcome}; waited {time.monotonic() - began:.0f} s")
             stack.python(ACT, act, model)
