@@ -22,6 +22,7 @@ from slipway.prometheus import Prometheus
 
 REGISTER = """
 import os, sys
+from slipway.lab.seed.accidents import ACCIDENTS
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.registry import register
 (model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
