@@ -34,8 +34,9 @@ def rollouts(stage: Stage) -> Stage:
     stage.declare("unseen")
     stage.declare("paused", pauses={50: 25})
     stage.declare("aborted", pauses=LONG)
+    stage.declare("reverted", pauses=LONG)
     stage.declare("labelled", min_labels=20)
-    models = ("good", "worse", "quiet", "unseen", "paused", "aborted", "labelled")
+    models = ("good", "worse", "quiet", "unseen", "paused", "aborted", "reverted", "labelled")
     begin(stage, *models, seen=[model for model in models if model != "unseen"])
     stage.send("quiet", 2, rate=0)
     return stage
@@ -94,6 +95,18 @@ def test_an_abort_that_names_the_candidate_ends_its_rollout_and_the_next_one_at_
     rollouts.phase("aborted", "Failed", timeout=TICK + 5)
     assert kinds(rollouts, "aborted")[-2:] == ["started", "aborted"]
     assert rollouts.live("aborted") == 1
+
+
+def test_invariant_9_a_target_pointed_back_in_mid_rollout_promotes_nothing(rollouts: Stage) -> None:
+    at_half(rollouts, "reverted")
+    rollouts.point("reverted", 1)
+    # Flagger starts anew for what it takes for another version, then asks at its next look.
+    rollouts.phase("reverted", "Failed", timeout=3 * TICK + 5)
+    assert (rollouts.weight("reverted"), rollouts.live("reverted")) == (0, 1)
+    assert "promoted" not in kinds(rollouts, "reverted")
+    # It may be tried again: nothing of it counts as promoted.
+    rollouts.point("reverted", 2)
+    rollouts.phase("reverted", "Progressing", timeout=3 * TICK)
 
 
 def applied(stage: Stage, model: str) -> bool:
