@@ -91,7 +91,12 @@ class Model(pulumi.ComponentResource):
             args.compiled.canary,
             pulumi.ResourceOptions(parent=self, depends_on=trio, protect=args.protect),
         )
-        self._children = [*services.values(), *trio, canary]
+        # The mirroring, then the router that uses it, both once the target has moved.
+        copies: list[Manifest] = []
+        for manifest in args.compiled.copies:
+            opts = pulumi.ResourceOptions(parent=self, depends_on=[*trio, *copies])
+            copies.append(Manifest(_name(manifest), manifest, opts))
+        self._children = [*services.values(), *trio, canary, *copies]
         self.outputs = {
             "url": args.url,
             "release": args.target.id,

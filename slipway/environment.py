@@ -37,8 +37,9 @@ class Gateway(Frozen):
     name: str = Field(min_length=1)
     namespace: str = Field(min_length=1)
     host_suffix: str = Field(min_length=1)
-    #: Whether it implements the filter RequestMirror; Traefik's provider for Gateway API refuses a route that has it.
-    mirrors: bool = False
+    #: How it copies requests: by Gateway API's filter RequestMirror, or by Traefik's own kinds, since Traefik refuses a
+    #: route with that filter. None copies none.
+    mirrors: Literal["gateway-api", "traefik"] | None = None
 
 
 class EnvironmentRollout(Frozen):

@@ -32,6 +32,11 @@ def canary(model: str) -> str:
     return f"{model}-canary"
 
 
+def shadow(service: str) -> str:
+    """Name what has requests copied to an InferenceService while it is tried."""
+    return f"{service}-shadow"
+
+
 def predictor(service: str) -> str:
     """Name what KServe derives from an InferenceService: its Deployment, its Service."""
     return f"{service}-predictor"

@@ -6,6 +6,7 @@ knows which Service it sent each request to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,8 +35,10 @@ def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end
     Raises:
         SlipwayError: Prometheus cannot be reached.
     """
-    # What Traefik calls the backend of a route (pkg/provider/kubernetes/gateway/httproute.go, loadService).
-    service = f"{namespace}-{model}-(primary|canary)-http-[0-9]+@kubernetesgateway"
+    # What Traefik calls the backend of a route (pkg/provider/kubernetes/gateway/httproute.go, loadService), and the
+    # Services that compile/traefik.py names (pkg/provider/kubernetes/crd/kubernetes_http.go, fullServiceName): a copy
+    # of a request counts for the canary.
+    service = f"{namespace}-{model}-(primary|canary)-(http-[0-9]+@kubernetesgateway|[0-9]+@kubernetescrd)"
     query = f'sum by (service, code) (traefik_service_requests_total{{service=~"{service}"}})'
     before = {_key(sample.labels): sample.value for sample in prometheus.query(query, start)}
     counted: dict[str, Share] = {"primary": Share(), "canary": Share()}
@@ -50,4 +53,6 @@ def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end
 
 
 def _key(labels: Mapping[str, str]) -> tuple[str, str]:
-    return "primary" if "-primary-http-" in labels["service"] else "canary", labels["code"]
+    side = re.search(r"-(primary|canary)-(?:http-)?[0-9]+@", labels["service"])
+    assert side
+    return side[1], labels["code"]

@@ -74,7 +74,7 @@ def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
     return (100,)
 
 
-def policy_of(spec: ModelSpec) -> Policy:
+def policy_of(spec: ModelSpec, environment: Environment) -> Policy:
     """Say what the judge holds a candidate of the model to."""
     objectives, rollout = spec.objectives, spec.rollout
     return Policy(
@@ -85,13 +85,14 @@ def policy_of(spec: ModelSpec) -> Policy:
         min_requests=rollout.min_requests_per_step,
         min_labels=rollout.min_labels,
         pauses={str(weight): seconds for weight, seconds in rollout.pauses.items()},
+        shadow=strategy_of(spec, environment) == "shadow",
     )
 
 
 def _analysis(spec: ModelSpec, environment: Environment) -> Steps | Iterations:
     strategy, interval = strategy_of(spec, environment), f"{environment.rollout.interval_seconds}s"
     threshold, judge = environment.rollout.threshold, environment.judge_url
-    policy = policy_of(spec).text()
+    policy, mirrors = policy_of(spec, environment).text(), environment.gateway.mirrors
     checks: tuple[MetricCheck, ...] = ()
     if strategy != "immediate":
         checks = tuple(metrics.checks(spec, interval)) if judge is None else (metrics.evidence(policy, interval),)
@@ -109,7 +110,8 @@ def _analysis(spec: ModelSpec, environment: Environment) -> Steps | Iterations:
         threshold=threshold,
         iterations=ITERATIONS,
         match=(_match(spec.rollout.audience),) if spec.rollout.audience else None,
-        mirror=True if strategy == "shadow" else None,
+        # By Traefik requests are copied without Flagger (traefik.py): its own filter would break the route.
+        mirror=True if strategy == "shadow" and mirrors == "gateway-api" else None,
         metrics=checks,
         webhooks=webhooks,
     )

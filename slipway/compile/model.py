@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway import names
-from slipway.compile.canary import SERVICE_PORT, compile_canary
+from slipway.compile.canary import SERVICE_PORT, compile_canary, strategy_of
 from slipway.compile.objects import (
     Amounts,
     ContainerPort,
@@ -24,6 +24,7 @@ from slipway.compile.objects import (
     ServicePort,
     ServiceSpec,
 )
+from slipway.compile.traefik import compile_copies
 from slipway.environment import Environment
 from slipway.model_spec import ModelSpec
 from slipway.release import Release
@@ -58,6 +59,8 @@ class CompiledModel:
     primary: Object
     canary_service: Object
     canary: Object
+    #: What has requests copied to the candidate, where that is not Flagger.
+    copies: tuple[Object, ...] = ()
 
 
 def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledModel:
@@ -77,7 +80,23 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
         primary=_service(names.primary(model), model, primary, environment),
         canary_service=_service(names.canary(model), model, plan.target, environment),
         canary=compile_canary(spec, environment),
+        copies=_copies(spec, plan, environment),
     )
+
+
+def _copies(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> tuple[Object, ...]:
+    """Have requests copied to a shadow, only while one is tried.
+
+    At any other time the canary Service selects what users have: it would be asked everything twice.
+    """
+    gateway, tried = environment.gateway, plan.live is not None and plan.target.version != plan.live.version
+    if strategy_of(spec, environment) != "shadow" or gateway.mirrors != "traefik" or not tried:
+        return ()
+    candidate, host = (
+        names.inference_service(spec.name, plan.target.version),
+        names.host(spec.name, gateway.host_suffix),
+    )
+    return compile_copies(spec.name, candidate, environment.namespace, host, SERVICE_PORT)
 
 
 def served(

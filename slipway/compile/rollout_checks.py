@@ -67,8 +67,9 @@ def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
         )
     elif strategy == "shadow" and not environment.gateway.mirrors:
         yield (
-            f"{where}shadow needs a Gateway that copies requests (filter RequestMirror), and"
-            f" {_named(environment, 'gateway.mirrors')} is false; set it if the Gateway can, or take 'canary'"
+            f"{where}shadow needs a Gateway that copies requests, and"
+            f" {_named(environment, 'gateway.mirrors')} names no way; set it to 'gateway-api' (filter RequestMirror) or"
+            " 'traefik' if the Gateway can, or take 'canary'"
         )
 
 

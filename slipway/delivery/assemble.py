@@ -16,6 +16,7 @@ from slipway.delivery.measure import Readings, Side
 from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutRecord
 from slipway.delivery.state import RolloutState, iso
 from slipway.environment import Environment
+from slipway.judge.policy import Policy
 from slipway.judge.run import epoch
 from slipway.rollout import SETTLED
 
@@ -43,7 +44,7 @@ def strategy_of(canary: Mapping[str, Any]) -> str:
         return "immediate"
     if analysis.get("match"):
         return "ab"
-    if analysis.get("mirror"):
+    if (policy := policy_of(analysis)) and Policy.parse(policy).shadow:
         return "shadow"
     return "blue-green" if analysis.get("iterations") else "canary"
 
@@ -71,12 +72,12 @@ def record(
     outcome = outcome_of(state, decided, end)
     switched = next((_seconds(each.at) for each in decided if each.kind == "promoted"), end)
     seen = points(state, noted, readings, stable, candidate, start, end)
-    reason = _reason(outcome, decided, state)
+    reason, strategy = _reason(outcome, decided, state), strategy_of(state.canary)
     return RolloutRecord(
         environment=environment.name,
         model=model,
         namespace=environment.namespace,
-        strategy=strategy_of(state.canary),
+        strategy=strategy,
         stable_version=stable.version,
         candidate_version=candidate.version,
         stable_release=state.release(stable.version),
@@ -89,7 +90,10 @@ def record(
         interval_seconds=round(state.interval),
         threshold=int(analysis.get("threshold") or 0),
         policy=policy_of(analysis),
-        exposure=exposure(seen, switched if outcome == "promoted" else None, state.interval),
+        # Users had none of what a shadow answered.
+        exposure=Exposure()
+        if strategy == "shadow"
+        else exposure(seen, switched if outcome == "promoted" else None, state.interval),
         points=seen,
         decisions=decided,
     )

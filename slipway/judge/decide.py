@@ -102,20 +102,21 @@ def finding(look: Look) -> Finding:
     if look.counts is None or look.servers is None:
         return Finding(None, f"{run.candidate}: no data: {look.trouble}")
     verdict = judge(tuple(signals(look.policy, look.counts)))
-    if trouble := _blind(run, look.counts, *look.servers):
+    if trouble := _blind(look, look.counts, *look.servers):
         # What was counted before still condemns.
         seen = Finding(verdict, f"{run.candidate}: {verdict.reason}")
         return seen if seen.condemns else Finding(None, f"{run.candidate}: {trouble}")
     return Finding(verdict, f"{run.candidate}: {verdict.reason}")
 
 
-def _blind(run: Run, counts: Counts, canary: Servers, primary: Servers) -> str:
+def _blind(look: Look, counts: Counts, canary: Servers, primary: Servers) -> str:
     """Say why a side cannot be judged; empty where both can."""
+    run = look.run
     if canary.down:
         return f"its server {canary.down[0]} does not answer Prometheus"
     if counts.restarted:
         return f"its server {counts.restarted[0]} was started anew just now"
-    if (run.weight > 0 or run.mirrored) and not canary.up:
+    if (run.weight > 0 or run.mirrored or look.policy.shadow) and not canary.up:
         return "no data: Prometheus has scraped none of its servers lately"
     if run.weight < 100 and not primary.up:
         why = "no server of {} answers Prometheus" if primary.down else "Prometheus has scraped no server of {} lately"
@@ -174,7 +175,7 @@ def confirm_promotion(look: Look) -> Answer:
         return stop
     if run.candidate is None:
         return Answer(True, f"{run.stable}: users have it already")
-    if run.shadow:
+    if policy.shadow:
         said = finding(look).reason.partition(": ")[2]
         return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}")
     if run.switches and run.weight == 0:

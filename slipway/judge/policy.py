@@ -30,6 +30,8 @@ class Policy(Frozen):
     min_labels: int = Field(default=0, ge=0)
     #: Seconds to stay at a weight at least, by weight in percent; a weight that is not named has no pause.
     pauses: dict[str, int] = Field(default_factory=dict)
+    #: Whether users never get the candidate: it is asked copies of their requests for as long as the rollout is held.
+    shadow: bool = False
 
     def text(self) -> str:
         """Write it in its one form: equal policies are equal texts."""

@@ -38,7 +38,7 @@ class Run:
         started: Since when Flagger has been at it, seconds since the epoch; None between rollouts.
         since: Since when the weight has been what it is. A failed check moves it too, which is the careful side.
         weight: Percent of the traffic that the candidate has, as the route says.
-        mirrored: Whether requests of users are copied to the candidate.
+        mirrored: Whether the route has requests of users copied to the candidate.
         interval: Seconds of one tick.
         ready: Whether the candidate's InferenceService is Ready.
         moved: Whether the target has another version than the one that gets the candidate's traffic.
@@ -47,7 +47,6 @@ class Run:
         threshold: How many of them end the rollout.
         steps: Weights that it goes through; empty where it counts iterations.
         switches: Whether to confirm the promotion now only switches users over: blue-green asks again before it stays.
-        shadow: Whether users never get it: it is asked copies of their requests for as long as the rollout is held.
     """
 
     namespace: str
@@ -69,7 +68,6 @@ class Run:
     threshold: int
     steps: tuple[int, ...]
     switches: bool
-    shadow: bool = False
 
 
 def read(kube: Kube, namespace: str, model: str) -> tuple[Run, Object]:
@@ -132,7 +130,6 @@ def of(namespace: str, model: str, objects: list[Object], route: Object | None) 
         steps=tuple(analysis.get("stepWeights") or ()),
         switches=not analysis.get("match")
         and int(status.get("iterations") or 0) <= int(analysis.get("iterations") or -1),
-        shadow=bool(analysis.get("mirror")),
     )
 
 

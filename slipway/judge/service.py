@@ -29,6 +29,7 @@ from slipway.judge.answers import QUESTIONS, Asked, Judge
 from slipway.judge.ledger import Ledger, as_json
 from slipway.judge.policy import Policy
 from slipway.judge.recover import recover
+from slipway.judge.shadows import end_copies
 from slipway.kube import Kube, KubeError
 from slipway.prometheus import Prometheus
 
@@ -151,7 +152,10 @@ def serve(kubeconfig: Path, context: str | None, prometheus_url: str, host: str,
 
 
 async def _compare(judge: Judge) -> None:
-    """Compare the ledger with the cluster for ever; each time as far back as the last one that succeeded."""
+    """Compare the ledger, the copies of requests with the cluster for ever.
+
+    The ledger each time as far back as the last one that succeeded.
+    """
     known, trouble = 0.0, ""
     while True:
         now = judge.clock()
@@ -167,6 +171,10 @@ async def _compare(judge: Judge) -> None:
             if str(error) != trouble:
                 log.warning("ledger: not compared with the cluster: %s", error)
             trouble = str(error)
+        # What keeps the ledger from being compared, as Prometheus, need not keep this.
+        with contextlib.suppress(SlipwayError, OSError):
+            if ended := await to_thread.run_sync(end_copies, judge.kube, abandon_on_cancel=True):
+                log.warning("shadows: %d failed, asked copies no more", ended)
         await asyncio.sleep(COMPARE)
 
 

@@ -188,6 +188,8 @@ def traefik(layout: Layout) -> Component:
     command = (
         layout.binaries["traefik"],
         "--providers.kubernetesgateway=true",
+        # Its own kinds copy requests, which its provider for Gateway API cannot (compile/traefik.py).
+        "--providers.kubernetescrd=true",
         f"--entrypoints.web.address={network.ADDRESS}:{network.GATEWAY_PORT}",
         f"--entrypoints.ping.address={TRAEFIK_PING}",
         "--ping=true",

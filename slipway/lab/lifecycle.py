@@ -30,7 +30,7 @@ BINARIES = (
     "versitygw",
     "prometheus",
 )
-DATA = ("kserve", "flagger", "gateway-api")
+DATA = ("kserve", "flagger", "gateway-api", "traefik")
 VENVS = ("mlserver", "kserve-storage")
 #: Seconds for a graceful end: pods, controllers, API server, etcd one after the other, each within its own limit.
 DOWN_LIMIT = 60.0

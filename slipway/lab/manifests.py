@@ -56,6 +56,8 @@ def definitions(data: Mapping[str, Path]) -> list[Definition]:
         *(crds / "clusterstoragecontainer").glob("*.yaml"),
         *(data["gateway-api"] / "config/crd/standard").glob("*.yaml"),
         data["flagger"] / "artifacts/flagger/crd.yaml",
+        # Two kinds are used, but Traefik waits for all of its own (pkg/provider/kubernetes/crd/client.go, WatchAll).
+        *(data["traefik"] / "docs/content/reference/dynamic-configuration").glob("traefik.io_*.yaml"),
     ]
     found = [
         Definition(_name(text, file), text)

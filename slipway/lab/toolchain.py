@@ -88,7 +88,12 @@ GO_TOOLS: Mapping[str, GoTool] = {
         data=("config",),
         seconds=240,
     ),
-    "traefik": GoTool(binaries={"traefik": "github.com/traefik/traefik/v3/cmd/traefik"}, seconds=470),
+    "traefik": GoTool(
+        binaries={"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
+        module="github.com/traefik/traefik/v3",
+        data=("docs/content/reference/dynamic-configuration",),
+        seconds=470,
+    ),
     "prometheus": GoTool(binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, seconds=210),
     "flagger": GoTool(
         binaries={"flagger": "github.com/fluxcd/flagger/cmd/flagger"},
@@ -287,12 +292,5 @@ def _environment_commands(home: Path, packages: list[str]) -> Iterator[list[str]
     # Not sys.executable: inside a virtual environment that is a link which the new one would depend on.
     python = Path(sysconfig.get_config_var("BINDIR")) / f"python{sys.version_info.major}.{sys.version_info.minor}"
     yield [str(python if python.exists() else sys.executable), "-m", "venv", str(home)]
-    yield [
-        str(home / "bin" / "pip"),
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--only-binary",
-        ":all:",
-        *packages,
-    ]
+    options = ("--quiet", "--disable-pip-version-check", "--only-binary", ":all:")
+    yield [str(home / "bin" / "pip"), "install", *options, *packages]

@@ -88,7 +88,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     judged = policy is not None
     steps = tuple(
         _step(stage, policy or thresholds(canary), judged, interval, requests_per_second)
-        for stage in (() if immediate else _stages(analysis))
+        for stage in (() if immediate else _stages(analysis, policy is not None and policy.shadow))
     )
     # Without analysis the look that notices is the one that promotes and says Succeeded.
     before = interval * (0.5 if immediate else 1.5)
@@ -115,7 +115,7 @@ def policy_of(canary: Object) -> Policy | None:
     return Policy.parse(text) if text else None
 
 
-def _stages(analysis: Object) -> Iterator[Stage]:
+def _stages(analysis: Object, shadow: bool) -> Iterator[Stage]:
     """Yield what Flagger goes through (scheduler.go, runCanary and runBlueGreen).
 
     The look that counts the first iteration is the one that would give the first weight.
@@ -125,8 +125,9 @@ def _stages(analysis: Object) -> Iterator[Stage]:
             yield Stage(int(weight))
     else:
         for _ in range(int(analysis["iterations"])):
-            yield Stage(100 if analysis.get("mirror") else 0, shown=False)
-        yield Stage(100)
+            yield Stage(100 if shadow else 0, shown=False)
+        if not shadow:
+            yield Stage(100)
 
 
 def thresholds(canary: Object) -> Policy:

@@ -27,6 +27,8 @@ CUSTOM = {
     "InferenceService": "inferenceservices.serving.kserve.io",
     "Canary": "canaries.flagger.app",
     "MetricTemplate": "metrictemplates.flagger.app",
+    "TraefikService": "traefikservices.traefik.io",
+    "IngressRoute": "ingressroutes.traefik.io",
 }
 #: Maps whose keys are free.
 FREE = {"labels", "annotations", "selector", "requests", "limits", "templateVariables", "headers"}
@@ -66,7 +68,7 @@ ROLLOUTS = {
 }
 
 
-MIRRORING = {"name": "models", "namespace": "gateway-system", "host_suffix": "models.example.com", "mirrors": True}
+MIRRORING = {"name": "models", "namespace": "gateway-system", "host_suffix": "models.example.com", "mirrors": "traefik"}
 
 
 #: Empty, so that no object is there already.
@@ -108,6 +110,29 @@ def test_the_canary_of_every_strategy_is_accepted_as_it_is(lab: Any, environment
     assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
 
 
+def shadowed(environment: Environment) -> tuple[Object, ...]:
+    """What copies requests to a shadow, by Traefik."""
+    gateway = environment.gateway.model_copy(update={"mirrors": "traefik"})
+    model = compile_model(
+        a_spec(rollout=ROLLOUTS["shadow"]), a_plan(V7, V8), environment.model_copy(update={"gateway": gateway})
+    )
+    assert len(model.copies) == 2
+    return model.copies
+
+
+def test_what_copies_requests_to_a_shadow_is_accepted_as_it_is(lab: Any, environment: Environment) -> None:
+    for sent in shadowed(environment):
+        assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []
+
+
+def test_the_canary_of_a_shadow_by_gateway_api_is_accepted_as_it_is(lab: Any, environment: Environment) -> None:
+    gateway = environment.gateway.model_copy(update={"mirrors": "gateway-api"})
+    settings = environment.model_copy(update={"gateway": gateway})
+    canary = compile_model(a_spec(rollout=ROLLOUTS["shadow"]), a_plan(V7, V8), settings).canary
+    assert canary["spec"]["analysis"]["mirror"] is True
+    assert lost(canary, lab.kube.create(canary, dry_run=True), named(canary)) == []
+
+
 def test_iterations_beside_step_weights_are_refused(lab: Any, environment: Environment) -> None:
     canary = compile_model(a_spec(rollout=ROLLOUTS["blue-green"]), a_plan(V7, V8), environment).canary
     canary["spec"]["analysis"]["stepWeights"] = [100]
@@ -133,7 +158,7 @@ def lost(sent: Any, got: Any, path: str) -> list[str]:
 
 def test_every_misspelt_field_is_refused(lab: Any, environment: Environment) -> None:
     answers = {}
-    for sent in [compiled(environment)[index] for index in (0, 2, 5, 6)]:
+    for sent in [*(compiled(environment)[index] for index in (0, 2, 5, 6)), *shadowed(environment)]:
         for path, broken in misspelt(sent, named(sent)):
             try:
                 lab.kube.create(broken, dry_run=True)
@@ -240,6 +265,6 @@ def test_whatever_is_not_refused_fits_the_definitions(
     if refusals({name: spec}, {name: plan}, environment):
         return
     model = compile_model(spec, plan, environment)
-    for sent in (*model.inference_services, model.canary, *compile_shared(environment)):
+    for sent in (*model.inference_services, model.canary, *model.copies, *compile_shared(environment)):
         problems = [error.message for error in schemas[sent["kind"]].iter_errors(sent)]
         assert problems == [], json.dumps(sent)

@@ -7,9 +7,11 @@ rollouts go on at the same time, since each waits for Flagger's looks, ten secon
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +23,23 @@ from builders import a_plan, a_release, a_spec, an_environment
 from slipway import names
 from slipway.compile import compile_model, compile_shared
 from slipway.compile.objects import Object
+from slipway.judge.shadows import COPIES
 from slipway.kube import Kube
+from slipway.prometheus import Prometheus
+from slipway.shares import Shares, shares
 
 NAMESPACE, SUFFIX = "test-strategies", "strategies.example.com"
 #: Seconds for several looks of Flagger, on busy cores.
 LOOKS = 90.0
+GATEWAY = {"name": "models", "namespace": "gateway-system", "host_suffix": SUFFIX, "mirrors": "traefik"}
 
+#: Notes each request with one byte.
 SERVER = """
 import http.server, sys
 class Model(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        with open(sys.argv[2], "a") as noted:
+            noted.write(".")
         self.send_response(200); self.end_headers(); self.wfile.write(sys.argv[1].encode())
     def log_message(self, *_): pass
 http.server.ThreadingHTTPServer(("", 8080), Model).serve_forever()
@@ -65,6 +74,7 @@ class Rollout:
     kube: Kube
     model: str
     gateway: str
+    prometheus: str
     gates: Path
 
     def allow(self, hook: str, times: int = 1_000) -> None:
@@ -75,6 +85,32 @@ class Rollout:
         """Point the target at version 8."""
         selector = names.selector(names.inference_service(self.model, 8))
         self.kube.patch("v1", "Service", self.model, NAMESPACE, {"spec": {"selector": selector}})
+
+    def copy(self) -> None:
+        """Have requests copied as an `up` does, once the target has moved."""
+        spec = a_spec(self.model, rollout=SCENARIOS[self.model][0])
+        plan = a_plan(a_release(self.model, 7), a_release(self.model, 8))
+        for made in compile_model(spec, plan, an_environment(namespace=NAMESPACE, gateway=GATEWAY)).copies:
+            self.kube.create(made)
+
+    def noted(self, version: int) -> int:
+        """Count the requests that a version has had."""
+        notes = self.gates / f"noted-{version}"
+        return notes.stat().st_size if notes.exists() else 0
+
+    def asked(self, hook: str) -> int:
+        """Count how often Flagger asked the judge something."""
+        return (self.gates / "asked").read_text().split().count(hook)
+
+    def status(self, *keys: str) -> list[Any]:
+        found = self.kube.get("flagger.app/v1beta1", "Canary", self.model, NAMESPACE)["status"]
+        return [found[key] for key in keys]
+
+    def is_quiet(self) -> bool:
+        """Tell whether users are answered without the candidate being asked."""
+        before = self.noted(8)
+        self.always("7")
+        return self.noted(8) == before
 
     def until(self, phase: str, **status: Any) -> Object:
         def there(canary: Object) -> bool:
@@ -116,6 +152,35 @@ class Rollout:
 
     def always(self, version: str, **headers: str) -> None:
         assert {self.ask(**headers) for _ in range(50)} == {version}
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something that tells nobody."""
+    deadline = time.monotonic() + LOOKS
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {LOOKS:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+@contextmanager
+def users(rollout: Rollout) -> Iterator[list[tuple[int, str]]]:
+    """Ask ten times a second; yields what was answered."""
+    answered: list[tuple[int, str]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        host = {"Host": names.host(rollout.model, SUFFIX)}
+        while not over.wait(0.1):
+            answer = requests.get(rollout.gateway, headers=host, timeout=5)
+            answered.append((answer.status_code, answer.text))
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask)
+        try:
+            yield answered
+        finally:
+            over.set()
+        asking.result()
 
 
 def immediate(rollout: Rollout) -> None:
@@ -181,6 +246,47 @@ def blue_green_taken_back(rollout: Rollout) -> None:
     rollout.always("7")
 
 
+def sides(rollout: Rollout, began: float) -> Shares:
+    return shares(Prometheus(rollout.prometheus), NAMESPACE, rollout.model, began, time.time())
+
+
+def shadow(rollout: Rollout) -> None:
+    began = time.time()
+    rollout.allow("confirm-rollout")
+    with users(rollout) as answered:
+        rollout.move()
+        rollout.copy()
+        rollout.until("WaitingPromotion")
+        until(lambda: rollout.noted(8) > 0, "the candidate is asked copies")
+        # Flagger takes its iteration back, counts it again, asks again: it may do so for ever.
+        until(lambda: rollout.asked("confirm-promotion") >= 3, "Flagger asks again and again")
+        assert rollout.status("phase", "iterations") in (["WaitingPromotion", 0], ["WaitingPromotion", 1])
+        before = rollout.noted(7), rollout.noted(8)
+        rollout.always("7")
+        asked = rollout.noted(7) - before[0]
+        assert asked >= 50
+        until(lambda: rollout.noted(8) - before[1] >= 0.95 * asked, "the candidate is asked as often as the primary")
+        assert rollout.noted(8) - before[1] <= 1.05 * (rollout.noted(7) - before[0])
+        rollout.routed(100, 0)
+        # What `slipway rollout abort` makes the judge say.
+        rollout.allow("rollback")
+        rollout.until("Failed")
+        # The lab's own judge sees that it is over.
+        router = names.shadow(names.inference_service(rollout.model, 8))
+        until(lambda: rollout.kube.find(*COPIES, router, NAMESPACE) is None, "the copies end")
+        until(rollout.is_quiet, "the gateway has noticed it")
+        quiet = rollout.noted(8)
+        rollout.always("7")
+        assert rollout.noted(8) == quiet
+        assert rollout.primary() == 7
+    # What the gateway counts, too.
+    until(lambda: sides(rollout, began).primary.requests >= len(answered), "Prometheus has asked the gateway")
+    assert sides(rollout, began).primary.failed == 0
+    assert sides(rollout, began).canary.requests >= 0.95 * rollout.noted(8)
+    assert len(answered) > 100
+    assert set(answered) == {(200, "7")}
+
+
 def move(strategy: str, **changes: Any) -> Object:
     return {"strategy": strategy, "requests_per_second": 20, **changes}
 
@@ -191,6 +297,7 @@ SCENARIOS: dict[str, tuple[Object, Callable[[Rollout], None]]] = {
     "cookie": (move("ab", audience={"cookie": "beta", "value": "yes"}), ab_by_cookie),
     "green": (move("blue-green"), blue_green_promoted),
     "blue": (move("blue-green"), blue_green_taken_back),
+    "dark": (move("shadow"), shadow),
 }
 
 
@@ -204,13 +311,14 @@ def tried(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
         (gates / model / "asked").touch()
         for version in (7, 8):
             labels = names.selector(names.inference_service(model, version))
-            kube.create(pod(f"{model}-{version}", SERVER, str(version), labels))
-    kube.create(pod("judge", JUDGE, str(gates), {}))
+            notes = str(gates / model / f"noted-{version}")
+            kube.create(pod(f"{model}-{version}", SERVER, (str(version), notes), labels))
+    kube.create(pod("judge", JUDGE, (str(gates),), {}))
     address = kube.wait_for("v1", "Pod", "judge", NAMESPACE, ready, timeout=LOOKS)["status"]["podIP"]
     environment = an_environment(
         namespace=NAMESPACE,
         judge_url=f"http://{address}:9091",
-        gateway={"name": "models", "namespace": "gateway-system", "host_suffix": SUFFIX},
+        gateway=GATEWAY,
         rollout={"strategy": "canary", "steps": [10, 100], "interval_seconds": 10, "threshold": 2},
     )
     for template in compile_shared(environment):
@@ -223,7 +331,7 @@ def tried(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
     def run(model: str) -> None:
         own = Kube.from_kubeconfig(lab.kubeconfig)
         try:
-            rollout = Rollout(own, model, lab.gateway_url, gates / model)
+            rollout = Rollout(own, model, lab.gateway_url, lab.facts.url("prometheus"), gates / model)
             rollout.until("Initialized")
             rollout.answers("7")
             SCENARIOS[model][1](rollout)
@@ -236,8 +344,8 @@ def tried(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
     kube.session.close()
 
 
-def pod(name: str, code: str, argument: str, labels: dict[str, str]) -> Object:
-    container = {"name": "main", "image": "busybox:1", "command": [sys.executable, "-c", code, argument]}
+def pod(name: str, code: str, arguments: tuple[str, ...], labels: dict[str, str]) -> Object:
+    container = {"name": "main", "image": "busybox:1", "command": [sys.executable, "-c", code, *arguments]}
     metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
     spec = {"terminationGracePeriodSeconds": 1, "containers": [container]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
@@ -268,6 +376,10 @@ def test_a_blue_green_rollout_is_taken_back_while_the_old_version_still_stands_r
     tried["blue"].result()
 
 
+def test_a_shadow_is_asked_what_users_ask_and_answers_nobody_until_it_is_aborted(tried: Any) -> None:
+    tried["dark"].result()
+
+
 def test_invariant_11_the_primary_keeps_our_labels_when_it_is_promoted(tried: Any) -> None:
     """Flagger writes the primary's labels anew, and keeps those of the prefix that it was told."""
     for model in ("now", "header", "green"):
@@ -282,7 +394,7 @@ def test_flagger_asks_for_what_a_strategy_needs_only(tried: Any, tmp_path_factor
         for path in sorted(tmp_path_factory.getbasetemp().glob("gates*/*/asked"))
     }
     assert asked["now"] == {"event"}
-    for model in ("header", "green", "blue"):
+    for model in ("header", "green", "blue", "dark"):
         assert asked[model] == {"confirm-rollout", "confirm-promotion", "rollback", "event"}, model
     # It was taken back before anybody thought of promoting it.
     assert asked["cookie"] == {"confirm-rollout", "rollback", "event"}

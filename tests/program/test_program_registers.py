@@ -45,6 +45,19 @@ def test_in_a_rollout_the_target_waits_for_the_candidate_and_the_stable_one_stay
     assert ran.one("Service", "churn-primary").inputs["spec"]["selector"] == {"app": "isvc.churn-v7-predictor"}
 
 
+def test_a_shadow_is_asked_copies_once_the_target_has_moved(project, run):
+    project.pinned(STABLE, CANDIDATE)
+    project.spec("churn", rollout={"requests_per_second": 20, "strategy": "shadow"})
+    gateway = {"name": "models", "namespace": "gateway", "host_suffix": "a.b", "mirrors": "traefik"}
+    settings = {"gateway": gateway, "judge_url": "http://judge:9091"}
+    ran = run(observed=seen(7, 7, "Succeeded", 7), settings=settings)
+    service, router = ran.one("TraefikService", "churn-v8-shadow"), ran.one("IngressRoute", "churn-v8-shadow")
+    assert {"churn", "churn-primary", "churn-canary"} <= service.depends_on
+    assert "churn-v8-shadow" in router.depends_on
+    # Nobody else writes them.
+    assert (service.ignore_changes, router.ignore_changes) == ((), ())
+
+
 def test_what_kserve_and_flagger_write_is_ignored_and_the_target_is_not(project, run):
     project.pinned(STABLE)
     ran = run()

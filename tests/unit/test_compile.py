@@ -300,7 +300,7 @@ def analysis_of(strategy: str, **changes: Any) -> dict[str, Any]:
     [
         ("canary", {"steps": [5, 100]}, {"stepWeights": [5, 100]}),
         ("blue-green", {}, {"iterations": 1}),
-        ("shadow", {}, {"iterations": 1, "mirror": True}),
+        ("shadow", {}, {"iterations": 1}),
         (
             "ab",
             {"audience": BETA},

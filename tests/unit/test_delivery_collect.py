@@ -200,6 +200,16 @@ def test_the_record_of_a_rollout_that_failed() -> None:
     assert (found.exposure.requests, found.exposure.failed, found.exposure.seconds) == (100, 8, 60)
 
 
+def test_copies_that_a_shadow_was_asked_expose_nobody() -> None:
+    seen = state(phase="Failed", weight=0)
+    analysis = seen.canary["spec"]["analysis"]
+    for hook in analysis["webhooks"]:
+        hook["metadata"]["policy"] = POLICY[:-1] + ',"shadow":true}'
+    found = assemble.record(an_environment(), seen, FAILED, READINGS, START, END)
+    assert (found.strategy, found.outcome) == ("shadow", "failed")
+    assert (found.exposure.requests, found.exposure.failed, found.exposure.seconds) == (0, 0, 0)
+
+
 def test_after_a_promotion_the_candidate_is_what_serves_and_its_users_are_no_longer_counted() -> None:
     noted = [
         *FAILED[:5],

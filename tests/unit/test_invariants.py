@@ -34,7 +34,7 @@ CASES = [
 
 def compiled(strategy: str, judge: str) -> tuple[CompiledModel, Environment]:
     """Compile a model in mid-rollout that nothing speaks against."""
-    gateway = {"name": "models", "namespace": "gateway", "host_suffix": "models.example.com", "mirrors": True}
+    gateway = {"name": "models", "namespace": "gateway", "host_suffix": "models.example.com", "mirrors": "traefik"}
     environment = an_environment(judge_url=judge, gateway=gateway)
     rollout = {"strategy": strategy, "requests_per_second": 100, **STRATEGIES[strategy]}
     spec, plan = a_spec(rollout=rollout), a_plan(V7, V8)

@@ -77,6 +77,7 @@ def test_a_side_without_traffic_need_not_be_seen() -> None:
     assert decide.finding(a_look(servers=(Servers(0), Servers(1)), weight=0)).verdict is not None
     assert decide.finding(a_look(servers=(Servers(1), Servers(0)), weight=100)).verdict is not None
     assert decide.finding(a_look(servers=(Servers(0), Servers(1)), weight=0, mirrored=True)).verdict is None
+    assert decide.finding(a_look(servers=(Servers(0), Servers(1)), weight=0, shadow=True)).verdict is None
 
 
 def test_a_candidate_that_crashes_is_still_condemned_by_what_it_did_before() -> None:
@@ -121,6 +122,10 @@ def test_more_traffic_waits_for_requests_at_this_weight_then_for_its_pause(chang
         # Blue-green without a mirror: nobody has asked the candidate before the switch, many have before it stays.
         ({"min_requests": 301, "weight": 0, "switches": True}, True),
         ({"weight": 0, "mirrored": True, "shadow": True}, False),
+        ({"weight": 0, "shadow": True}, False),
+        # Whatever Flagger makes of its iterations.
+        ({"weight": 0, "shadow": True, "switches": True}, False),
+        ({"weight": 100, "shadow": True}, False),
         ({"min_requests": 301, "weight": 100, "switches": True}, False),
         ({"min_requests": 301, "weight": 0}, False),
     ],

@@ -67,6 +67,8 @@ def module(tmp_path: Path) -> Path:
         "config/crd/full/llmisvc/big.yaml": CRD.format("unwanted.example.com"),
         "config/crd/full/clusterstoragecontainer/two.yaml": CRD.format("twos.example.com"),
         "config/crd/standard/three.yaml": CRD.format("threes.example.com"),
+        "docs/content/reference/dynamic-configuration/traefik.io_six.yaml": CRD.format("sixes.example.com"),
+        "docs/content/reference/dynamic-configuration/traefik.containo.us_old.yaml": CRD.format("old.example.com"),
         "artifacts/flagger/crd.yaml": CRD.format("fours.example.com") + "---\n" + CRD.format("fives.example.com"),
     }
     for name, text in files.items():
@@ -76,8 +78,8 @@ def module(tmp_path: Path) -> Path:
 
 
 def test_definitions_are_those_that_the_lab_needs(module: Path) -> None:
-    data = dict.fromkeys(("kserve", "flagger", "gateway-api"), module)
-    wanted = {f"{name}.example.com" for name in ("ones", "twos", "threes", "fours", "fives")}
+    data = dict.fromkeys(("kserve", "flagger", "gateway-api", "traefik"), module)
+    wanted = {f"{name}.example.com" for name in ("ones", "twos", "threes", "fours", "fives", "sixes")}
     assert {definition.name for definition in manifests.definitions(data)} == wanted
 
 

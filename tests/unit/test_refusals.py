@@ -242,7 +242,7 @@ def test_every_refusal_of_every_model_is_listed() -> None:
 
 
 JUDGED = {"judge_url": "http://judge.slipway:9091"}
-MIRRORING = {"name": "models", "namespace": "gateway", "host_suffix": "a.b", "mirrors": True}
+MIRRORING = {"name": "models", "namespace": "gateway", "host_suffix": "a.b", "mirrors": "gateway-api"}
 LABELLED = {
     "success_rate_percent": {"at_least": 99},
     "latency_p95_ms": {"at_most": 250},
@@ -273,10 +273,18 @@ def test_a_strategy_that_waits_for_a_word_is_refused_where_nobody_says_it(strate
     assert refused(a_spec(rollout=rollout), rollout=a_rollout(strategy="immediate")) == []
 
 
+@pytest.mark.parametrize("way", ["gateway-api", "traefik"])
+def test_a_shadow_runs_where_the_gateway_copies_requests_in_either_way(way: str) -> None:
+    assert (
+        refused(a_spec(rollout={**STEADY, "strategy": "shadow"}), gateway=MIRRORING | {"mirrors": way}, **JUDGED) == []
+    )
+
+
 def test_a_shadow_is_refused_where_the_gateway_cannot_copy_requests() -> None:
     assert refused(a_spec(rollout={**STEADY, "strategy": "shadow"}), **JUDGED) == [
-        "models/churn.yaml: rollout.strategy: shadow needs a Gateway that copies requests (filter RequestMirror), and"
-        " Pulumi.staging.yaml: slipway:gateway.mirrors is false; set it if the Gateway can, or take 'canary'"
+        "models/churn.yaml: rollout.strategy: shadow needs a Gateway that copies requests, and Pulumi.staging.yaml:"
+        " slipway:gateway.mirrors names no way; set it to 'gateway-api' (filter RequestMirror) or 'traefik' if the"
+        " Gateway can, or take 'canary'"
     ]
 
 

@@ -46,8 +46,10 @@ def test_a_candidate_that_answers_nothing_rightly_is_taken_back_at_the_first_loo
     assert middle.requests == middle.bad
 
 
-def test_a_mirrored_candidate_is_found_before_any_user_sees_it() -> None:
-    middle = errors(10, 10, iterations=5, mirror=True)[10].middle
+def test_a_shadow_is_found_out_without_any_user_seeing_it() -> None:
+    policy = POLICY.model_copy(update={"shadow": True})
+    timeline = predicted(a_canary(policy=policy, iterations=5))
+    middle = next(each for each in exposures(timeline, policy, (10,), played=40) if each.signal == "errors").middle
     assert middle is not None
     assert (middle.requests, middle.bad) == (0, 0)
 

@@ -76,7 +76,7 @@ def test_an_immediate_rollout_is_promoted_by_the_look_that_notices_it() -> None:
     ("strategy", "steps"),
     [
         ("blue-green", [(0, False, 60, ""), (100, True, 120, "requests")]),
-        ("shadow", [(100, False, 120, "requests"), (100, True, 120, "requests")]),
+        ("shadow", [(100, False, 120, "requests")]),
     ],
 )
 def test_iterations_are_looks_before_users_see_anything(strategy: str, steps: list[tuple[int, bool, int, str]]) -> None:

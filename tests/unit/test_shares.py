@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from slipway.prometheus import Prometheus, Sample
 from slipway.shares import Share, Shares, shares
 
@@ -19,10 +21,11 @@ class Gateway(Prometheus):
 
     def query(self, expression: str, at: float | None = None) -> tuple[Sample, ...]:
         moment = 0 if at == 100 else 1
+        (wanted,) = re.findall(r'service=~"([^"]+)"', expression)
         return tuple(
             Sample({"service": service, "code": code}, value)
             for (service, code), values in self.counted.items()
-            if (value := values[moment]) is not None
+            if (value := values[moment]) is not None and re.fullmatch(wanted, service)
         )
 
 
@@ -37,6 +40,12 @@ def test_only_what_came_since_the_start_counts() -> None:
 def test_a_failed_request_is_of_the_side_that_was_asked() -> None:
     found = counted({(PRIMARY, "200"): (0, 90), (CANARY, "200"): (None, 2), (CANARY, "500"): (None, 8)})
     assert found == Shares(primary=Share(90, 0), canary=Share(10, 8))
+
+
+def test_a_copied_request_is_both_sides_and_counts_for_users_once() -> None:
+    primary, canary = (f"models-churn-{side}-80@kubernetescrd" for side in ("primary", "canary"))
+    series: Counted = {(PRIMARY, "200"): (0, 5), (primary, "200"): (0, 20), (canary, "200"): (0, 19)}
+    assert counted({**series, (canary, "500"): (None, 1)}) == Shares(primary=Share(25, 0), canary=Share(20, 1))
 
 
 def test_a_gateway_that_started_again_counts_from_zero() -> None:

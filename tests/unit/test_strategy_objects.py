@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from builders import a_plan, a_release, a_spec, an_environment
 
-from slipway.compile import compile_model
+from slipway.compile import CompiledModel, compile_model
+from slipway.compile.objects import Object
 from slipway.judge import run as runs
 from slipway.judge.counts import Counts, Servers, Tally
 from slipway.judge.decide import Look, confirm_promotion
 from slipway.judge.policy import Policy
+from slipway.rollout import ModelPlan
 
 V7, V8 = a_release(version=7), a_release(version=8)
 BEGAN = "2026-11-21T12:00:00Z"
@@ -61,6 +63,7 @@ SHADOW = {"strategy": "shadow"}
         pytest.param(AB, 100, 1, 9, False, "asked 9 times, 10 needed", id="ab, asked too little"),
         pytest.param(AB, 100, 1, 10, True, "may be promoted", id="ab, asked enough"),
         pytest.param(SHADOW, 0, 1, 1000, False, "a shadow, users never get it", id="shadow, asked enough"),
+        pytest.param(SHADOW, 0, 2, 1000, False, "a shadow, users never get it", id="shadow, all iterations done"),
         pytest.param(SHADOW, 0, 1, 0, False, "a shadow, users never get it", id="shadow, not asked"),
     ],
 )
@@ -70,3 +73,81 @@ def test_a_candidate_is_promoted_as_its_strategy_says(
     answer = confirm_promotion(a_look(rollout, weight, iterations, asked))
     assert reason in answer.reason
     assert answer.yes is yes
+
+
+GATEWAY = {"name": "models", "namespace": "gateway", "host_suffix": "models.example.com"}
+
+
+def compiled(mirrors: str, *, strategy: str = "shadow", everywhere: str = "canary", plan: Any = None) -> CompiledModel:
+    spec = a_spec(rollout={"requests_per_second": 20, "strategy": strategy})
+    settings = {"strategy": everywhere, "steps": [100], "interval_seconds": 10, "threshold": 2}
+    gateway = {**GATEWAY, "mirrors": mirrors}
+    environment = an_environment(judge_url="http://judge:9091", gateway=gateway, rollout=settings)
+    return compile_model(spec, plan or a_plan(V7, V8), environment)
+
+
+def test_by_gateway_api_flagger_copies_requests() -> None:
+    model = compiled("gateway-api")
+    assert model.canary["spec"]["analysis"]["mirror"] is True
+    assert model.copies == ()
+
+
+def test_by_traefik_a_router_in_front_of_flaggers_copies_requests_and_answers_as_the_primary() -> None:
+    model = compiled("traefik")
+    # Traefik would refuse a route with Flagger's filter: users would have none.
+    assert "mirror" not in model.canary["spec"]["analysis"]
+    service, router = model.copies
+    assert [each["kind"] for each in model.copies] == ["TraefikService", "IngressRoute"]
+    for each in model.copies:
+        assert each["apiVersion"] == "traefik.io/v1alpha1"
+        assert each["metadata"] == {
+            "name": "churn-v8-shadow",
+            "namespace": "models",
+            "labels": {"slipway.dev/model": "churn"},
+        }
+    assert service["spec"] == {
+        "mirroring": {
+            "name": "churn-primary",
+            "port": 80,
+            "mirrors": [{"name": "churn-canary", "port": 80, "percent": 100}],
+        }
+    }
+    (rule,) = router["spec"]["routes"]
+    assert rule["match"] == "Host(`churn.models.example.com`)"
+    assert rule["services"] == [{"kind": "TraefikService", "name": "churn-v8-shadow"}]
+    # An exact path is the most that Traefik's provider for Gateway API gives: 100 000.
+    assert rule["priority"] > 100_000 + 1000 + 10_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"plan": a_plan(V7)}, id="nothing to try"),
+        pytest.param({"plan": a_plan(V7, live=None)}, id="the first deployment"),
+        pytest.param({"plan": a_plan(V7, V8, live=V8)}, id="users have it already"),
+        pytest.param({"plan": ModelPlan(V7, V8, V7, live=V7)}, id="held back"),
+        pytest.param({"strategy": "canary"}, id="another strategy"),
+        pytest.param({"everywhere": "immediate"}, id="an environment that tries nothing out"),
+    ],
+)
+def test_requests_are_copied_only_while_a_shadow_is_tried(changes: dict[str, Any]) -> None:
+    """The canary Service selects what users have at any other time: it would be asked everything twice."""
+    assert compiled("traefik", **changes).copies == ()
+
+
+def test_the_next_shadow_has_a_router_of_its_own() -> None:
+    """The judge deletes that of one which has failed: Pulumi would take the same name for unchanged."""
+    first, second = (compiled("traefik", plan=a_plan(V7, each)).copies for each in (V8, a_release(version=9)))
+    assert {each["metadata"]["name"] for each in first} == {"churn-v8-shadow"}
+    assert {each["metadata"]["name"] for each in second} == {"churn-v9-shadow"}
+
+
+def policy(made: Object) -> Policy:
+    return Policy.parse(made["spec"]["analysis"]["webhooks"][0]["metadata"]["policy"])
+
+
+def test_the_judge_learns_from_the_canary_that_users_never_get_it() -> None:
+    assert policy(compiled("traefik").canary).shadow
+    assert policy(compiled("gateway-api").canary).shadow
+    assert not policy(compiled("traefik", strategy="blue-green").canary).shadow
+    assert not policy(compiled("traefik", everywhere="immediate").canary).shadow

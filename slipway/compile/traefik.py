@@ -1,0 +1,98 @@
+"""Traefik's objects that are emitted, field by field; see `objects`.
+
+Its provider for Gateway API refuses the filter RequestMirror (pkg/provider/kubernetes/gateway/httproute.go), which is
+how Flagger would copy requests. Its own kinds can: a router of ours stands in front of the one that Traefik makes of
+Flagger's route. Users get the primary's answers from either, so ours may come or go at any time. Where the canary
+Service has no server, Traefik drops our router (crd/kubernetes_http.go, loadServers), which leaves Flagger's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway import names
+from slipway.compile.objects import Manifest, Metadata, Name, Object, Percent, Port, Subdomain, Wire
+
+#: Above whatever Traefik gives a route of Gateway API: 100 000 for an exact path, less for a header or a long host
+#: (pkg/provider/kubernetes/gateway/httproute.go, buildMatchRule).
+PRIORITY = 1_000_000
+
+
+class Mirror(Wire):
+    """A Service that is asked copies, whose answers are dropped."""
+
+    name: Name
+    port: Port
+    percent: Percent = 100
+
+
+class Mirroring(Wire):
+    """The Service whose answers users get, with those that are asked copies."""
+
+    name: Name
+    port: Port
+    mirrors: tuple[Mirror, ...]
+
+
+class TraefikServiceSpec(Wire):
+    """How requests are handed on."""
+
+    mirroring: Mirroring
+
+
+class TraefikService(Manifest):
+    """Traefik's TraefikService."""
+
+    api_version: Literal["traefik.io/v1alpha1"] = Field(default="traefik.io/v1alpha1", serialization_alias="apiVersion")
+    kind: Literal["TraefikService"] = "TraefikService"
+    metadata: Metadata
+    spec: TraefikServiceSpec
+
+
+class RouteService(Wire):
+    """The TraefikService that a rule hands its requests to."""
+
+    name: Name
+    kind: Literal["TraefikService"] = "TraefikService"
+
+
+class Rule(Wire):
+    """Which requests go where."""
+
+    kind: Literal["Rule"] = "Rule"
+    match: str
+    priority: Annotated[int, Field(ge=1)] = PRIORITY
+    services: tuple[RouteService, ...]
+
+
+class IngressRouteSpec(Wire):
+    """Rules of all of Traefik's default entry points."""
+
+    routes: tuple[Rule, ...]
+
+
+class IngressRoute(Manifest):
+    """Traefik's IngressRoute."""
+
+    api_version: Literal["traefik.io/v1alpha1"] = Field(default="traefik.io/v1alpha1", serialization_alias="apiVersion")
+    kind: Literal["IngressRoute"] = "IngressRoute"
+    metadata: Metadata
+    spec: IngressRouteSpec
+
+
+def compile_copies(model: str, candidate: str, namespace: str, host: Subdomain, port: int) -> tuple[Object, Object]:
+    """Have each request of a model's users copied to what is tried: the mirroring, the router that uses it.
+
+    They are named after the candidate's InferenceService: the judge deletes the router of one that has failed
+    (judge/shadows.py), unseen by Pulumi, which would take that of the next one for unchanged.
+    """
+    metadata = Metadata(name=names.shadow(candidate), namespace=namespace, labels={names.MODEL: model})
+    mirrors = (Mirror(name=names.canary(model), port=port),)
+    mirroring = Mirroring(name=names.primary(model), port=port, mirrors=mirrors)
+    rule = Rule(match=f"Host(`{host}`)", services=(RouteService(name=metadata.name),))
+    return (
+        TraefikService(metadata=metadata, spec=TraefikServiceSpec(mirroring=mirroring)).manifest(),
+        IngressRoute(metadata=metadata, spec=IngressRouteSpec(routes=(rule,))).manifest(),
+    )
