@@ -27,6 +27,11 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
+def growth(before: float, now: float) -> float:
+    """Say how far a counter went; one that fell was started anew, so it counts from zero."""
+    return now - before if now >= before else now
+
+
 class Prometheus:
     """One server.
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from slipway.prometheus import Prometheus
+from slipway.prometheus import Prometheus, growth
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end
     counted: dict[str, Share] = {"primary": Share(), "canary": Share()}
     for sample in prometheus.query(query, end):
         side, code = _key(sample.labels)
-        past = before.get((side, code), 0.0)
-        # A gateway that was started again counts from zero.
-        count = round(sample.value - past if sample.value >= past else sample.value)
+        count = round(growth(before.get((side, code), 0.0), sample.value))
         so_far, failed = counted[side], 0 if code.startswith("2") else count
         counted[side] = Share(so_far.requests + count, so_far.failed + failed)
     return Shares(**counted)

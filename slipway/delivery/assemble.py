@@ -17,7 +17,7 @@ from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutR
 from slipway.delivery.state import RolloutState, iso
 from slipway.environment import Environment
 from slipway.judge.policy import Policy
-from slipway.judge.run import epoch
+from slipway.judge.run import epoch, policy_text
 from slipway.rollout import SETTLED
 
 
@@ -44,16 +44,9 @@ def strategy_of(canary: Mapping[str, Any]) -> str:
         return "immediate"
     if analysis.get("match"):
         return "ab"
-    if (policy := policy_of(analysis)) and Policy.parse(policy).shadow:
+    if (policy := policy_text(analysis)) and Policy.parse(policy).shadow:
         return "shadow"
     return "blue-green" if analysis.get("iterations") else "canary"
-
-
-def policy_of(analysis: Mapping[str, Any]) -> str:
-    """Return the policy that a Canary carries; empty without a judge."""
-    carried = [metric.get("templateVariables") or {} for metric in analysis.get("metrics") or ()]
-    carried += [hook.get("metadata") or {} for hook in analysis.get("webhooks") or ()]
-    return next((str(each["policy"]) for each in carried if each.get("policy")), "")
 
 
 def record(
@@ -89,7 +82,7 @@ def record(
         steps=tuple(analysis.get("stepWeights") or ()),
         interval_seconds=round(state.interval),
         threshold=int(analysis.get("threshold") or 0),
-        policy=policy_of(analysis),
+        policy=policy_text(analysis),
         # Users had none of what a shadow answered.
         exposure=Exposure()
         if strategy == "shadow"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from slipway import names
 from slipway.delivery.record import Measured
-from slipway.prometheus import Prometheus, Sample, Series
+from slipway.prometheus import Prometheus, Sample, Series, growth
 
 #: Quantiles that are shown, as Prometheus writes them.
 QUANTILES = ("0.5", "0.95", "0.99")
@@ -169,7 +169,7 @@ def differences(series: Series, grid: Sequence[float], base: float) -> list[int]
         if value is None:
             found.append(0)
             continue
-        found.append(round(value - before if value >= before else value))
+        found.append(round(growth(before, value)))
         before = value
     return found
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from slipway import names
 from slipway.cluster import list_if_known, objects
-from slipway.judge.run import ABORT, MIN_INTERVAL, ROUTE, epoch, seconds, weights
+from slipway.judge.run import ABORT, MIN_INTERVAL, ROUTE, epoch, promoted, seconds, weights
 from slipway.kube import Kube
 from slipway.rollout import SETTLED, ObservedModel, observe_all
 
@@ -66,10 +66,8 @@ class RolloutState:
     @property
     def condition(self) -> tuple[str, float]:
         """Status of the condition Promoted, with the time of its last change in seconds since the epoch."""
-        for each in self.status.get("conditions") or ():
-            if each.get("type") == "Promoted":
-                return each.get("status", ""), epoch(each.get("lastTransitionTime")) or 0.0
-        return "", 0.0
+        found = promoted(self.status)
+        return found.get("status", ""), epoch(found.get("lastTransitionTime")) or 0.0
 
     @property
     def abort(self) -> str:

@@ -17,7 +17,7 @@ from slipway.errors import SlipwayError
 from slipway.judge.policy import Policy
 from slipway.judge.run import Run
 from slipway.judge.windows import Grid
-from slipway.prometheus import Sample, Series
+from slipway.prometheus import Sample, Series, growth
 
 #: Requests of users as MLServer counts them (mlserver/rest/app.py): the path is the template of its route.
 REQUESTS = "rest_server_requests_total"
@@ -115,7 +115,7 @@ def increases(series: Series, scraped: Mapping[tuple[str, ...], float], times: S
             continue
         if last is None:
             last = 0.0 if since <= begin else value
-        grown.append(round(value - last if value >= last else value))
+        grown.append(round(growth(last, value)))
         last = value
     return grown
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from slipway.cluster import CANARY
 from slipway.judge.ledger import Entry, Ledger, of_message, stamp
-from slipway.judge.run import epoch
+from slipway.judge.run import epoch, promoted
 from slipway.kube import Kube, Object
 from slipway.prometheus import Prometheus, Series
 
@@ -91,9 +91,7 @@ def _from_status(
     namespace: str, model: str, status: Mapping[str, Any], known: list[Entry], now: float
 ) -> Iterator[Entry]:
     phase, moved = status.get("phase") or "", epoch(status.get("lastTransitionTime")) or now
-    condition: Mapping[str, Any] = next(
-        (each for each in status.get("conditions") or () if each.get("type") == "Promoted"), {}
-    )
+    condition = promoted(status)
     at = epoch(condition.get("lastTransitionTime"))
     if at is None or moved > now - GRACE or phase in ("", "Initializing", "Initialized", "Waiting"):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -159,7 +159,7 @@ def policy_of(canary: Mapping[str, Any]) -> Policy:
     Raises:
         SlipwayError: It carries none, or one that cannot be read.
     """
-    for text in _policies(canary["spec"].get("analysis") or {}):
+    if text := policy_text(canary["spec"].get("analysis") or {}):
         return Policy.parse(text)
     raise SlipwayError(
         f"Canary {canary['metadata']['name']}: spec.analysis: expected a policy in a metric's templateVariables;"
@@ -167,13 +167,16 @@ def policy_of(canary: Mapping[str, Any]) -> Policy:
     )
 
 
-def _policies(analysis: Mapping[str, Any]) -> Iterator[str]:
-    for metric in analysis.get("metrics") or ():
-        if text := (metric.get("templateVariables") or {}).get(POLICY):
-            yield text
-    for webhook in analysis.get("webhooks") or ():
-        if text := (webhook.get("metadata") or {}).get(POLICY):
-            yield text
+def policy_text(analysis: Mapping[str, Any]) -> str:
+    """Return the policy that an analysis carries, as it was written; empty without a judge."""
+    carried = [metric.get("templateVariables") or {} for metric in analysis.get("metrics") or ()]
+    carried += [webhook.get("metadata") or {} for webhook in analysis.get("webhooks") or ()]
+    return next((str(each[POLICY]) for each in carried if each.get(POLICY)), "")
+
+
+def promoted(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the condition Promoted of a Canary's status; empty before Flagger's first look."""
+    return next((each for each in status.get("conditions") or () if each.get("type") == "Promoted"), {})
 
 
 def _started(status: Mapping[str, Any]) -> float | None:
@@ -181,10 +184,10 @@ def _started(status: Mapping[str, Any]) -> float | None:
 
     It holds from the first Initializing to Initialized too, when there is nothing to try.
     """
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "Promoted" and condition.get("status") == "Unknown":
-            return None if status.get("phase") == "Initializing" else epoch(condition.get("lastTransitionTime"))
-    return None
+    condition = promoted(status)
+    if condition.get("status") != "Unknown" or status.get("phase") == "Initializing":
+        return None
+    return epoch(condition.get("lastTransitionTime"))
 
 
 def _aborted(canary: Mapping[str, Any], candidate: str | None) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from slipway.delivery import assemble
 from slipway.documents import Frozen
 from slipway.judge.policy import Policy
+from slipway.judge.run import policy_text
 
 Object = Mapping[str, Any]
 
@@ -111,7 +112,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
 
 def policy_of(canary: Object) -> Policy | None:
     """Read what the judge is told; None where no judge is asked."""
-    text = assemble.policy_of(canary["spec"]["analysis"])
+    text = policy_text(canary["spec"]["analysis"])
     return Policy.parse(text) if text else None
 
 
