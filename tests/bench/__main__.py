@@ -56,7 +56,7 @@ def main() -> int:
     tables = _tables(machine, options.repeats, sizes, found_pure, found_registry, found)
     print(f"\n{tables}")
     if options.document:
-        _put_into(options.document, tables)
+        report.put_into(options.document, "bench", tables)
     _write(options.json, machine, options.repeats, sizes, found_imports, found_pure, found_registry, found)
     return 0 if all(bar.holds for bar in found) else 1
 
@@ -148,15 +148,6 @@ def _tables(
         report.registry_lines(registry),
     ]
     return "\n\n".join("\n".join(part) for part in parts)
-
-
-def _put_into(document: Path, tables: str) -> None:
-    """Replace what stands between the marks of a document."""
-    before, begin, rest = document.read_text().partition("<!-- bench -->\n")
-    _, end, after = rest.partition("<!-- /bench -->\n")
-    if not end:
-        raise SystemExit(f"{document}: expected a line <!-- bench --> and a line <!-- /bench --> after it")
-    document.write_text(f"{before}{begin}\n{tables}\n\n{end}{after}")
 
 
 def _machine(tools: Toolbox) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tests.bench import canaries
 from tests.bench.canaries import GOOD, Pace, Traffic, Truth, equal, outcome, simulate, slower, worse
+from tests.bench.report import put_into
 
 SEED = 20261121
 ROLLOUTS = 1000
@@ -70,7 +71,7 @@ def main() -> int:
     )
     print(tables)
     if options.document:
-        _put_into(options.document, tables)
+        put_into(options.document, "judge", tables)
     return 0
 
 
@@ -202,14 +203,6 @@ def _head(*cells: Any) -> Iterable[str]:
 
 def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _put_into(document: Path, tables: str) -> None:
-    before, begin, rest = document.read_text().partition("<!-- judge -->\n")
-    _, end, after = rest.partition("<!-- /judge -->\n")
-    if not end:
-        raise SystemExit(f"{document}: expected a line <!-- judge --> and a line <!-- /judge --> after it")
-    document.write_text(f"{before}{begin}\n{tables}\n\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.bench.imports import Imports
 from tests.bench.measure import Series, Size
@@ -155,3 +156,12 @@ def noise(sizes: Iterable[Size]) -> Iterator[str]:
         spread = size.situations["new"]["E"].spread
         if spread > NOISY:
             yield f"noisy: at {size.models} models the empty program varied by {spread:.0%}, not at most {NOISY:.0%}"
+
+
+def put_into(document: Path, mark: str, tables: str) -> None:
+    """Replace what stands between two marks of a document, as `<!-- bench -->` with `<!-- /bench -->`."""
+    before, begin, rest = document.read_text().partition(f"<!-- {mark} -->\n")
+    _, end, after = rest.partition(f"<!-- /{mark} -->\n")
+    if not end:
+        raise SystemExit(f"{document}: expected a line <!-- {mark} --> and a line <!-- /{mark} --> after it")
+    document.write_text(f"{before}{begin}\n{tables}\n\n{end}{after}")

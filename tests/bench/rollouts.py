@@ -7,7 +7,6 @@ what Flagger's own loop allows: it acts once in each.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 import sys
@@ -15,21 +14,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "lab")]
 
-from live_rollouts import CANCER, DIABETES, PER_SECOND, WINE, processes, users  # noqa: E402
+from live_rollouts import CANCER, DIABETES, PER_SECOND, REGISTER, WINE, Changes, processes, users  # noqa: E402
 from local_stack import Stack  # noqa: E402
 from running_lab import Lab, running_lab  # noqa: E402
 
-from slipway.judge.run import ROUTE, weights  # noqa: E402
-from slipway.kube import KubeError  # noqa: E402
+from slipway.judge.run import ROUTE  # noqa: E402
 from slipway.prometheus import Prometheus  # noqa: E402
 from slipway.shares import shares  # noqa: E402
 from slipway.traffic import Answer  # noqa: E402
+from tests.bench.report import put_into  # noqa: E402
 
 MODELS = (CANCER, DIABETES, WINE)
 #: Seconds of Flagger's interval on stack `local`, which is also the least that Flagger allows.
@@ -47,27 +46,6 @@ COLUMNS = (
     "of them not answered with 2xx",
     "failed on the primary",
 )
-MARKS = ("<!-- rollouts -->", "<!-- /rollouts -->")
-
-
-@dataclass
-class Weights:
-    """When the route of each model gave its candidate how much: (seconds since the epoch, percent)."""
-
-    seen: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
-
-    def follow(self, stack: Stack) -> None:
-        """Note every change until the cluster goes away; run it in a thread."""
-        with contextlib.suppress(KubeError):
-            for _, route in stack.kube.watch(*ROUTE, "models", timeout_seconds=3600):
-                model = route["metadata"]["name"]
-                weight, changes = weights(model, route, False)[0], self.seen.setdefault(model, [])
-                if not changes or changes[-1][1] != weight:
-                    changes.append((time.time(), weight or 0))
-
-    def since(self, model: str, moment: float) -> list[tuple[float, int]]:
-        """Return what changed since a moment."""
-        return [(at, weight) for at, weight in self.seen.get(model, []) if at >= moment]
 
 
 @dataclass(frozen=True)
@@ -95,19 +73,15 @@ def main() -> int:
         text = "\n".join(_measured(lab, Path(directory) / "project"))
     print(text)
     if options.document:
-        before, rest = options.document.read_text().split(MARKS[0])
-        after = rest.split(MARKS[1])[1]
-        options.document.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{after}")
+        put_into(options.document, "rollouts", text)
     return 0
 
 
 def _measured(lab: Lab, root: Path) -> Iterator[str]:
     root.mkdir()
-    stack, found = Stack(lab, root, MODELS), Weights()
-    stack.up()
-    for model in MODELS:
-        stack.phase("Initialized", model=model)
-    threading.Thread(target=found.follow, args=(stack,), daemon=True).start()
+    stack, found = Stack(lab, root, MODELS), Changes()
+    stack.start()
+    found.follow(stack, ROUTE)
     with users(lab, *MODELS) as traffic:
         began, cpu = time.time(), _cpu(lab)
         time.sleep(WARM_UP)  # what is measured is this time itself
@@ -116,7 +90,7 @@ def _measured(lab: Lab, root: Path) -> Iterator[str]:
         lines = list(_resources(lab, cpu, spent, seconds))
         good = _rollouts(stack, found, dict.fromkeys(MODELS, 3), "better")
         for model in MODELS:
-            stack.python(_register(), model)
+            stack.python(REGISTER, model)
         bad = _rollouts(stack, found, dict.fromkeys(MODELS, 4), "worse")
     load, each = os.getloadavg()[0], f"{PER_SECOND:g} requests/s each"
     yield f"{os.cpu_count()} cores, load {load:.1f}; {len(MODELS)} models at once, {each}; a tick is {TICK:g} s"
@@ -136,7 +110,7 @@ def _measured(lab: Lab, root: Path) -> Iterator[str]:
     yield from lines
 
 
-def _rollouts(stack: Stack, found: Weights, versions: dict[str, int], title: str) -> list[Rollout]:
+def _rollouts(stack: Stack, found: Changes, versions: dict[str, int], title: str) -> list[Rollout]:
     """Let one rollout of each model happen, all at once."""
     for model, version in versions.items():
         stack.promote(version, model)
@@ -157,7 +131,7 @@ def _rollouts(stack: Stack, found: Weights, versions: dict[str, int], title: str
     time.sleep(2)  # the gateway's last counts are scraped each second
     made = []
     for model in versions:
-        changes = found.since(model, began)
+        changes = [(at, canary) for at, _, canary in found.weights(model) if at >= began]
         first = next((at for at, weight in changes if weight > 0), ends[model])
         last = next((at for at, weight in changes if at > first and weight == 0), ends[model])
         steps = stack.kube.get("flagger.app/v1beta1", "Canary", model, "models")["spec"]["analysis"]["stepWeights"]
@@ -231,12 +205,6 @@ def _kind(process: Path) -> str:
         return "model servers"
     own = next((word.removeprefix("slipway.") for word in words if word.startswith("slipway.")), None)
     return own or Path(words[0]).name
-
-
-def _register() -> str:
-    from test_faults import REGISTER
-
-    return str(REGISTER)
 
 
 if __name__ == "__main__":

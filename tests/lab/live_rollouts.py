@@ -24,6 +24,15 @@ from slipway.traffic import Stream, Traffic
 CANCER, DIABETES, WINE = "breast-cancer", "diabetes-progression", "wine-cultivar"
 MODELS = {model.name: model for model in DEMO_MODELS}
 PER_SECOND = 20.0
+#: Registers the accident of the model that is its argument.
+REGISTER = """
+import os, sys
+from slipway.lab.seed.accidents import ACCIDENTS
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.registry import register
+(model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
+register(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, model, ACCIDENTS[model.name])
+"""
 
 
 def users(lab: Any, *models: str, labels: bool = True) -> Traffic:

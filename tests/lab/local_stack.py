@@ -53,7 +53,7 @@ class Stack:
     """
 
     def __init__(self, lab: Any, root: Path, models: Sequence[str] = (MODEL,)) -> None:
-        self.lab, self.kube, self.root = lab, lab.kube, root
+        self.lab, self.kube, self.root, self.models = lab, lab.kube, root, models
         Project(root)
         for model in models:
             (root / "models" / f"{model}.yaml").write_text((CHECKOUT / "models" / f"{model}.yaml").read_text())
@@ -96,6 +96,12 @@ class Stack:
         )
         assert not check or done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done
+
+    def start(self) -> None:
+        """Deploy all models; return once Flagger has taken each of them over."""
+        self.up()
+        for model in self.models:
+            self.phase("Initialized", model=model)
 
     def up(self, *arguments: str) -> str:
         return self.pulumi("up", "--yes", *arguments).stdout

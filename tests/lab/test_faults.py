@@ -13,29 +13,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_rollouts import CANCER, DIABETES, MODELS, WINE, Round, component, servers, users
+from live_rollouts import CANCER, DIABETES, MODELS, REGISTER, WINE, Round, component, servers, users
 from local_stack import CANARY, ISVC, SERVICE, Stack
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.judge.run import ROUTE
 from slipway.prometheus import Prometheus
 
-REGISTER = """
-import os, sys
-from slipway.lab.seed.accidents import ACCIDENTS
-from slipway.lab.seed.recipes import DEMO_MODELS
-from slipway.lab.seed.registry import register
-(model,) = (model for model in DEMO_MODELS if model.name == sys.argv[1])
-register(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, model, ACCIDENTS[model.name])
-"""
-
 
 @pytest.fixture(scope="module")
 def stack(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     made = Stack(lab, tmp_path_factory.mktemp("faults"), [CANCER, DIABETES, WINE])
-    made.up()
-    for model in MODELS:
-        made.phase("Initialized", model=model)
+    made.start()
     yield made
     made.pulumi("destroy", "--yes", "--skip-preview")
 

@@ -54,9 +54,7 @@ def stack(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
     made = Stack(lab, tmp_path_factory.mktemp("soak"), MODELS)
     for model in MODELS:
         made.python(REGISTER, model, str(CYCLES))
-    made.up()
-    for model in MODELS:
-        made.phase("Initialized", model=model)
+    made.start()
     yield made
     made.pulumi("destroy", "--yes", "--skip-preview")
 
