@@ -73,9 +73,14 @@ def test_prometheus_measures_the_server_through_both_services_of_the_pair(stack:
     url = f"{stack.lab.gateway_url}{path.format(model_name=MODEL)}"
     refused = requests.post(url, json={}, headers={"Host": f"{MODEL}.models.localhost"}, timeout=10)
     prometheus, deadline = Prometheus(stack.lab.facts.url("prometheus")), time.monotonic() + 20
-    while len(counted := prometheus.query(f'rest_server_requests_total{{path="{path}"}}')) < 2:
+    gateway = f'traefik_service_requests_total{{service="models-{MODEL}-primary-http-80@kubernetesgateway"}}'
+    # It asks servers and gateway once a second, each at a moment of its own, and tells nobody.
+    while not (
+        len(counted := prometheus.query(f'rest_server_requests_total{{path="{path}"}}')) == 2
+        and (through := prometheus.query(gateway))
+    ):
         assert time.monotonic() < deadline, counted
-        time.sleep(0.2)  # it asks once a second, and tells nobody
+        time.sleep(0.2)
     (pod,) = stack.kube.list("v1", "Pod", "models", f"serving.kserve.io/inferenceservice={STABLE}")
     common = {
         "job": "models",
@@ -88,9 +93,6 @@ def test_prometheus_measures_the_server_through_both_services_of_the_pair(stack:
     for sample, service in zip(sorted(counted, key=str), (f"{MODEL}-canary", f"{MODEL}-primary"), strict=True):
         assert sample.labels.items() >= {**common, "service": service}.items()
         assert sample.value >= 1
-    through = prometheus.query(
-        f'traefik_service_requests_total{{service="models-{MODEL}-primary-http-80@kubernetesgateway"}}'
-    )
     assert [one.labels["code"] for one in through] == [str(refused.status_code)]
 
 
