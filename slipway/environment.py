@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.model_spec import NAME, Percent
+from slipway.platform.settings import Platform
 
 #: Something under which paths are asked: no slash at its end.
 URL = r"^https?://.*[^/]$"
@@ -71,6 +72,9 @@ class Environment(Frozen):
     rollout: EnvironmentRollout
     #: Pulumi hands over a top-level true as the text "true".
     protect: Annotated[bool, Field(strict=False)]
+    #: What this stack declares: the systems under the models, the models, or both.
+    layers: tuple[Literal["platform", "models"], ...] = ("platform", "models")
+    platform: Platform = Platform()
 
     @classmethod
     def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> Environment:

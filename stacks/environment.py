@@ -20,7 +20,7 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.planning import EnvironmentPlan
 from slipway.release import Release
 from slipway.rollout import ObservedModel
-from stacks import pacing, settings
+from stacks import pacing, platform, settings
 
 #: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
 #: status makes it add a line of its own, an exception makes it add a stack trace.
@@ -34,11 +34,31 @@ async def main() -> None:
     """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
     pacing.quiet()
     try:
-        plan = prepare(Path.cwd(), settings.read())
+        environment = settings.read()
+        plan = prepare(Path.cwd(), environment) if "models" in environment.layers else None
+        installs = platform.prepare(environment) if "platform" in environment.layers else ()
     except SlipwayError as error:
         pulumi.log.error(str(error))
         sys.exit(TOLD)
-    await declare(plan)
+    options = (
+        pulumi.ResourceOptions(providers=[provider(environment)]) if installs or (plan and plan.compiled) else None
+    )
+    if installs and options:
+        pulumi.export("platform", {name: install(options) for name, install in installs})
+    if plan:
+        await declare(plan, options)
+
+
+def provider(environment: Environment) -> Provider:
+    """Declare the way to the environment's cluster."""
+    file = environment.cluster.kubeconfig
+    return Provider(
+        environment.name,
+        kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()),
+        identifier=environment.cluster.identifier,
+        context=environment.cluster.context,
+        namespace=environment.namespace,
+    )
 
 
 def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
@@ -106,21 +126,12 @@ def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
     return found
 
 
-async def declare(plan: EnvironmentPlan) -> None:
-    """Register the whole environment, models in the order of their names."""
+async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions | None) -> None:
+    """Register all models, in the order of their names."""
     environment, compiled = plan.environment, plan.compiled
     if not compiled:
         pulumi.export("models", {})
         return
-    file = environment.cluster.kubeconfig
-    provider = Provider(
-        environment.name,
-        kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()),
-        identifier=environment.cluster.identifier,
-        context=environment.cluster.context,
-        namespace=environment.namespace,
-    )
-    options = pulumi.ResourceOptions(providers=[provider])
     Metrics(environment.name, MetricsArgs(templates=plan.shared()), options)
     outputs: dict[str, dict[str, object]] = {}
 

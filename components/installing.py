@@ -1,0 +1,43 @@
+"""How the objects of an installed system become resources, in the order that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components.manifest import Manifest
+
+#: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
+FIRST = ("Namespace", "CustomResourceDefinition")
+#: An admission webhook refuses everything while nothing answers it, so it comes after what answers.
+LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def install(parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any]]) -> list[Manifest]:
+    """Register objects: namespaces with definitions, then the rest, then webhooks with objects of the new kinds.
+
+    Args:
+        parent: The component that they belong to.
+        objects: Whole manifests; each of a kind of its own name within a namespace.
+    """
+    own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
+
+    def wave(each: Mapping[str, Any]) -> int:
+        if each["kind"] in FIRST:
+            return 0
+        custom = (each["apiVersion"].rpartition("/")[0], each["kind"]) in own
+        return 2 if custom or each["kind"] in LAST else 1
+
+    done: list[Manifest] = []
+    for number in range(3):
+        options = pulumi.ResourceOptions(parent=parent, depends_on=list(done))
+        done += [Manifest(logical_name(each), each, options) for each in objects if wave(each) == number]
+    return done
+
+
+def logical_name(manifest: Mapping[str, Any]) -> str:
+    """Name a resource as `kubectl` names its object: `<namespace>/<name>`; its kind is in the type."""
+    metadata = manifest["metadata"]
+    return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))

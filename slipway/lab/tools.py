@@ -1,0 +1,106 @@
+"""What `tools/` pins, as a table: which binaries, files, Python environments are made of each folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class GoTool:
+    """One folder of `tools/` that builds Go binaries.
+
+    Args:
+        binaries: Name of each binary, with its package.
+        module: The module that `data` and `scripts` are copied from.
+        data: Directories of the module that the lab reads (CRDs, webhook configurations, runtimes).
+        script: A file that must lie beside the binary, from the pins of another tool: (tool, module, path).
+        ldflags: Further linker flags.
+        seconds: What a build took on two cores that another build shared, from an empty cache.
+        files: Directories of several modules, by module; they are copied to a path that starts with the module's.
+        on_demand: Whether it is built only for who asks for it: a part of the lab that few start, and that takes long.
+    """
+
+    binaries: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+    data: tuple[str, ...] = ()
+    script: tuple[str, str, str] | None = None
+    ldflags: str = ""
+    #: Not part of what is built, so not of the cache key.
+    seconds: float = field(default=0, repr=False)
+    # Outside of what is printed: a tool without any keeps the cache key that it had before these were thought of.
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    on_demand: bool = field(default=False, repr=False)
+
+
+GO_TOOLS: Mapping[str, GoTool] = {
+    "kubernetes": GoTool(
+        binaries={
+            "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+            "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+            "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+        },
+        # Unset, the API server calls itself v0.0.0, which Flagger does not take for a version.
+        ldflags="-X k8s.io/component-base/version.gitVersion=v1.36.3"
+        " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+        seconds=650,
+    ),
+    "pulumi": GoTool(
+        binaries={"pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"},
+        # Without a version the Automation API refuses the engine.
+        ldflags="-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.250.0",
+        seconds=490,
+    ),
+    "pulumi-language-python": GoTool(
+        binaries={"pulumi-language-python": "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"},
+        # It starts this script; its own is too old for today's SDK, the engine's is not.
+        script=("pulumi", "github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
+        seconds=20,
+    ),
+    "kserve": GoTool(
+        binaries={"kserve-manager": "github.com/kserve/kserve/cmd/manager"},
+        module="github.com/kserve/kserve",
+        data=("config",),
+        seconds=240,
+    ),
+    "traefik": GoTool(
+        binaries={"traefik": "github.com/traefik/traefik/v3/cmd/traefik"},
+        module="github.com/traefik/traefik/v3",
+        data=("docs/content/reference/dynamic-configuration",),
+        seconds=470,
+    ),
+    "prometheus": GoTool(binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, seconds=210),
+    "flagger": GoTool(
+        binaries={"flagger": "github.com/fluxcd/flagger/cmd/flagger"},
+        module="github.com/fluxcd/flagger",
+        data=("artifacts/flagger",),
+        seconds=190,
+    ),
+    "versitygw": GoTool(binaries={"versitygw": "github.com/versity/versitygw/cmd/versitygw"}, seconds=105),
+    "etcd": GoTool(binaries={"etcd": "go.etcd.io/etcd/server/v3"}, seconds=35),
+    "gateway-api": GoTool(module="sigs.k8s.io/gateway-api", data=("config/crd/standard",)),
+    "helm": GoTool(binaries={"helm": "helm.sh/helm/v3/cmd/helm"}, seconds=110),
+    "charts": GoTool(
+        files={
+            "github.com/argoproj/argo-cd/v3": ("manifests",),
+            "github.com/external-secrets/external-secrets": ("deploy/charts/external-secrets", "config/crds/bases"),
+            "github.com/fluxcd/flagger": ("charts/flagger",),
+            "github.com/kserve/kserve": ("charts", "config"),
+            "github.com/kyverno/kyverno": ("charts/kyverno",),
+            "sigs.k8s.io/gateway-api": ("config/crd/standard",),
+        },
+        seconds=30,
+    ),
+    "kyverno": GoTool(
+        binaries={
+            "kyverno-cli": "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno",
+            "kyverno": "github.com/kyverno/kyverno/cmd/kyverno",
+        },
+        seconds=1200,
+        on_demand=True,
+    ),
+    "argocd": GoTool(binaries={"argocd": "github.com/argoproj/argo-cd/v3/cmd"}, seconds=600, on_demand=True),
+}
+
+#: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
+ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30}

@@ -1,0 +1,129 @@
+"""The pinned charts, rendered by the real helm.
+
+A chart is a directory of a Go module whose version stands in `tools/charts/go.mod`; go.sum holds the digest of all its
+bytes, and Go refuses others. Rendering asks no cluster and no network, so the same values give the same objects.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway import documents
+from slipway.errors import ExitCode, SlipwayError
+
+Object = dict[str, Any]
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart.
+
+    Args:
+        name: Of the release; charts name their objects after it.
+        path: In the files that `tools/charts` brings.
+        namespace: Where its objects go.
+        open: Dotted keys of its values below which any key may stand (labels, node selectors …).
+    """
+
+    name: str
+    path: str
+    namespace: str
+    open: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Renders charts.
+
+    Args:
+        helm: The binary.
+        files: Root of the files that `tools/charts` brings: one directory for each module.
+        kubernetes: The cluster's version, which charts ask for.
+    """
+
+    helm: Path
+    files: Path
+    kubernetes: str = "1.36.3"
+
+    def render(self, chart: Chart, values: Values) -> tuple[Object, ...]:
+        """Render a chart with its CRDs; hooks are left out, since nothing would run them in their order.
+
+        Raises:
+            SlipwayError: The chart does not know a value, or helm refuses it.
+        """
+        home = self.files / chart.path
+        check_values(chart, values, _yaml(home / "values.yaml"))
+        command = [str(self.helm), "template", chart.name, str(home), f"--namespace={chart.namespace}", "--values=-"]
+        command += ["--include-crds", "--no-hooks", f"--kube-version={self.kubernetes}"]
+        done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
+        if done.returncode:
+            reason = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1]
+            raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason.removeprefix('Error: ')}")
+        loaded = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return tuple(_in_namespace(each, chart.namespace) for each in loaded if each)
+
+
+def check_values(chart: Chart, values: Values, known: Values) -> None:
+    """Refuse a value that the chart does not know: helm itself would take it silently.
+
+    Raises:
+        SlipwayError: Names the key with the nearest one that there is.
+    """
+    for key, siblings in _unknown(values, known, chart.open):
+        near = documents.nearest(key.rpartition(".")[2], siblings)
+        hint = f"nearest is {near!r}" if near else f"it knows {', '.join(sorted(siblings))}"
+        raise SlipwayError(f"chart {chart.name}: unknown value {key}; {hint}")
+
+
+def _unknown(given: Values, known: Values, free: tuple[str, ...], path: str = "") -> Iterator[tuple[str, list[str]]]:
+    for key, value in given.items():
+        here = f"{path}{key}"
+        if here in free:
+            continue
+        if key not in known:
+            yield here, [str(each) for each in known]
+        elif isinstance(value, Mapping) and isinstance(known[key], Mapping):
+            yield from _unknown(value, known[key], free, f"{here}.")
+
+
+def _in_namespace(obj: Object, namespace: str) -> Object:
+    """Say an object's namespace where the chart leaves that to `helm install`; a cluster-wide kind has none."""
+    if obj["kind"] in CLUSTER_WIDE or obj["metadata"].get("namespace"):
+        return obj
+    return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
+
+
+#: Kinds of the charts in use that have no namespace.
+CLUSTER_WIDE = frozenset(
+    {
+        "APIService",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterServingRuntime",
+        "ClusterStorageContainer",
+        "CustomResourceDefinition",
+        "GatewayClass",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "PriorityClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+    }
+)
+
+
+def _yaml(file: Path) -> Values:
+    try:
+        found: Values = yaml.safe_load(file.read_text()) or {}
+    except OSError:
+        raise SlipwayError(f"{file}: missing; run `make tools` again", ExitCode.MACHINE) from None
+    return found

@@ -1,0 +1,29 @@
+"""Flagger: what moves users' traffic to a candidate, or back."""
+
+from __future__ import annotations
+
+from slipway.documents import Frozen
+from slipway.platform.charts import Chart, Object
+from slipway.platform.context import Context
+
+CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-system")
+
+
+class FlaggerSettings(Frozen):
+    """Flagger."""
+
+    #: Two, with leader election, survive the loss of a node; one is its chart's default.
+    replicas: int = 1
+
+
+def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object, ...]:
+    """Render Flagger for Gateway API, asking the environment's Prometheus."""
+    values = {
+        "meshProvider": "gatewayapi:v1",
+        "metricsServer": context.environment.prometheus_url,
+        # Labels of ours survive on what it copies, so that costs are counted for the pair too.
+        "includeLabelPrefix": "slipway.dev/",
+        "leaderElection": {"enabled": settings.replicas > 1, "replicaCount": settings.replicas},
+    }
+    namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CHART.namespace}}
+    return (namespace, *context.charts.render(CHART, values))

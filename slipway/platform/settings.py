@@ -1,0 +1,15 @@
+"""The typed settings of an environment's platform."""
+
+from __future__ import annotations
+
+from slipway.documents import Frozen
+from slipway.platform.flagger import FlaggerSettings
+
+
+class Platform(Frozen):
+    """The components that an environment installs; one that is absent is somebody else's, or not there.
+
+    Each component's settings stand in `slipway/platform/<component>.py`, beside what is made of them.
+    """
+
+    flagger: FlaggerSettings | None = None

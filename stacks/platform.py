@@ -1,0 +1,54 @@
+"""The platform layer: which components an environment declares, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+
+from slipway.environment import Environment
+from slipway.lab import toolchain
+from slipway.platform.charts import Charts
+from slipway.platform.context import Context
+
+#: Registers a component; returns its outputs.
+Install = Callable[[pulumi.ResourceOptions], dict[str, Any]]
+#: Takes a component's settings.
+Compile = Callable[[Context, Any], Install]
+
+
+def prepare(environment: Environment) -> list[tuple[str, Install]]:
+    """Compile the components that the settings name, all of them before anything is registered.
+
+    Returns:
+        The name of each, in the order of declaration, with what registers it and returns its outputs.
+
+    Raises:
+        SlipwayError: One of them cannot be compiled, or the tools that render charts are not built.
+    """
+    wanted = [(name, compile_) for name, compile_ in COMPONENTS.items() if getattr(environment.platform, name)]
+    if not wanted:
+        return []
+    context = Context(environment, Charts(toolchain.binary("helm"), toolchain.data("charts")))
+    return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
+
+
+# Each imports its own component: what a stack does not install costs it nothing.
+
+
+def _flagger(context: Context, settings: Any) -> Install:
+    from components.flagger import Flagger, FlaggerArgs
+    from slipway.platform.flagger import compile_flagger
+
+    args = FlaggerArgs(objects=compile_flagger(settings, context))
+
+    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
+        Flagger(context.environment.name, args, options)
+        return {}
+
+    return register
+
+
+#: In the order in which they are declared.
+COMPONENTS: Mapping[str, Compile] = {"flagger": _flagger}

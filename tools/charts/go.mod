@@ -1,0 +1,13 @@
+module slipway.dev/tools/charts
+
+go 1.26.0
+
+// Only files are taken from these: charts, manifests, definitions.
+require (
+	github.com/argoproj/argo-cd/v3 v3.1.0
+	github.com/external-secrets/external-secrets v1.3.2
+	github.com/fluxcd/flagger v1.41.0
+	github.com/kserve/kserve v0.20.0
+	github.com/kyverno/kyverno v1.19.1
+	sigs.k8s.io/gateway-api v1.4.1
+)
