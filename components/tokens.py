@@ -8,3 +8,4 @@ from __future__ import annotations
 MODEL = "slipway:model:Model"
 METRICS = "slipway:metrics:Metrics"
 FLAGGER = "slipway:flagger:Flagger"
+KYVERNO = "slipway:kyverno:Kyverno"

@@ -50,5 +50,21 @@ def _flagger(context: Context, settings: Any) -> Install:
     return register
 
 
+def _kyverno(context: Context, settings: Any) -> Install:
+    from components.kyverno import Kyverno, KyvernoArgs
+    from slipway.platform.kyverno import compile_kyverno
+
+    args = KyvernoArgs(objects=compile_kyverno(settings, context))
+
+    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
+        Kyverno(context.environment.name, args, options)
+        return {}
+
+    return register
+
+
 #: In the order in which they are declared.
-COMPONENTS: Mapping[str, Compile] = {"flagger": _flagger}
+COMPONENTS: Mapping[str, Compile] = {
+    "kyverno": _kyverno,
+    "flagger": _flagger,
+}

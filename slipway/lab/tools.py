@@ -86,6 +86,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
             "github.com/external-secrets/external-secrets": ("deploy/charts/external-secrets", "config/crds/bases"),
             "github.com/fluxcd/flagger": ("charts/flagger",),
             "github.com/kserve/kserve": ("charts", "config"),
+            "github.com/kyverno/api": ("charts/kyverno-api",),
             "github.com/kyverno/kyverno": ("charts/kyverno",),
             "sigs.k8s.io/gateway-api": ("config/crd/standard",),
         },

@@ -7,8 +7,11 @@ bytes, and Go refuses others. Rendering asks no cluster and no network, so the s
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +34,14 @@ class Chart:
         path: In the files that `tools/charts` brings.
         namespace: Where its objects go.
         open: Dotted keys of its values below which any key may stand (labels, node selectors …).
+        without: Charts that it wants beside itself, fetched from elsewhere; helm refuses it as long as it names them.
     """
 
     name: str
     path: str
     namespace: str
     open: tuple[str, ...] = ()
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,31 @@ class Charts:
         """
         home = self.files / chart.path
         check_values(chart, values, _yaml(home / "values.yaml"))
-        command = [str(self.helm), "template", chart.name, str(home), f"--namespace={chart.namespace}", "--values=-"]
-        command += ["--include-crds", "--no-hooks", f"--kube-version={self.kubernetes}"]
-        done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
+        with _alone(home, chart.without) as source:
+            command = [str(self.helm), "template", chart.name, str(source)]
+            command += [f"--namespace={chart.namespace}", "--values=-"]
+            command += ["--include-crds", "--no-hooks", f"--kube-version={self.kubernetes}"]
+            done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
         if done.returncode:
             reason = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1]
             raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason.removeprefix('Error: ')}")
         loaded = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return tuple(_in_namespace(each, chart.namespace) for each in loaded if each)
+
+
+@contextmanager
+def _alone(home: Path, without: frozenset[str]) -> Iterator[Path]:
+    """Give a chart as it is, or a copy of it that does not name the charts which it has to do without."""
+    if not without:
+        yield home
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory) / home.name
+        shutil.copytree(home, copy, ignore=shutil.ignore_patterns("Chart.lock"))
+        about = _yaml(home / "Chart.yaml")
+        kept = [each for each in about["dependencies"] if each["name"] not in without]
+        (copy / "Chart.yaml").write_text(json.dumps({**about, "dependencies": kept}))
+        yield copy
 
 
 def check_values(chart: Chart, values: Values, known: Values) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipway.documents import Frozen
 from slipway.platform.flagger import FlaggerSettings
+from slipway.platform.kyverno import KyvernoSettings
 
 
 class Platform(Frozen):
@@ -13,3 +14,4 @@ class Platform(Frozen):
     """
 
     flagger: FlaggerSettings | None = None
+    kyverno: KyvernoSettings | None = None
