@@ -8,4 +8,5 @@ from __future__ import annotations
 MODEL = "slipway:model:Model"
 METRICS = "slipway:metrics:Metrics"
 FLAGGER = "slipway:flagger:Flagger"
+NETWORK = "slipway:network:Network"
 KYVERNO = "slipway:kyverno:Kyverno"

@@ -63,8 +63,17 @@ def _kyverno(context: Context, settings: Any) -> Install:
     return register
 
 
+def _network(context: Context, settings: Any) -> Install:
+    from components.network import Network, NetworkArgs
+    from slipway.platform.network import compile_network
+
+    args = NetworkArgs(objects=compile_network(settings, context))
+    return lambda options: Network(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
+    "network": _network,
     "kyverno": _kyverno,
     "flagger": _flagger,
 }

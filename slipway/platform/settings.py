@@ -5,6 +5,7 @@ from __future__ import annotations
 from slipway.documents import Frozen
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.kyverno import KyvernoSettings
+from slipway.platform.network import NetworkSettings
 
 
 class Platform(Frozen):
@@ -13,5 +14,6 @@ class Platform(Frozen):
     Each component's settings stand in `slipway/platform/<component>.py`, beside what is made of them.
     """
 
+    network: NetworkSettings | None = None
     flagger: FlaggerSettings | None = None
     kyverno: KyvernoSettings | None = None
