@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help demo test test-unit soak bench setup setup-dev tools lint format types check lock
+.PHONY: help docs demo test test-unit soak bench setup setup-dev tools lint format types check lock
 
 # The Python that makes .venv: the first that is new enough and can make environments. `make PYTHON=… demo` chooses one.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -29,6 +29,9 @@ soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of
 bench: setup-dev tools ## The table of docs/performance.md
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.rollouts
+
+docs: setup ## The pages that are written from the settings
+	@$(BIN)/slipway config compare --markdown > docs/environments.md
 
 setup: ## The Python environment .venv
 	@$(call need_python) && $(PYTHON) -m slipway.bootstrap

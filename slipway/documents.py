@@ -13,12 +13,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from yaml.constructor import ConstructorError
 
+from slipway import schema
 from slipway.errors import SlipwayError, at
 
 if TYPE_CHECKING:
@@ -175,9 +176,7 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """Say in words what is wrong with one field and what was expected."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        fields = list(_model_at(model, error["loc"][:-1]).model_fields)
-        near = nearest(str(error["loc"][-1]), fields)
-        return f"unknown key; nearest valid key is {near!r}" if near else f"unknown key; valid keys are {_list(fields)}"
+        return f"unknown key; {_valid_key(str(error['loc'][-1]), error['loc'][:-1], model)}"
     if kind == "missing":
         return f"missing; expected {_expected_at(model, error['loc'])}"
     if kind == "value_error":
@@ -208,8 +207,6 @@ _EXPECTED = {
     "less_than_equal": "at most {le}",
     "too_short": "at least {min_length} entries",
 }
-
-_WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def _text(path: Path) -> str:
@@ -242,34 +239,18 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _unwrap(annotation: Any) -> Any:
-    """Reduce Optional, Annotated, tuple, dict annotations to what one entry is."""
-    while origin := get_origin(annotation):
-        args = [arg for arg in get_args(annotation) if arg not in (type(None), Ellipsis)]
-        annotation = args[-1] if origin is dict else args[0]
-        if isinstance(annotation, str):  # a Literal's value
-            return str
-    return annotation
-
-
-def _annotation_at(model: type[BaseModel], loc: Sequence[int | str]) -> Any:
-    current: Any = model
-    for part in loc:
-        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = _unwrap(current.model_fields[str(part)].annotation)
-    return current
-
-
-def _model_at(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel]:
-    found = _annotation_at(model, loc)
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else model
-
-
 def _expected_at(model: type[BaseModel], loc: Sequence[int | str]) -> str:
-    found = _annotation_at(model, loc)
-    if isinstance(found, type) and issubclass(found, BaseModel):
-        return _keys(found)
-    return _WORDS.get(found, "a value")
+    found = schema.model_at(model, loc)
+    return _keys(found) if found else " or ".join(map(schema.words, schema.at(model, loc))) or "a value"
+
+
+def _valid_key(word: str, loc: Sequence[int | str], model: type[BaseModel]) -> str:
+    """Say which key was meant: the nearest one beside it, else one of that name elsewhere in the document."""
+    known = list((schema.model_at(model, loc) or model).model_fields)
+    if near := nearest(word, known):
+        return f"nearest valid key is {near!r}"
+    elsewhere = [key for key, _ in schema.fields(model) if key.rpartition(".")[2] == word]
+    return f"it belongs to {' or '.join(elsewhere)}" if elsewhere else f"valid keys are {_list(known)}"
 
 
 def _line(root: Any, loc: Sequence[int | str]) -> int:

@@ -19,62 +19,90 @@ URL = r"^https?://.*[^/]$"
 class Cluster(Frozen):
     """Which cluster it is."""
 
-    kubeconfig: str | None = None
-    context: str | None = None
-    #: The cluster's identity for the provider: without it, a changed kubeconfig replaces every object.
-    identifier: str = Field(min_length=1)
+    kubeconfig: str | None = Field(
+        None, description="The cluster's kubeconfig file, relative to the project; without one only a preview works."
+    )
+    context: str | None = Field(None, description="The kubeconfig's context; without one its current one.")
+    identifier: str = Field(
+        min_length=1,
+        description="The cluster's identity, whatever the kubeconfig says; only its change replaces every object.",
+    )
 
 
 class RegistrySettings(Frozen):
     """Where the registry is."""
 
-    #: None takes MLFLOW_TRACKING_URI. A pinned environment never asks it.
-    tracking_uri: str | None = None
+    tracking_uri: str | None = Field(
+        None, description="Where MLflow answers; without it MLFLOW_TRACKING_URI. A pinned stack never asks it."
+    )
 
 
 class Gateway(Frozen):
     """The Gateway that users reach."""
 
-    name: str = Field(min_length=1)
-    namespace: str = Field(min_length=1)
-    host_suffix: str = Field(min_length=1)
-    #: How it copies requests: by Gateway API's filter RequestMirror, or by Traefik's own kinds, since Traefik refuses a
-    #: route with that filter. None copies none.
-    mirrors: Literal["gateway-api", "traefik"] | None = None
+    name: str = Field(min_length=1, description="The Gateway's name.")
+    namespace: str = Field(min_length=1, description="The Gateway's namespace.")
+    host_suffix: str = Field(min_length=1, description="A model answers at <model>.<host_suffix>.")
+    # Traefik refuses a route with Gateway API's own filter.
+    mirrors: Literal["gateway-api", "traefik"] | None = Field(
+        None,
+        description="How it copies requests: by Gateway API's RequestMirror, or by Traefik's own kinds.",
+    )
 
 
 class EnvironmentRollout(Frozen):
     """How fast traffic moves here."""
 
-    strategy: Literal["canary", "immediate"]
-    steps: tuple[Percent, ...] = Field(min_length=1)
-    #: Flagger raises anything shorter to ten seconds (pkg/apis/flagger/v1beta1/canary.go).
-    interval_seconds: int = Field(ge=10)
-    threshold: int = Field(ge=1)
+    strategy: Literal["canary", "immediate"] = Field(
+        description="canary: as each model says; immediate: all traffic at once, whatever it says."
+    )
+    steps: tuple[Percent, ...] = Field(
+        min_length=1, description="Percent of the traffic at each step, for models that name none."
+    )
+    # Flagger raises anything shorter to ten seconds (pkg/apis/flagger/v1beta1/canary.go).
+    interval_seconds: int = Field(ge=10, description="Seconds between two looks of Flagger.")
+    threshold: int = Field(ge=1, description="Failed checks after which a candidate is taken back.")
 
 
 class Environment(Frozen):
     """One stack."""
 
-    name: str
-    namespace: str = Field(default="models", pattern=NAME)
-    releases: Literal["follow", "pinned"]
-    alias: str = "champion"
-    cluster: Cluster
-    registry: RegistrySettings = RegistrySettings()
-    gateway: Gateway
-    service_account: str = Field(min_length=1)
-    #: Name of the ClusterServingRuntime.
-    runtime: str = Field(min_length=1)
-    prometheus_url: str = Field(pattern=URL)
-    #: Where the judge answers; None (in a stack's settings: nothing) decides by Flagger's plain thresholds.
-    judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = None
-    rollout: EnvironmentRollout
-    #: Pulumi hands over a top-level true as the text "true".
-    protect: Annotated[bool, Field(strict=False)]
-    #: What this stack declares: the systems under the models, the models, or both.
-    layers: tuple[Literal["platform", "models"], ...] = ("platform", "models")
-    platform: Platform = Platform()
+    name: str = Field(description="The stack's own name; not a setting.")
+    namespace: str = Field(default="models", pattern=NAME, description="The namespace of every model's objects.")
+    releases: Literal["follow", "pinned"] = Field(
+        description="follow: run what the registry's alias names; pinned: run what the pins name."
+    )
+    alias: str = Field(
+        "champion",
+        description="follow: the registry's alias, resolved once, at the start of preview or up;"
+        " pinned: the one that settle moves to what serves.",
+    )
+    cluster: Cluster = Field(description="Which cluster it is.")
+    registry: RegistrySettings = Field(RegistrySettings(), description="Where the model registry is.")
+    gateway: Gateway = Field(description="The Gateway that users reach.")
+    service_account: str = Field(
+        "model-reader",
+        min_length=1,
+        description="The service account of the model servers; it holds the credentials of the artifact store.",
+    )
+    runtime: str = Field("kserve-mlserver", min_length=1, description="Name of the ClusterServingRuntime.")
+    prometheus_url: str = Field(pattern=URL, description="Where the metrics of an analysis are.")
+    judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
+        None,
+        description="Where Flagger asks what speaks against a candidate; empty takes plain thresholds on the metrics.",
+    )
+    rollout: EnvironmentRollout = Field(description="How fast traffic moves.")
+    # Pulumi hands over a top-level true as the text "true".
+    protect: Annotated[bool, Field(strict=False)] = Field(
+        True, description="Whether Pulumi refuses to delete a Canary, which would take the model's route away."
+    )
+    layers: tuple[Literal["platform", "models"], ...] = Field(
+        ("platform", "models"),
+        description="What this stack declares: platform (the systems under the models), models, or both.",
+    )
+    platform: Platform = Field(
+        Platform(), description="The systems that this environment installs; one that is absent is not installed."
+    )
 
     @classmethod
     def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> Environment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from slipway.errors import SlipwayError, at
 
 #: The project's name, which is the prefix of its settings.
 PREFIX = "slipway:"
+#: How a release moves through the environments.
+ORDER = ("local", "dev", "staging", "prod")
 
 
 def read_environment(project: Path, stack: str) -> Environment:
@@ -23,13 +26,33 @@ def read_environment(project: Path, stack: str) -> Environment:
     """
     file = project / f"Pulumi.{stack}.yaml"
     if not file.is_file():
-        known = ", ".join(sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))) or "none"
+        known = ", ".join(stacks(project)) or "none"
         raise SlipwayError(f"{at(display(file))}no such file; the stacks of this project are {known}")
+    own = _config(file)
+    refuse_namespaces(own, display(file))
     schema = _config(project / "Pulumi.yaml")
     defaults = {key: entry["default"] for key, entry in schema.items() if key.startswith(PREFIX) and "default" in entry}
-    settings = {key: value for key, value in _config(file).items() if key.startswith(PREFIX)}
+    settings = {key: value for key, value in own.items() if key.startswith(PREFIX)}
     merged = {key.removeprefix(PREFIX): value for key, value in {**defaults, **settings}.items()}
     return Environment.parse(stack, merged, display(file))
+
+
+def stacks(project: Path) -> list[str]:
+    """List the stacks of a project by the names of their files, the lab's first, then in the order of promotion."""
+    found = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
+    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+
+
+def refuse_namespaces(keys: Iterable[str], source: str) -> None:
+    """Refuse a setting that nobody would read: every provider of the program is an explicit one.
+
+    Raises:
+        SlipwayError: Names the key.
+    """
+    for key in keys:
+        namespace, _, name = key.rpartition(":")
+        if f"{namespace}:" not in (PREFIX, "pulumi:"):
+            raise SlipwayError(f"{at(source)}{key}: nothing reads it; expected {PREFIX}{name}")
 
 
 def _config(file: Path) -> dict[str, Any]:

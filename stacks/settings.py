@@ -9,6 +9,7 @@ import pulumi
 from pulumi.runtime import get_config_env
 
 from slipway.environment import Environment
+from slipway.stack_file import refuse_namespaces
 
 
 def read() -> Environment:
@@ -18,11 +19,13 @@ def read() -> Environment:
         SlipwayError: A setting is missing, unknown or wrong.
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
-    config, prefix = pulumi.Config(), f"{project}:"
+    config, prefix, source = pulumi.Config(), f"{project}:", f"Pulumi.{stack}.yaml"
     # Config can only be asked for keys that are known; an unknown one must be refused, so all are listed first.
-    keys = {key.removeprefix(prefix) for key in get_config_env() if key.startswith(prefix)}
+    given = get_config_env()
+    refuse_namespaces(given, source)
+    keys = {key.removeprefix(prefix) for key in given if key.startswith(prefix)}
     settings = {key: _value(config.get(key)) for key in sorted(keys)}
-    return Environment.parse(stack, settings, f"Pulumi.{stack}.yaml")
+    return Environment.parse(stack, settings, source)
 
 
 def _value(text: str | None) -> Any:

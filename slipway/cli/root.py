@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from slipway.cli import demo, judge, lab, models, observe, pins, rehearse, release, rollout, stack
+from slipway.cli import config, demo, judge, lab, models, observe, pins, rehearse, release, rollout, stack
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
@@ -26,6 +26,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(release.app, name="release")
 app.add_typer(pins.app, name="pins")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(config.app, name="config")
 app.command("rehearse")(rehearse.rehearse)
 app.command("plan")(stack.plan)
 app.command("preview")(stack.preview)

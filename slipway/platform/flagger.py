@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from slipway.documents import Frozen
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
@@ -12,8 +14,11 @@ CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-sy
 class FlaggerSettings(Frozen):
     """Flagger."""
 
-    #: Two, with leader election, survive the loss of a node; one is its chart's default.
-    replicas: int = 1
+    replicas: int = Field(
+        1,
+        ge=1,
+        description="Two, with leader election, survive the loss of a node; one is its chart's default.",
+    )
 
 
 def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object, ...]:

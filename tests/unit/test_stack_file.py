@@ -43,3 +43,10 @@ def test_a_malformed_stack_file_is_told_in_one_line(tmp_path):
     (tmp_path / "Pulumi.dev.yaml").write_text("config: [\n")
     with pytest.raises(SlipwayError, match=r"Pulumi\.dev\.yaml: cannot be read"):
         read_environment(tmp_path, "dev")
+
+
+def test_a_setting_that_nobody_reads_is_refused(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  slipwya:releases: follow\n")
+    with pytest.raises(SlipwayError, match=r"slipwya:releases: nothing reads it; expected slipway:releases"):
+        read_environment(tmp_path, "dev")

@@ -1,0 +1,101 @@
+"""What a typed document may hold, read from its model: the types at a place, every key there is."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+#: One place in the location of an error (pydantic's `loc`), or in a document.
+Loc = Sequence[int | str]
+
+
+def members(annotation: Any) -> list[Any]:
+    """List what a value may be, apart from None: `X | None` is `[X]`."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return members(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [each for arg in get_args(annotation) for each in members(arg)]
+    return [] if annotation is type(None) else [annotation]
+
+
+def is_model(annotation: Any) -> bool:
+    """Tell whether something has keys of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def at(annotation: Any, loc: Loc) -> list[Any]:
+    """List the types that may stand at a place; none where the type has no such place."""
+    if not loc:
+        return members(annotation)
+    first, rest, found = loc[0], loc[1:], list[Any]()
+    several = members(annotation)
+    for each in several:
+        origin, args = get_origin(each), get_args(each)
+        if is_model(each):
+            # Among several models pydantic says the name of the one that it tried.
+            if len(several) > 1 and first == each.__name__:
+                found += at(each, rest)
+            elif first in each.model_fields:
+                found += at(each.model_fields[str(first)].annotation, rest)
+        elif origin is dict:
+            found += at(args[1], rest)
+        elif origin in (tuple, list) and isinstance(first, int):
+            found += at(args[0], rest)
+    return found
+
+
+def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    """Return the model at a place."""
+    return next((each for each in at(model, loc) if is_model(each)), None)
+
+
+def inner(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """List the models below a field, each with what stands between: `[]` in a list, `.<name>` in a mapping."""
+    for each in members(annotation):
+        origin, args = get_origin(each), get_args(each)
+        if is_model(each):
+            yield "", each
+        elif origin is dict:
+            yield from ((f".<name>{path}", model) for path, model in inner(args[1]))
+        elif origin in (tuple, list):
+            yield from ((f"[]{path}", model) for path, model in inner(args[0]))
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """List every key of a document with its field, dotted, each after the one that holds it."""
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}", field
+        for path, below in inner(field.annotation):
+            yield from fields(below, f"{prefix}{name}{path}.")
+
+
+def meaning(field: FieldInfo) -> str:
+    """Say what a field is for: its description, or the first sentence of the model that it holds."""
+    if field.description:
+        return field.description
+    docs = [model.__dict__.get("__doc__") for _, model in inner(field.annotation)]
+    return (docs[0] or "").strip().splitlines()[0] if docs and docs[0] else ""
+
+
+_WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def words(annotation: Any) -> str:
+    """Say what values a type has."""
+    found = list[str]()
+    for each in members(annotation):
+        origin, args = get_origin(each), get_args(each)
+        if origin is Literal:
+            found += map(str, args)
+        elif origin in (tuple, list):
+            found.append(f"a list of: {words(args[0])}")
+        elif origin is dict or is_model(each):
+            found.append("a mapping")
+        else:
+            found.append(_WORDS.get(each, "a value"))
+    return " or ".join(dict.fromkeys(found))
