@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from slipway import names
 from slipway.cluster import list_if_known, objects
-from slipway.judge.run import ABORT, MIN_INTERVAL, ROUTE, epoch, promoted, seconds, weights
+from slipway.judge.run import MIN_INTERVAL, ROUTE, aborted, epoch, promoted, seconds, weights
 from slipway.kube import Kube
 from slipway.rollout import SETTLED, ObservedModel, observe_all
 
@@ -72,10 +72,7 @@ class RolloutState:
     @property
     def abort(self) -> str:
         """Why somebody wants the present candidate away; empty where nobody does."""
-        said = ((self.canary.get("metadata") or {}).get("annotations") or {}).get(ABORT, "")
-        named, _, reason = said.partition(": ")
-        tried = names.inference_service(self.model, self.candidate) if self.candidate else None
-        return (reason or "no reason given") if named == tried else ""
+        return aborted(self.canary, names.inference_service(self.model, self.candidate) if self.candidate else None)
 
     @property
     def has_rollback_hook(self) -> bool:

@@ -20,7 +20,7 @@ ABORT = f"{names.PREFIX}abort"
 POLICY = "policy"
 ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 #: Flagger raises a shorter interval to that (pkg/apis/flagger/v1beta1/canary.go).
-MIN_INTERVAL = 10.0
+MIN_INTERVAL = 10
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def of(namespace: str, model: str, objects: list[Object], route: Object | None) 
         interval=max(MIN_INTERVAL, seconds(analysis.get("interval") or "60s")),
         ready=bool(service and service.ready),
         moved=names.selected_version(model, tried) != seen.target_version,
-        aborted=_aborted(canary, candidate),
+        aborted=aborted(canary, candidate),
         failed_checks=int(status.get("failedChecks") or 0),
         threshold=int(analysis.get("threshold") or 0),
         steps=tuple(analysis.get("stepWeights") or ()),
@@ -190,8 +190,9 @@ def _started(status: Mapping[str, Any]) -> float | None:
     return epoch(condition.get("lastTransitionTime"))
 
 
-def _aborted(canary: Mapping[str, Any], candidate: str | None) -> str:
-    text = (canary["metadata"].get("annotations") or {}).get(ABORT, "")
+def aborted(canary: Mapping[str, Any], candidate: str | None) -> str:
+    """Say why somebody wants a candidate's InferenceService away, by its annotation; empty where nobody does."""
+    text = ((canary.get("metadata") or {}).get("annotations") or {}).get(ABORT, "")
     name, _, reason = text.partition(":")
     return (reason.strip() or "no reason given") if candidate and name.strip() == candidate else ""
 

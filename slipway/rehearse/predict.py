@@ -16,12 +16,10 @@ from typing import Any, Literal
 from slipway.delivery import assemble
 from slipway.documents import Frozen
 from slipway.judge.policy import Policy
-from slipway.judge.run import policy_text
+from slipway.judge.run import MIN_INTERVAL, policy_text
 
 Object = Mapping[str, Any]
 
-#: Flagger raises anything shorter (pkg/apis/flagger/v1beta1/canary.go, GetAnalysisInterval).
-SHORTEST_INTERVAL = 10
 #: Looks from the one that promotes to the one that says Succeeded.
 AFTER_PROMOTION = 2
 
@@ -84,7 +82,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
         requests_per_second: What users send to the model there.
     """
     analysis, policy = canary["spec"]["analysis"], policy_of(canary)
-    interval = max(SHORTEST_INTERVAL, int(analysis["interval"].removesuffix("s")))
+    interval = max(MIN_INTERVAL, int(analysis["interval"].removesuffix("s")))
     immediate = bool(canary["spec"].get("skipAnalysis"))
     judged = policy is not None
     steps = tuple(

@@ -11,9 +11,9 @@ from slipway.compile import CompiledModel, compile_model, compile_shared
 from slipway.compile.canary import rollout_steps
 from slipway.compile.objects import Object
 from slipway.environment import Environment
+from slipway.judge.run import MIN_INTERVAL
 from slipway.lab.manifests import model_reader
 from slipway.model_spec import ModelSpec, Replicas
-from slipway.rehearse.predict import SHORTEST_INTERVAL
 from slipway.rehearse.sides import Sides
 from slipway.rollout import ModelPlan
 
@@ -100,7 +100,7 @@ def on_stage(namespace: str, lab: Environment, rehearsed: Environment) -> Enviro
             "gateway": lab.gateway.model_copy(update={"host_suffix": suffix}),
             # The plain thresholds are rehearsed where the environment has no judge.
             "judge_url": lab.judge_url if rehearsed.judge_url else None,
-            "rollout": rehearsed.rollout.model_copy(update={"interval_seconds": SHORTEST_INTERVAL}),
+            "rollout": rehearsed.rollout.model_copy(update={"interval_seconds": MIN_INTERVAL}),
             "protect": False,
         }
     )
@@ -109,9 +109,7 @@ def on_stage(namespace: str, lab: Environment, rehearsed: Environment) -> Enviro
 def fast(spec: ModelSpec, rehearsed: Environment, *, labelled: bool) -> ModelSpec:
     """Return a model with one replica, whose pauses last as many looks as they do in the environment."""
     interval = rehearsed.rollout.interval_seconds
-    pauses = {
-        weight: math.ceil(seconds / interval) * SHORTEST_INTERVAL for weight, seconds in spec.rollout.pauses.items()
-    }
+    pauses = {weight: math.ceil(seconds / interval) * MIN_INTERVAL for weight, seconds in spec.rollout.pauses.items()}
     rollout = {"pauses": pauses, **({} if labelled else {"min_labels": 0})}
     objectives = {} if labelled else {"correct_percent": None, "within": None}
     return spec.model_copy(
@@ -126,7 +124,7 @@ def fast(spec: ModelSpec, rehearsed: Environment, *, labelled: bool) -> ModelSpe
 def rate(spec: ModelSpec, environment: Environment) -> float:
     """Say how many requests a second the lab sends: the model's own, or what a small first step needs to go on soon."""
     share = rollout_steps(spec, environment)[0] / 100
-    needed = spec.rollout.min_requests_per_step / (share * SOON * SHORTEST_INTERVAL)
+    needed = spec.rollout.min_requests_per_step / (share * SOON * MIN_INTERVAL)
     return min(FASTEST, max(SLOWEST, spec.rollout.requests_per_second, math.ceil(needed)))
 
 
