@@ -71,9 +71,18 @@ def _network(context: Context, settings: Any) -> Install:
     return lambda options: Network(context.environment.name, args, options).outputs
 
 
+def _secrets(context: Context, settings: Any) -> Install:
+    from components.secrets import Secrets, SecretsArgs
+    from slipway.platform.secrets import compile_secrets
+
+    args = SecretsArgs(objects=compile_secrets(settings, context))
+    return lambda options: Secrets(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
+    "secrets": _secrets,
     "kyverno": _kyverno,
     "flagger": _flagger,
 }

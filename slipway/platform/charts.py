@@ -23,6 +23,7 @@ from slipway.errors import ExitCode, SlipwayError
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,16 @@ class Charts:
         if done.returncode:
             reason = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1]
             raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason.removeprefix('Error: ')}")
-        loaded = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loaded = yaml.load_all(done.stdout, _Loader)
         return tuple(_in_namespace(each, chart.namespace) for each in loaded if each)
+
+    def read(self, path: str) -> tuple[Object, ...]:
+        """Read the objects of a file, as they are."""
+        file = self.files / path
+        try:
+            return tuple(each for each in yaml.load_all(file.read_text(), _Loader) if each)
+        except OSError:
+            raise SlipwayError(f"{file}: missing; run `make tools` again", ExitCode.MACHINE) from None
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from slipway.documents import Frozen
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.kyverno import KyvernoSettings
 from slipway.platform.network import NetworkSettings
+from slipway.platform.secrets import SecretsSettings
 
 
 class Platform(Frozen):
@@ -17,3 +18,4 @@ class Platform(Frozen):
     network: NetworkSettings | None = None
     flagger: FlaggerSettings | None = None
     kyverno: KyvernoSettings | None = None
+    secrets: SecretsSettings | None = None

@@ -1,0 +1,106 @@
+"""Secrets: External Secrets copies what AWS Secrets Manager holds into the namespaces that may ask for it.
+
+So no secret stands in Git, in the settings or in Pulumi's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.platform.charts import Chart, Object
+from slipway.platform.context import Context
+from slipway.platform.namespaces import ENFORCE, namespace
+
+NAMESPACE = "external-secrets"
+CHART = Chart(
+    "external-secrets",
+    "github.com/external-secrets/external-secrets/deploy/charts/external-secrets",
+    NAMESPACE,
+    without=frozenset({"bitwarden-sdk-server"}),
+)
+#: The chart's own definitions are put into it when it is published; these are what they are made from. Of all kinds
+#: only those that its controllers, as they are set below, ask the API server for.
+DEFINITIONS = tuple(
+    f"github.com/external-secrets/external-secrets/config/crds/bases/{name}.yaml"
+    for name in (
+        "external-secrets.io_clustersecretstores",
+        "external-secrets.io_externalsecrets",
+        "external-secrets.io_secretstores",
+        "generators.external-secrets.io_generatorstates",
+    )
+)
+#: The one store of an environment.
+STORE = "aws"
+
+
+class SecretsSettings(Frozen):
+    """External Secrets with AWS Secrets Manager."""
+
+    region: str = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
+        description="Region of Secrets Manager, as eu-central-1.",
+    )
+    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; one is the chart's default.")
+    namespaces: tuple[str, ...] = Field(
+        default=("argocd", "feature-store", "mlflow", "monitoring"),
+        min_length=1,
+        description="Which namespaces may ask the store. Models are not among them: they need no secret.",
+    )
+
+
+def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object, ...]:
+    """Render External Secrets with its one store, which takes the credentials of the controller's own pod."""
+    values = {
+        "replicaCount": settings.replicas,
+        "leaderElect": settings.replicas > 1,
+        "installCRDs": False,
+        # They repeat what the definitions check, and would refuse every write while their certificate is new.
+        "webhook": {"create": False},
+        "certController": {"create": False},
+        "processClusterExternalSecret": False,
+        "processClusterGenerator": False,
+        "processClusterPushSecret": False,
+        # Nothing writes into the store: its other way is shut.
+        "processPushSecret": False,
+    }
+    store = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ClusterSecretStore",
+        "metadata": {"name": STORE},
+        "spec": {
+            "provider": {"aws": {"service": "SecretsManager", "region": settings.region}},
+            "conditions": [{"namespaces": list(settings.namespaces)}],
+        },
+    }
+    definitions = (each for path in DEFINITIONS for each in context.charts.read(path))
+    return (namespace(NAMESPACE, ENFORCE), *definitions, *context.charts.render(CHART, values), store)
+
+
+def external_secret(where: str, name: str, key: Any, template: Mapping[str, str] | None = None) -> Object:
+    """Ask for a Secret of a name, which holds every field of an entry of the store.
+
+    Args:
+        where: Its namespace, which the store's settings must name.
+        name: Of the Secret.
+        key: Name or ARN of the entry, whose value is a JSON object.
+        template: The Secret's own fields, made of the entry's: `{"uri": "…{{ .password }}…"}`. None takes all.
+    """
+    target: Object = {"name": name, "creationPolicy": "Owner"}
+    if template:
+        target["template"] = {"engineVersion": "v2", "data": dict(template)}
+    return {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        # What reads the Secret must not be started before it is there.
+        "metadata": {"name": name, "namespace": where, "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
+        "spec": {
+            "refreshInterval": "1h0m0s",
+            "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
+            "target": target,
+            "dataFrom": [{"extract": {"key": key}}],
+        },
+    }
