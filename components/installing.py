@@ -11,12 +11,14 @@ from components.manifest import Manifest
 
 #: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
 FIRST = ("Namespace", "CustomResourceDefinition")
+#: They start with what they need; taken away before it, they can still clean up (Kyverno removes its webhooks).
+WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
 #: An admission webhook refuses everything while nothing answers it, so it comes after what answers.
 LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
 def install(parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any]]) -> list[Manifest]:
-    """Register objects: namespaces with definitions, then the rest, then webhooks with objects of the new kinds.
+    """Register objects: namespaces with definitions, the rest, workloads, then webhooks with objects of the new kinds.
 
     Args:
         parent: The component that they belong to.
@@ -28,10 +30,10 @@ def install(parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any
         if each["kind"] in FIRST:
             return 0
         custom = (each["apiVersion"].rpartition("/")[0], each["kind"]) in own
-        return 2 if custom or each["kind"] in LAST else 1
+        return 3 if custom or each["kind"] in LAST else 2 if each["kind"] in WORKLOADS else 1
 
     done: list[Manifest] = []
-    for number in range(3):
+    for number in range(4):
         options = pulumi.ResourceOptions(parent=parent, depends_on=list(done))
         done += [Manifest(logical_name(each), each, options) for each in objects if wave(each) == number]
     return done

@@ -30,7 +30,8 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
     wanted = [(name, compile_) for name, compile_ in COMPONENTS.items() if getattr(environment.platform, name)]
     if not wanted:
         return []
-    context = Context(environment, Charts(toolchain.binary("helm"), toolchain.data("charts")))
+    charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
+    context = Context(environment, charts)
     return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
 
 

@@ -6,7 +6,9 @@ bytes, and Go refuses others. Rendering asks no cluster and no network, so the s
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,9 +23,14 @@ import yaml
 from slipway import documents
 from slipway.errors import ExitCode, SlipwayError
 
+#: libyaml's, ten times faster; its type is the pure one's.
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Object = dict[str, Any]
 Values = Mapping[str, Any]
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+#: Kinds that charts ask for: without a cluster helm knows groups with their versions alone.
+KINDS = ("policy/v1/PodDisruptionBudget",)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Chart:
     path: str
     namespace: str
     open: tuple[str, ...] = ()
-    without: frozenset[str] = frozenset()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +59,14 @@ class Charts:
     Args:
         helm: The binary.
         files: Root of the files that `tools/charts` brings: one directory for each module.
+        kept: Where results are kept: rendering all of them takes seconds, which every preview would pay. What it is
+            made of stands in the paths of helm with the files (a hash of their pins) beside the values.
         kubernetes: The cluster's version, which charts ask for.
     """
 
     helm: Path
     files: Path
+    kept: Path | None = None
     kubernetes: str = "1.36.3"
 
     def render(self, chart: Chart, values: Values) -> tuple[Object, ...]:
@@ -65,18 +75,31 @@ class Charts:
         Raises:
             SlipwayError: The chart does not know a value, or helm refuses it.
         """
-        home = self.files / chart.path
-        check_values(chart, values, _yaml(home / "values.yaml"))
-        with _alone(home, chart.without) as source:
-            command = [str(self.helm), "template", chart.name, str(source)]
-            command += [f"--namespace={chart.namespace}", "--values=-"]
-            command += ["--include-crds", "--no-hooks", f"--kube-version={self.kubernetes}"]
+        check_values(chart, values, _yaml(self.files / chart.path / "values.yaml"))
+        return tuple(_in_namespace(each, chart.namespace) for each in self._rendered(chart, values))
+
+    def _rendered(self, chart: Chart, values: Values) -> list[Object]:
+        options = [f"--namespace={chart.namespace}", "--include-crds", "--no-hooks"]
+        options += [f"--kube-version={self.kubernetes}", *(f"--api-versions={each}" for each in KINDS)]
+        if not self.kept:
+            return list(self._render(chart, options, values))
+        key = json.dumps([str(self), repr(chart), options, values], sort_keys=True)
+        file = self.kept / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        if not file.exists():
+            documents.write_text(file, json.dumps(list(self._render(chart, options, values))))
+        found: list[Object] = json.loads(file.read_text())
+        return found
+
+    def _render(self, chart: Chart, options: list[str], values: Values) -> Iterator[Object]:
+        with _alone(self.files / chart.path, chart.without) as source:
+            command = [str(self.helm), "template", chart.name, str(source), "--values=-", *options]
             done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
         if done.returncode:
-            reason = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1]
-            raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason.removeprefix('Error: ')}")
-        loaded = yaml.load_all(done.stdout, _Loader)
-        return tuple(_in_namespace(each, chart.namespace) for each in loaded if each)
+            # Notes stand before it, advice behind it.
+            said = re.search(r"^Error: (.*)$", done.stderr, re.MULTILINE)
+            reason = said.group(1) if said else f"exit {done.returncode}"
+            raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason}")
+        yield from filter(None, yaml.load_all(done.stdout, _Loader))
 
     def read(self, path: str) -> tuple[Object, ...]:
         """Read the objects of a file, as they are."""
@@ -88,7 +111,7 @@ class Charts:
 
 
 @contextmanager
-def _alone(home: Path, without: frozenset[str]) -> Iterator[Path]:
+def _alone(home: Path, without: tuple[str, ...]) -> Iterator[Path]:
     """Give a chart as it is, or a copy of it that does not name the charts which it has to do without."""
     if not without:
         yield home
@@ -110,7 +133,7 @@ def check_values(chart: Chart, values: Values, known: Values) -> None:
     """
     for key, siblings in _unknown(values, known, chart.open):
         near = documents.nearest(key.rpartition(".")[2], siblings)
-        hint = f"nearest is {near!r}" if near else f"it knows {', '.join(sorted(siblings))}"
+        hint = f"nearest is {near!r}" if near else f"it knows {', '.join(sorted(siblings)) or 'nothing there'}"
         raise SlipwayError(f"chart {chart.name}: unknown value {key}; {hint}")
 
 
@@ -154,7 +177,7 @@ CLUSTER_WIDE = frozenset(
 
 def _yaml(file: Path) -> Values:
     try:
-        found: Values = yaml.safe_load(file.read_text()) or {}
+        found: Values = yaml.load(file.read_text(), _Loader) or {}
     except OSError:
         raise SlipwayError(f"{file}: missing; run `make tools` again", ExitCode.MACHINE) from None
     return found

@@ -8,7 +8,9 @@ from slipway.documents import Frozen
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
 
-CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-system")
+# Of these its templates and its README know, its values.yaml does not.
+OPEN = ("includeLabelPrefix",)
+CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-system", open=OPEN)
 
 
 class FlaggerSettings(Frozen):
@@ -17,7 +19,7 @@ class FlaggerSettings(Frozen):
     replicas: int = Field(
         1,
         ge=1,
-        description="Two, with leader election, survive the loss of a node; one is its chart's default.",
+        description="Controllers, of which one leads; two survive the loss of a node. Its chart's default is one.",
     )
 
 
@@ -28,7 +30,9 @@ def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object
         "metricsServer": context.environment.prometheus_url,
         # Labels of ours survive on what it copies, so that costs are counted for the pair too.
         "includeLabelPrefix": "slipway.dev/",
+        "clusterName": context.environment.name,
         "leaderElection": {"enabled": settings.replicas > 1, "replicaCount": settings.replicas},
+        "podDisruptionBudget": {"enabled": settings.replicas > 1},
     }
     namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CHART.namespace}}
     return (namespace, *context.charts.render(CHART, values))

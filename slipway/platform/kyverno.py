@@ -13,7 +13,7 @@ CHART = Chart(
     "kyverno",
     "github.com/kyverno/kyverno/charts/kyverno",
     NAMESPACE,
-    without=frozenset({"kyverno-api", "openreports", "reports-server"}),
+    without=("kyverno-api", "openreports", "reports-server"),
 )
 #: The kinds of policies.kyverno.io: the chart's own dependency, which stands in a module of its own.
 DEFINITIONS = Chart("kyverno-api", "github.com/kyverno/api/charts/kyverno-api", NAMESPACE)

@@ -20,7 +20,7 @@ CHART = Chart(
     "external-secrets",
     "github.com/external-secrets/external-secrets/deploy/charts/external-secrets",
     NAMESPACE,
-    without=frozenset({"bitwarden-sdk-server"}),
+    without=("bitwarden-sdk-server",),
 )
 #: The chart's own definitions are put into it when it is published; these are what they are made from. Of all kinds
 #: only those that its controllers, as they are set below, ask the API server for.
