@@ -7,6 +7,7 @@ from pydantic import Field
 from slipway.documents import Frozen
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
+from slipway.platform.namespaces import AUDIT, namespace
 
 # Of these its templates and its README know, its values.yaml does not.
 OPEN = ("includeLabelPrefix",)
@@ -34,5 +35,4 @@ def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object
         "leaderElection": {"enabled": settings.replicas > 1, "replicaCount": settings.replicas},
         "podDisruptionBudget": {"enabled": settings.replicas > 1},
     }
-    namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": CHART.namespace}}
-    return (namespace, *context.charts.render(CHART, values))
+    return (namespace(CHART.namespace, AUDIT), *context.charts.render(CHART, values))

@@ -7,6 +7,7 @@ from pydantic import Field
 from slipway.documents import Frozen
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
+from slipway.platform.namespaces import AUDIT, namespace
 
 NAMESPACE = "kyverno"
 CHART = Chart(
@@ -20,7 +21,7 @@ DEFINITIONS = Chart("kyverno-api", "github.com/kyverno/api/charts/kyverno-api", 
 
 
 class KyvernoSettings(Frozen):
-    """Kyverno."""
+    """What refuses an object that breaks a policy."""
 
     replicas: int = Field(
         default=1,
@@ -51,5 +52,8 @@ def compile_kyverno(settings: KyvernoSettings, context: Context) -> tuple[Object
             "forceFailurePolicyIgnore": {"enabled": False},
         },
     }
-    namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    return (namespace, *context.charts.render(DEFINITIONS, {}), *context.charts.render(CHART, values))
+    return (
+        namespace(NAMESPACE, AUDIT),
+        *context.charts.render(DEFINITIONS, {}),
+        *context.charts.render(CHART, values),
+    )

@@ -77,7 +77,7 @@ def identity(each: Object) -> tuple[str, str, str, str]:
 
 
 def established(definition: Object) -> bool:
-    conditions = definition.get("status", {}).get("conditions", [])
+    conditions = definition.get("status", {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
