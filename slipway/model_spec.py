@@ -14,6 +14,8 @@ from slipway.errors import SlipwayError, at
 
 #: A DNS-1035 label, as Kubernetes asks of a Service's name.
 NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+#: What Kubernetes takes as the value of a label.
+LABEL_VALUE = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 #: A C identifier: what every shell takes as an environment variable's name.
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -51,7 +53,8 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 class Replicas(Frozen):
     """Bounds of the autoscaler."""
 
-    min: int = Field(default=1, ge=1)
+    #: None at all are only Knative's: it keeps requests until a pod is there.
+    min: int = Field(default=1, ge=0)
     max: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
@@ -61,13 +64,23 @@ class Replicas(Frozen):
         return self
 
 
+class Scaling(Frozen):
+    """What an autoscaler keeps one replica at: KServe makes a HorizontalPodAutoscaler of it, or asks KEDA for one."""
+
+    #: `cpu`, `memory`: percent of what is reserved. `requests`: answered each second; needs KEDA.
+    metric: Literal["cpu", "memory", "requests"]
+    target: int = Field(ge=1)
+
+
 class Serving(Frozen):
-    """How one replica runs."""
+    """How replicas run."""
 
     cpu: Cpu = "500m"
     memory: Memory = "1Gi"
     gpus: int = Field(default=0, ge=0)
     replicas: Replicas = Replicas()
+    #: None scales at 80 % of the CPU, which is KServe's default.
+    scaling: Scaling | None = None
     timeout_seconds: int = Field(default=60, ge=1)
     env: Sorted[EnvName, str] = Field(default_factory=dict)
 
@@ -200,10 +213,21 @@ class ModelSpec(Frozen):
     registered_model: str = ""
     owner: str = Field(min_length=1)
     description: str = ""
+    #: Whom its pods are paid by: a label of theirs, which bills can be split by.
+    cost_center: Annotated[str, Field(pattern=LABEL_VALUE)] | None = None
     serving: Serving = Serving()
     objectives: Objectives
     gates: tuple[Gate, ...] = ()
     rollout: Rollout
+
+    @model_validator(mode="after")
+    def _somebody_keeps_requests(self) -> ModelSpec:
+        if self.serving.replicas.min == 0 and self.rollout.strategy != "knative":
+            raise ValueError(
+                f"expected serving.replicas.min of at least 1 with strategy {self.rollout.strategy!r}: only 'knative'"
+                " keeps requests until a pod is there, with any other the first ones fail"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 PREFIX = "slipway.dev/"
 MODEL = f"{PREFIX}model"
 RELEASE = f"{PREFIX}release"
+COST_CENTER = f"{PREFIX}cost-center"
 MODEL_DIGEST = f"{PREFIX}model-digest"
 SERVING_DIGEST = f"{PREFIX}serving-digest"
 

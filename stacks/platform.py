@@ -80,9 +80,18 @@ def _secrets(context: Context, settings: Any) -> Install:
     return lambda options: Secrets(context.environment.name, args, options).outputs
 
 
+def _cost(context: Context, settings: Any) -> Install:
+    from components.cost import Cost, CostArgs
+    from slipway.platform.cost import compile_cost
+
+    args = CostArgs(objects=compile_cost(settings, context))
+    return lambda options: Cost(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
+    "cost": _cost,
     "secrets": _secrets,
     "kyverno": _kyverno,
     "flagger": _flagger,

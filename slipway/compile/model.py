@@ -24,6 +24,7 @@ from slipway.compile.objects import (
     ServicePort,
     ServiceSpec,
 )
+from slipway.compile.scaling import AUTOSCALER, scaling, tolerations
 from slipway.compile.traefik import compile_copies
 from slipway.environment import Environment
 from slipway.model_spec import ModelSpec
@@ -157,6 +158,8 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
             service_account_name=environment.service_account,
             min_replicas=spec.serving.replicas.min,
             max_replicas=spec.serving.replicas.max,
+            **scaling(spec, release, environment),
+            tolerations=tolerations(spec),
             model=served(spec, release, environment, resources, _CONTAINER_PORTS),
         )
     )
@@ -165,8 +168,10 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
         "pulumi.com/waitFor": "condition=Ready",
         # Said for each object, because the default differs between KServe's code, its ConfigMap and its chart.
         "serving.kserve.io/deploymentMode": "Standard",
+        **({AUTOSCALER: "keda"} if wire.predictor.auto_scaling else {}),
     }
     labels = {
+        **({names.COST_CENTER: spec.cost_center} if spec.cost_center else {}),
         # KServe must make no route of its own: users come through Flagger's.
         "networking.kserve.io/visibility": "cluster-local",
         names.MODEL: spec.name,

@@ -111,12 +111,59 @@ class PredictorModel(Wire):
     resources: Resources
 
 
+class PrometheusMetric(Wire):
+    """One number that Prometheus knows."""
+
+    backend: Literal["prometheus"] = "prometheus"
+    server_address: str = Field(serialization_alias="serverAddress")
+    query: str
+
+
+class Threshold(Wire):
+    """What one replica is kept at."""
+
+    type: Literal["Value"] = "Value"
+    value: str
+
+
+class External(Wire):
+    """A metric with its threshold."""
+
+    metric: PrometheusMetric
+    target: Threshold
+
+
+class ExternalMetric(Wire):
+    """A metric that the cluster itself does not know."""
+
+    type: Literal["External"] = "External"
+    external: External
+
+
+class AutoScaling(Wire):
+    """What KEDA scales by."""
+
+    metrics: tuple[ExternalMetric, ...]
+
+
+class Toleration(Wire):
+    """Nodes that only who says so is put on."""
+
+    key: str
+    operator: Literal["Exists"] = "Exists"
+    effect: Literal["NoSchedule"] = "NoSchedule"
+
+
 class Predictor(Wire):
     """The component that answers."""
 
     service_account_name: Subdomain = Field(serialization_alias="serviceAccountName")
-    min_replicas: Annotated[int, Field(ge=1)] = Field(serialization_alias="minReplicas")
+    min_replicas: Annotated[int, Field(ge=0)] = Field(serialization_alias="minReplicas")
     max_replicas: Annotated[int, Field(ge=1)] = Field(serialization_alias="maxReplicas")
+    scale_metric: Literal["cpu", "memory"] | None = Field(default=None, serialization_alias="scaleMetric")
+    scale_target: Annotated[int, Field(ge=1)] | None = Field(default=None, serialization_alias="scaleTarget")
+    auto_scaling: AutoScaling | None = Field(default=None, serialization_alias="autoScaling")
+    tolerations: tuple[Toleration, ...] | None = None
     model: PredictorModel
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from slipway import names
 from slipway.compile.metrics import LARGEST_LATENCY_MS
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
+from slipway.compile.quota import over_quota
 from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, running, setting
 from slipway.environment import Environment
 from slipway.errors import at
@@ -56,7 +57,7 @@ def refusals(specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], env
         if name in plans:
             for check_plan in _PLAN_CHECKS:
                 found += check_plan(spec, plans[name], environment)
-    return found
+    return [*found, *over_quota(specs, plans, environment)]
 
 
 def failed_gates(spec: ModelSpec, release: Release) -> Iterator[str]:
@@ -130,6 +131,15 @@ def _serving(spec: ModelSpec, environment: Environment) -> Iterator[str]:
             yield f"{where}set by the platform, so that routes and metrics fit; remove it"
 
 
+def _scaling(spec: ModelSpec, environment: Environment) -> Iterator[str]:
+    cost, scaling = environment.platform.cost, spec.serving.scaling
+    if scaling and scaling.metric == "requests" and not (cost and cost.keda):
+        yield (
+            f"{field_of(spec, 'serving.scaling.metric')}requests needs KEDA in the cluster, and"
+            f" {setting(environment, 'platform.cost.keda')}says that there is none; scale by 'cpu', or install it"
+        )
+
+
 def _origin(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
     for release in plan.declared:
         if not _S3.fullmatch(release.artifact.uri):
@@ -154,5 +164,10 @@ def _gates(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterat
                 yield f"{field_of(spec, 'gates')}release {release.id}: {reason}; register a better version"
 
 
-_SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (*ROLLOUT_CHECKS, _objectives, _serving)
+_SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (
+    *ROLLOUT_CHECKS,
+    _objectives,
+    _serving,
+    _scaling,
+)
 _PLAN_CHECKS: tuple[Callable[[ModelSpec, ModelPlan, Environment], Iterator[str]], ...] = (_origin, _gates, running)

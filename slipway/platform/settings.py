@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.documents import Frozen
+from slipway.platform.cost import CostSettings
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.kyverno import KyvernoSettings
 from slipway.platform.network import NetworkSettings
@@ -19,3 +20,4 @@ class Platform(Frozen):
     flagger: FlaggerSettings | None = None
     kyverno: KyvernoSettings | None = None
     secrets: SecretsSettings | None = None
+    cost: CostSettings | None = None

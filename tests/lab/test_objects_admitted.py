@@ -92,7 +92,15 @@ def named(found: Object) -> str:
     return f"{found['kind']} {found['metadata']['name']}"
 
 
-@pytest.mark.parametrize("spec", [FULL, a_spec()], ids=["everything set", "defaults"])
+SCALING = [
+    a_spec(cost_center="growth", serving={"replicas": {"max": 3}, "scaling": {"metric": metric, "target": 50}})
+    for metric in ("cpu", "memory", "requests")
+]
+
+
+@pytest.mark.parametrize(
+    "spec", [FULL, a_spec(), *SCALING], ids=["everything set", "defaults", "by CPU", "by memory", "by requests"]
+)
 def test_every_object_is_accepted_as_it_is(lab: Any, environment: Environment, spec: Any) -> None:
     for sent in compiled(environment, spec):
         assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []

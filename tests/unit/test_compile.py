@@ -55,6 +55,7 @@ def test_an_inference_service_serves_one_release_under_the_models_own_name() -> 
         "serviceAccountName": "models",
         "minReplicas": 1,
         "maxReplicas": 1,
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
         "model": {
             "modelFormat": {"name": "mlflow"},
             "protocolVersion": "v2",

@@ -1,0 +1,51 @@
+"""Whether the models of an environment fit into what it may cost, said before any pod waits for room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from slipway.compile.rollout_checks import setting
+from slipway.environment import Environment
+from slipway.model_spec import ModelSpec
+from slipway.rollout import ModelPlan
+
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
+
+
+def over_quota(
+    specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], environment: Environment
+) -> Iterator[str]:
+    """Refuse models whose fewest replicas, of every release that runs, already need more than the quota.
+
+    More replicas than that are the autoscaler's: it stops at the quota.
+    """
+    if environment.platform.cost is None:
+        return
+    quota = environment.platform.cost.models
+    needed: dict[str, dict[str, float]] = {"cpu": {}, "memory": {}, "gpus": {}, "pods": {}}
+    for name, plan in plans.items():
+        serving = specs[name].serving
+        replicas = serving.replicas.min * len(plan.declared)
+        for what, amount in (("cpu", cores(serving.cpu)), ("memory", size(serving.memory)), ("gpus", serving.gpus)):
+            needed[what][name] = replicas * amount
+        needed["pods"][name] = replicas
+    allowed = {"cpu": cores(quota.cpu), "memory": size(quota.memory), "gpus": quota.gpus, "pods": quota.pods}
+    for what, models in needed.items():
+        if (total := sum(models.values())) > allowed[what]:
+            unit, each = ("Gi ", 2**30) if what == "memory" else ("", 1)
+            most = max(models, key=lambda name: models[name])
+            yield (
+                f"{setting(environment, f'platform.cost.models.{what}')}{getattr(quota, what)}: the fewest replicas of"
+                f" all models need {total / each:g} {unit}with what is being rolled out, most of it {most}"
+                f" ({models[most] / each:g}); raise it, or lower serving.replicas.min"
+            )
+
+
+def cores(quantity: str) -> float:
+    """Return a number of cores: '1500m' is 1.5."""
+    return int(quantity[:-1]) / 1000 if quantity.endswith("m") else int(quantity)
+
+
+def size(quantity: str) -> int:
+    """Return a number of bytes: '1Gi' is 1073741824."""
+    return int(quantity[:-2]) * _BINARY[quantity[-2:]]

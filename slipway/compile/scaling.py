@@ -1,0 +1,45 @@
+"""By what a model's replicas are counted, on which nodes they may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway import names
+from slipway.compile.objects import AutoScaling, External, ExternalMetric, PrometheusMetric, Threshold, Toleration
+from slipway.environment import Environment
+from slipway.model_spec import ModelSpec
+from slipway.release import Release
+
+#: KServe's own default is a HorizontalPodAutoscaler, which knows what the kubelet measures.
+AUTOSCALER = "serving.kserve.io/autoscalerClass"
+#: Nodes with GPUs are dear: the platform taints them, so that nothing else is put there.
+GPU_TAINT = "nvidia.com/gpu"
+
+
+def scaling(spec: ModelSpec, release: Release, environment: Environment) -> dict[str, Any]:
+    """Return the predictor's fields that an autoscaler reads; empty takes KServe's default."""
+    chosen = spec.serving.scaling
+    if chosen is None:
+        return {}
+    if chosen.metric != "requests":
+        return {"scale_metric": chosen.metric, "scale_target": chosen.target}
+    metric = PrometheusMetric(
+        server_address=environment.prometheus_url,
+        query=requests_per_second(environment.namespace, names.inference_service(spec.name, release.version)),
+    )
+    wanted = ExternalMetric(external=External(metric=metric, target=Threshold(value=str(chosen.target))))
+    return {"auto_scaling": AutoScaling(metrics=(wanted,))}
+
+
+def requests_per_second(namespace: str, service: str) -> str:
+    """Ask what all replicas of an InferenceService answer together: KEDA divides by the target itself.
+
+    A pod is measured once for each Service that selects it; the biggest of these is what it answers.
+    """
+    asked = f'namespace="{namespace}",inferenceservice="{service}",path=~"/v2/models/.+/infer"'
+    return f"sum(max by (pod) (rate(rest_server_requests_total{{{asked}}}[1m])))"
+
+
+def tolerations(spec: ModelSpec) -> tuple[Toleration, ...] | None:
+    """Let a model that needs GPUs onto the nodes that have them."""
+    return (Toleration(key=GPU_TAINT),) if spec.serving.gpus else None
