@@ -6,6 +6,7 @@ A token is part of every URN: renaming one needs an alias, or everything under i
 from __future__ import annotations
 
 MODEL = "slipway:model:Model"
+DELIVERED = "slipway:model:Delivered"
 METRICS = "slipway:metrics:Metrics"
 FLAGGER = "slipway:flagger:Flagger"
 NETWORK = "slipway:network:Network"

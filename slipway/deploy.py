@@ -53,6 +53,8 @@ class ModelOutputs:
     release: str
     digest: str
     version: int
+    #: Where its files are, in an environment that is delivered by Git.
+    path: str = ""
 
 
 @dataclass(frozen=True)

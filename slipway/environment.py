@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
+from slipway.gitops.settings import GitOps
 from slipway.model_spec import NAME, Percent
 from slipway.platform.settings import Platform
 
@@ -100,9 +101,23 @@ class Environment(Frozen):
         ("platform", "models"),
         description="What this stack declares: platform (the systems under the models), models, or both.",
     )
+    delivery: Literal["direct", "gitops"] = Field(
+        "direct",
+        description="Who applies the models' objects: direct: Pulumi; gitops: Argo CD, from files that render writes.",
+    )
+    gitops: Annotated[GitOps | None, BeforeValidator(lambda given: given or None)] = Field(
+        None, validate_default=True, description="gitops: the repository that Argo CD reads."
+    )
     platform: Platform = Field(
         Platform(), description="The systems that this environment installs; one that is absent is not installed."
     )
+
+    @field_validator("gitops")
+    @classmethod
+    def _has_a_repository(cls, gitops: GitOps | None, info: ValidationInfo) -> GitOps | None:
+        if gitops is None and info.data.get("delivery") == "gitops":
+            raise ValueError("missing; delivery by gitops needs the repository that Argo CD reads")
+        return gitops
 
     @classmethod
     def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> Environment:

@@ -12,6 +12,8 @@ RELEASE = f"{PREFIX}release"
 COST_CENTER = f"{PREFIX}cost-center"
 MODEL_DIGEST = f"{PREFIX}model-digest"
 SERVING_DIGEST = f"{PREFIX}serving-digest"
+#: Argo CD's note on every object that it applies: which Application it belongs to.
+TRACKING = "argocd.argoproj.io/tracking-id"
 
 #: A label value has at most 63 characters (Kubernetes), and KServe's longest one for a predictor is
 #: `isvc.<name>-predictor` (kserve pkg/constants/constants.go, GetRawServiceLabel of PredictorServiceName).

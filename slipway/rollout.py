@@ -42,6 +42,8 @@ class ObservedModel:
     services: Mapping[str, ObservedService] = field(default_factory=dict)
     #: Percent of the traffic that the canary has.
     weight: int = 0
+    #: Which programs apply the model's objects: "Pulumi", "Argo CD"; the pair is passed over, which Flagger writes.
+    appliers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -230,13 +232,16 @@ def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> 
         SlipwayError: A Service of a model selects something that is none of its versions.
     """
     by_name, services = dict[tuple[str, str], Mapping[str, Any]](), dict[str, dict[str, ObservedService]]()
+    appliers: dict[str, frozenset[str]] = {}
     for found in objects:
         metadata = found["metadata"]
         if found["kind"] == "InferenceService":
             model = (metadata.get("labels") or {}).get(names.MODEL, "")
             services.setdefault(model, {})[metadata["name"]] = _observed_service(metadata, found.get("status") or {})
         else:
-            by_name[found["kind"], metadata["name"]] = found
+            model = metadata["name"]
+            by_name[found["kind"], model] = found
+        appliers[model] = appliers.get(model, frozenset()) | _appliers(metadata)
     return {
         model: ObservedModel(
             live_version=_selected(model, by_name.get(("Service", names.primary(model)))),
@@ -244,9 +249,17 @@ def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> 
             phase=(status := (by_name.get(("Canary", model)) or {}).get("status") or {}).get("phase") or None,
             services=dict(sorted(services.get(model, {}).items())),
             weight=int(status.get("canaryWeight") or 0),
+            appliers=appliers.get(model, frozenset()),
         )
         for model in models
     }
+
+
+def _appliers(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Say who applies an object: Pulumi by its field managers, Argo CD by its tracking annotation."""
+    managers = [str(entry.get("manager")) for entry in metadata.get("managedFields") or []]
+    pulumi = {"Pulumi"} if any(manager.startswith("pulumi") for manager in managers) else set()
+    return frozenset(pulumi | ({"Argo CD"} if names.TRACKING in (metadata.get("annotations") or {}) else set()))
 
 
 def _observed_service(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> ObservedService:

@@ -6,17 +6,19 @@ import functools
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pulumi
 
+from components.delivered import Delivered, DeliveredArgs
 from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
-from slipway import cluster, names, planning, rollout
+from slipway import cluster, names, planning, rollout, verification
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
+from slipway.gitops import guard
+from slipway.gitops.tree import model_directory
 from slipway.planning import EnvironmentPlan
 from slipway.release import Release
 from slipway.rollout import ObservedModel
@@ -67,10 +69,10 @@ def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
     Raises:
         SlipwayError: It cannot be done; of several reasons, all but the last are logged.
     """
-    plan = planning.plan_environment(
-        project, environment, observe(project, environment), os.environ.get(rollout.HELD_BACK)
-    )
-    for notice in plan.notices:
+    observed = observe(project, environment)
+    guard.refuse_two_writers(environment, observed or {})
+    plan = planning.plan_environment(project, environment, observed, os.environ.get(rollout.HELD_BACK))
+    for notice in (*plan.notices, *_tree_notices(project, plan)):
         pulumi.log.info(notice)
     problems = [*plan.problems, *verify(plan.to_create())]
     for problem in problems[:-1]:
@@ -78,6 +80,19 @@ def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
     if problems:
         raise problems[-1]
     return plan
+
+
+def _tree_notices(project: Path, plan: EnvironmentPlan) -> tuple[str, ...]:
+    """Say what the files, by which Argo CD delivers, do not say yet."""
+    environment = plan.environment
+    if environment.delivery != "gitops" or plan.problems or plan.observed is None:
+        return ()
+    from slipway.gitops.render import render
+
+    outcome = render(project, plan)
+    changed = tuple(f"{change.path}: to {change.what}" for change in outcome.changes)
+    todo = (f"Argo CD brings these when they are written, committed: slipway render -s {environment.name}",)
+    return (*outcome.notices, *changed, *(todo if changed else ()))
 
 
 def observe(project: Path, environment: Environment) -> Mapping[str, ObservedModel] | None:
@@ -100,25 +115,8 @@ def observe(project: Path, environment: Environment) -> Mapping[str, ObservedMod
 
 
 def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
-    """Hash the bytes of releases that are about to run for the first time; returns what is wrong."""
-    if not releases:
-        return []
-    from slipway.registry import verify as verify_release
-
-    def one(release: Release) -> SlipwayError | None:
-        try:
-            verify_release(release)
-        except SlipwayError as error:
-            return error
-        return None
-
-    # The first tells whether the store is there at all: a thousand time-outs are not waited for.
-    first = one(releases[0])
-    if first is not None and first.exit_code is ExitCode.UNREACHABLE:
-        found = [first]
-    else:
-        with ThreadPoolExecutor(8) as pool:
-            found = [error for error in (first, *pool.map(one, releases[1:])) if error is not None]
+    """Hash the bytes of releases that are about to run for the first time; a preview goes on without the store."""
+    found = verification.verify(releases)
     away = [error for error in found if error.exit_code is ExitCode.UNREACHABLE]
     if away and pulumi.runtime.is_dry_run():
         pulumi.log.warn(f"{away[0]}; the bytes are not verified, an up would stop here")
@@ -132,17 +130,21 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions | None)
     if not compiled:
         pulumi.export("models", {})
         return
-    Metrics(environment.name, MetricsArgs(templates=plan.shared()), options)
+    gitops = environment.gitops if environment.delivery == "gitops" else None
+    if gitops is None:
+        Metrics(environment.name, MetricsArgs(templates=plan.shared()), options)
     outputs: dict[str, dict[str, object]] = {}
 
     def register(name: str) -> Awaitable[None]:
-        args = ModelArgs(
-            compiled=compiled.pop(name),
-            target=plan.plans[name].target,
-            url=f"http://{names.host(name, environment.gateway.host_suffix)}/v2/models/{name}/infer",
-            protect=environment.protect,
-        )
-        model = Model(name, args, options)
+        given, target = compiled.pop(name), plan.plans[name].target
+        url = f"http://{names.host(name, environment.gateway.host_suffix)}/v2/models/{name}/infer"
+        model: Model | Delivered
+        if gitops:
+            path = f"{gitops.directory}/{model_directory(environment.name, name)}"
+            args = DeliveredArgs(compiled=given, target=target, url=url, path=path, protect=environment.protect)
+            model = Delivered(name, args, options)
+        else:
+            model = Model(name, ModelArgs(compiled=given, target=target, url=url, protect=environment.protect), options)
         outputs[name] = model.outputs
         return model.registered()
 

@@ -11,6 +11,7 @@ import typer
 
 from slipway.cli.output import Json, show, show_json
 from slipway.cli.stack import Stack
+from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
     from slipway.delivery.books import Books
@@ -138,6 +139,11 @@ def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
     from slipway.delivery.retry import retry as try_again
 
     books, kube = _books(model, stack)
+    if books.environment.delivery == "gitops":
+        raise SlipwayError(
+            f"{model}: {stack} is delivered by Git, so a retry is two commits: `slipway render -s {stack} --hold-back"
+            f" {model}`, and, when Flagger has looked, `slipway render -s {stack}`"
+        )
     from slipway.cli.project import project
     from slipway.deploy import Deployment
 

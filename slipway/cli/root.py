@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from slipway.cli import config, demo, judge, lab, models, observe, pins, rehearse, release, rollout, stack
+from slipway.cli import config, demo, judge, lab, models, observe, pins, rehearse, release, render, rollout, stack
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
@@ -29,6 +29,7 @@ app.add_typer(rollout.app, name="rollout")
 app.add_typer(config.app, name="config")
 app.command("rehearse")(rehearse.rehearse)
 app.command("plan")(stack.plan)
+app.command("render")(render.render)
 app.command("preview")(stack.preview)
 app.command("up")(stack.up)
 app.command("destroy")(stack.destroy)

@@ -71,6 +71,11 @@ def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
             f" {_named(environment, 'gateway.mirrors')} names no way; set it to 'gateway-api' (filter RequestMirror) or"
             " 'traefik' if the Gateway can, or take 'canary'"
         )
+    elif strategy == "shadow" and environment.gateway.mirrors == "traefik" and environment.delivery == "gitops":
+        yield (
+            f"{where}the judge ends a shadow by deleting its route, which Argo CD would make again; set"
+            f" {_named(environment, 'delivery')} to 'direct', or take 'canary'"
+        )
 
 
 def _steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:

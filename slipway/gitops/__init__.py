@@ -1,0 +1,1 @@
+"""Delivery by Git: models' objects as a tree of files that Argo CD reconciles."""
