@@ -88,11 +88,20 @@ def _cost(context: Context, settings: Any) -> Install:
     return lambda options: Cost(context.environment.name, args, options).outputs
 
 
+def _backup(context: Context, settings: Any) -> Install:
+    from components.backup import Backup, BackupArgs
+    from slipway.platform.backup import compile_backup
+
+    args = BackupArgs(objects=compile_backup(settings, context))
+    return lambda options: Backup(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
     "cost": _cost,
     "secrets": _secrets,
+    "backup": _backup,
     "kyverno": _kyverno,
     "flagger": _flagger,
 }

@@ -88,6 +88,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
             "github.com/kserve/kserve": ("charts", "config"),
             "github.com/kyverno/api": ("charts/kyverno-api",),
             "github.com/kyverno/kyverno": ("charts/kyverno",),
+            "github.com/vmware-tanzu/velero": ("config/crd/v1/bases",),
             "sigs.k8s.io/gateway-api": ("config/crd/standard",),
         },
         seconds=30,

@@ -102,12 +102,13 @@ class Charts:
         yield from filter(None, yaml.load_all(done.stdout, _Loader))
 
     def read(self, path: str) -> tuple[Object, ...]:
-        """Read the objects of a file, as they are."""
-        file = self.files / path
+        """Read the objects of a file, or of every file of a directory, as they are."""
+        place = self.files / path
+        files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
         try:
-            return tuple(each for each in yaml.load_all(file.read_text(), _Loader) if each)
+            return tuple(each for file in files for each in yaml.load_all(file.read_text(), _Loader) if each)
         except OSError:
-            raise SlipwayError(f"{file}: missing; run `make tools` again", ExitCode.MACHINE) from None
+            raise SlipwayError(f"{place}: missing; run `make tools` again", ExitCode.MACHINE) from None
 
 
 @contextmanager

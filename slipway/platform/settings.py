@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.documents import Frozen
+from slipway.platform.backup import BackupSettings
 from slipway.platform.cost import CostSettings
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.kyverno import KyvernoSettings
@@ -21,3 +22,4 @@ class Platform(Frozen):
     kyverno: KyvernoSettings | None = None
     secrets: SecretsSettings | None = None
     cost: CostSettings | None = None
+    backup: BackupSettings | None = None

@@ -11,5 +11,6 @@ require (
 	// The version that Kyverno's own go.mod names.
 	github.com/kyverno/api v0.0.1-alpha.3.0.20260723090831-fb2785727f98
 	github.com/kyverno/kyverno v1.19.1
+	github.com/vmware-tanzu/velero v1.18.3
 	sigs.k8s.io/gateway-api v1.4.1
 )

@@ -1,0 +1,99 @@
+"""The systems that have no chart here, as hardened Deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipway.platform.charts import Object
+
+#: What every container of ours is held to; Kubernetes calls it `restricted`.
+CONFINED: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+#: A user who is nobody in any image.
+USER = 65532
+
+
+def deployment(
+    namespace: str,
+    name: str,
+    container: Mapping[str, Any],
+    *,
+    replicas: int = 1,
+    init: Sequence[Mapping[str, Any]] = (),
+    volumes: Mapping[str, Mapping[str, Any]] | None = None,
+    token: bool = False,
+    replaced: bool = False,
+) -> Object:
+    """Declare a Deployment of one container, under a service account of its own name.
+
+    Args:
+        namespace: Where.
+        name: Of the Deployment, of its service account, of its container.
+        container: Its fields, without name and security context.
+        replicas: How many, spread over nodes.
+        init: Containers that run before it, one after the other, confined as it is.
+        volumes: By name; `/tmp` is always there, since nothing else of the image can be written.
+        token: Whether it asks the API server.
+        replaced: Whether the old pod must be gone before the new one starts: a volume of theirs admits one writer.
+    """
+    labels = {"app.kubernetes.io/name": name}
+    mounts = [*container.get("volumeMounts", ()), {"name": "tmp", "mountPath": "/tmp"}]
+    pod: Object = {
+        "serviceAccountName": name,
+        "automountServiceAccountToken": token,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [{**container, "name": name, "securityContext": dict(CONFINED), "volumeMounts": mounts}],
+        "volumes": [{"name": key, **source} for key, source in {**(volumes or {}), "tmp": {"emptyDir": {}}}.items()],
+    }
+    if init:
+        pod["initContainers"] = [{**each, "securityContext": dict(CONFINED)} for each in init]
+    if replicas > 1:
+        pod["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels},
+            }
+        ]
+    spec: Object = {
+        "replicas": replicas,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    if replaced:
+        spec["strategy"] = {"type": "Recreate"}
+    return {**manifest("apps/v1", "Deployment", name, namespace), "spec": spec}
+
+
+def service(namespace: str, name: str, port: int) -> Object:
+    """Declare the Service in front of a Deployment of the same name."""
+    ports = [{"name": "http", "port": port, "targetPort": port, "protocol": "TCP"}]
+    spec = {"selector": {"app.kubernetes.io/name": name}, "ports": ports}
+    return {**manifest("v1", "Service", name, namespace), "spec": spec}
+
+
+def service_account(namespace: str, name: str) -> Object:
+    """Declare a service account, which cloud roles are bound to."""
+    return {**manifest("v1", "ServiceAccount", name, namespace), "automountServiceAccountToken": False}
+
+
+def manifest(api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
+    """Begin an object."""
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+
+
+def secret_variable(name: str, secret: str, key: str) -> Object:
+    """Take an environment variable from a Secret."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
