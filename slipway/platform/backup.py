@@ -1,114 +1,119 @@
-"""Which releases an environment runs."""
+"""Backup: Velero writes what the cluster holds, volumes included, into a bucket every night."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar
+from pydantic import Field
 
-from pydantic import Field, model_validator
+from slipway.documents import Frozen
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.workloads import deployment, manifest, service_account
 
-from slipway import documents
-from slipway.documents import Frozen, Sorted
-from slipway.errors import SlipwayError, at
-from slipway.release import Release, ReleaseId, Releases
-
-
-class Rejection(Frozen):
-    """A release that is never taken again."""
-
-    release: ReleaseId
-    reason: str
+NAMESPACE = "velero"
+DEFINITIONS = "github.com/vmware-tanzu/velero/config/crd/v1/bases"
+METRICS_PORT = 8085
+#: What comes back by itself, or belongs to the cluster that it was in; Velero's own objects come from the bucket.
+LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
 
 
-class Pin(Frozen):
-    """What one model runs."""
+class BackupSettings(Frozen):
+    """Velero."""
 
-    stable: ReleaseId
-    candidate: ReleaseId | None = None
-    rejected: tuple[Rejection, ...] = ()
-    #: Why nothing may move; None lets releases move.
-    hold: str | None = None
-
-    @model_validator(mode="after")
-    def _two_releases(self) -> Pin:
-        if self.candidate == self.stable:
-            raise ValueError(f"expected a candidate other than the stable release {self.stable}")
-        return self
-
-
-class Pins(Frozen):
-    """One `pins/<environment>.yaml`."""
-
-    written_by_slipway: ClassVar[bool] = True
-
-    environment: str = Field(min_length=1)
-    models: Sorted[str, Pin] = Field(default_factory=dict)
-
-
-def load_pins(path: Path) -> Pins:
-    """Read the pins of one environment.
-
-    Raises:
-        SlipwayError: The file does not fit, or is named after another environment.
-    """
-    pins = documents.read(path, Pins)
-    if pins.environment != path.stem:
-        where = at(documents.display(path), documents.line_of(path, "environment"), "environment")
-        raise SlipwayError(f"{where}expected the file's own name {path.stem!r}, got {pins.environment!r}")
-    return pins
-
-
-def pinned(path: Path, pins: Pins, model: str, releases: Releases) -> tuple[Release, Release | None]:
-    """Return the stable release of a model with its candidate, if it has one.
-
-    Args:
-        path: The file that `pins` were read from, for messages.
-
-    Raises:
-        SlipwayError: The model has no pin, or the pin names a release that is not there.
-    """
-    pin = pins.models.get(model)
-    if pin is None:
-        where = at(documents.display(path), documents.line_of(path, "models"), f"models.{model}")
-        raise SlipwayError(f"{where}missing; expected the stable release of models/{model}.yaml")
-
-    def load(field: str, release_id: str) -> Release:
-        release = releases.find(model, release_id)
-        if release is None:
-            line = documents.line_of(path, "models", model, field)
-            where = at(documents.display(path), line, f"models.{model}.{field}")
-            near = releases.nearest(model, release_id)
-            known = f"nearest are {', '.join(near)}" if near else "the model has none"
-            folder = documents.display(releases.directory / model)
-            raise SlipwayError(f"{where}unknown release {release_id}; expected one of {folder}/: {known}")
-        return release
-
-    return load("stable", pin.stable), load("candidate", pin.candidate) if pin.candidate else None
-
-
-def settled(pin: Pin, live: str) -> Pin:
-    """Return a pin in which what serves is stable; a candidate behind it keeps its place unless it was rejected."""
-    gone = {live, *(each.release for each in pin.rejected)}
-    return pin.model_copy(update={"stable": live, "candidate": None if pin.candidate in gone else pin.candidate})
-
-
-def rejected(pin: Pin, release: str, reason: str, *, serves: bool, stable: str | None = None) -> Pin:
-    """Return a pin in which a release is never taken again.
-
-    Args:
-        pin: As it was.
-        release: What is rejected.
-        reason: Why; the first one stays.
-        serves: Whether users get it: then it stays the candidate until the stable release has taken over.
-        stable: What shall serve instead, where the rejected release is the stable one.
-    """
-    known = any(each.release == release for each in pin.rejected)
-    rejections = pin.rejected if known else (*pin.rejected, Rejection(release=release, reason=reason))
-    kept = None if pin.candidate == release else pin.candidate
-    return pin.model_copy(
-        update={
-            "stable": stable or pin.stable,
-            "candidate": release if serves else kept,
-            "rejected": rejections,
-        }
+    bucket: str = Field(min_length=3, description="S3 bucket that holds the backups; not one that they back up.")
+    region: str = Field(min_length=1, description="Region of the bucket, as eu-central-1.")
+    endpoint: str | None = Field(
+        default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
     )
+    schedule: str = Field(
+        default="17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
+    )
+    keep_days: int = Field(default=30, ge=1, description="Days after which a backup with its snapshots is deleted.")
+    volumes: bool = Field(default=True, description="Whether EBS volumes are snapshotted too.")
+    image: str = Field(
+        default="docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions."
+    )
+    plugin: str = Field(default="docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
+
+
+def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:
+    """Declare Velero, its bucket, its schedule."""
+    server = deployment(
+        NAMESPACE,
+        "velero",
+        {
+            "image": settings.image,
+            "command": ["/velero"],
+            "args": ["server"],
+            "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
+            "env": [
+                {"name": "VELERO_SCRATCH_DIR", "value": "/tmp"},
+                {"name": "VELERO_NAMESPACE", "value": NAMESPACE},
+                {"name": "LD_LIBRARY_PATH", "value": "/plugins"},
+            ],
+            # What `velero install` asks for (pkg/install/resources.go).
+            "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+            "volumeMounts": [{"name": "plugins", "mountPath": "/plugins"}],
+        },
+        init=[
+            {
+                "name": "plugin-for-aws",
+                "image": settings.plugin,
+                "volumeMounts": [{"name": "plugins", "mountPath": "/target"}],
+            }
+        ],
+        volumes={"plugins": {"emptyDir": {}}},
+        token=True,
+    )
+    return (
+        manifest("v1", "Namespace", NAMESPACE),
+        *context.charts.read(DEFINITIONS),
+        service_account(NAMESPACE, "velero"),
+        _everything(),
+        server,
+        _location(settings, context),
+        *([_snapshots(settings)] if settings.volumes else []),
+        _schedule(settings),
+    )
+
+
+def _everything() -> Object:
+    """Let it read, and one day restore, every kind there is: Velero's own installation binds this role too."""
+    return {
+        **manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "velero"),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
+    }
+
+
+def _location(settings: BackupSettings, context: Context) -> Object:
+    config = {"region": settings.region}
+    if settings.endpoint:
+        config |= {"s3Url": settings.endpoint, "s3ForcePathStyle": "true"}
+    spec = {
+        "provider": "velero.io/aws",
+        "default": True,
+        # A drill restores one environment's backups into another's cluster, so each has a place of its own.
+        "objectStorage": {"bucket": settings.bucket, "prefix": context.environment.name},
+        "config": config,
+    }
+    return {**manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE), "spec": spec}
+
+
+def _snapshots(settings: BackupSettings) -> Object:
+    spec = {"provider": "velero.io/aws", "config": {"region": settings.region}}
+    return {**manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE), "spec": spec}
+
+
+def _schedule(settings: BackupSettings) -> Object:
+    template = {
+        "ttl": f"{settings.keep_days * 24}h0m0s",
+        "includedNamespaces": ["*"],
+        "excludedNamespaces": list(LEFT_OUT),
+        "includeClusterResources": True,
+        "snapshotVolumes": settings.volumes,
+        "storageLocation": "default",
+    }
+    return {
+        **manifest("velero.io/v1", "Schedule", "nightly", NAMESPACE),
+        "spec": {"schedule": settings.schedule, "template": template},
+    }
