@@ -47,10 +47,18 @@ class Provider(pulumi.ProviderResource):
         identifier: The cluster's identity: the provider, with all that it made, is replaced only if this changes.
         context: The kubeconfig's context; None takes its current one.
         namespace: Where an object goes that names none.
+        opts: What must be there before anything that it makes, and goes after it.
     """
 
     def __init__(
-        self, name: str, *, kubeconfig: str, identifier: str, context: str | None = None, namespace: str
+        self,
+        name: str,
+        *,
+        kubeconfig: str,
+        identifier: str,
+        context: str | None = None,
+        namespace: str,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         settings = {
             "kubeconfig": kubeconfig,
@@ -66,4 +74,5 @@ class Provider(pulumi.ProviderResource):
         }
         # Provider settings travel as JSON text, so the SDK's own class writes a flag as "true".
         texts = {key: "true" if value is True else value for key, value in settings.items() if value is not None}
-        super().__init__(PACKAGE, name, texts, pulumi.ResourceOptions(version=VERSION))
+        options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=VERSION))
+        super().__init__(PACKAGE, name, texts, options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 MODEL = "slipway:model:Model"
 DELIVERED = "slipway:model:Delivered"
 METRICS = "slipway:metrics:Metrics"
+PLATFORM = "slipway:platform:Platform"
 FLAGGER = "slipway:flagger:Flagger"
 NETWORK = "slipway:network:Network"
 KYVERNO = "slipway:kyverno:Kyverno"

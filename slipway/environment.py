@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
@@ -15,6 +16,14 @@ from slipway.platform.settings import Platform
 
 #: Something under which paths are asked: no slash at its end.
 URL = r"^https?://.*[^/]$"
+
+
+#: What a stack may declare, in that order.
+Layer = Literal["platform", "metrics", "models"]
+LAYERS: tuple[Layer, ...] = ("platform", "metrics", "models")
+
+#: Pulumi asks for every setting of its schema that has no default, so an empty text stands for none.
+OptionalName = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class Cluster(Frozen):
@@ -73,6 +82,14 @@ class Environment(Frozen):
     releases: Literal["follow", "pinned"] = Field(
         description="follow: run what the registry's alias names; pinned: run what the pins name."
     )
+    pins: OptionalName = Field(
+        None,
+        description="pinned: whose pins, pins/<pins>.yaml; empty: the stack's own. Several regions share one.",
+    )
+    after: OptionalName = Field(
+        None,
+        description="pinned: the stack, of the same pins, that must serve a candidate before this one tries it.",
+    )
     alias: str = Field(
         "champion",
         description="follow: the registry's alias, resolved once, at the start of preview or up;"
@@ -97,9 +114,19 @@ class Environment(Frozen):
     protect: Annotated[bool, Field(strict=False)] = Field(
         True, description="Whether Pulumi refuses to delete a Canary, which would take the model's route away."
     )
-    layers: tuple[Literal["platform", "models"], ...] = Field(
-        ("platform", "models"),
-        description="What this stack declares: platform (the systems under the models), models, or both.",
+    layers: tuple[Layer, ...] = Field(
+        LAYERS,
+        min_length=1,
+        description="What this stack declares: platform (the systems under the models), metrics (the queries that all"
+        " models of a namespace share), models.",
+    )
+    platform_stack: OptionalName = Field(
+        None, description="The stack of the same cluster that declares the layers which this one leaves out."
+    )
+    models: tuple[str, ...] = Field(
+        ("*",),
+        min_length=1,
+        description="Which models this stack declares, as shell patterns; others are another stack's (shards).",
     )
     delivery: Literal["direct", "gitops"] = Field(
         "direct",
@@ -119,6 +146,20 @@ class Environment(Frozen):
             raise ValueError("missing; delivery by gitops needs the repository that Argo CD reads")
         return gitops
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Environment:
+        if "models" in self.layers and "metrics" not in self.layers and self.platform_stack is None:
+            raise ValueError("layers: models without metrics; name the stack that has them: platform_stack")
+        if (self.pins or self.after) and self.releases != "pinned":
+            raise ValueError("pins, after: only for releases: pinned")
+        if self.after == self.name or self.platform_stack == self.name:
+            raise ValueError("after, platform_stack: expected another stack, got this one")
+        return self
+
+    def has(self, model: str) -> bool:
+        """Tell whether this stack declares a model."""
+        return "models" in self.layers and any(fnmatchcase(model, pattern) for pattern in self.models)
+
     @classmethod
     def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> Environment:
         """Read settings.
@@ -137,5 +178,6 @@ class Environment(Frozen):
             return cls.model_validate({**frozen(dict(settings)), "name": stack})
         except ValidationError as error:
             found = problems(error)
-            place = dotted(found[0]["loc"])
-            raise SlipwayError(f"{source}: slipway:{place}: {explain(found[0], cls)}{more(len(found))}") from None
+            # What is wrong between settings names them itself.
+            place = f"{dotted(found[0]['loc'])}: " if found[0]["loc"] else ""
+            raise SlipwayError(f"{source}: slipway:{place}{explain(found[0], cls)}{more(len(found))}") from None

@@ -32,6 +32,17 @@ class SlipwayError(Exception):
         self.exit_code = exit_code
 
 
+class NotYet(SlipwayError):
+    """What is asked for does not exist, for sure: the program is what makes it.
+
+    Args:
+        message: The line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, ExitCode.UNREACHABLE)
+
+
 def at(file: str, line: int | None = None, field: str | None = None) -> str:
     """Say where, as the prefix of a message: `models/churn.yaml:12: rollout.steps: `."""
     where = f"{file}:{line}" if line else file

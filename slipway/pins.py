@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,9 @@ from slipway import documents
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
 from slipway.release import Release, ReleaseId, Releases
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
 
 
 class Rejection(Frozen):
@@ -43,6 +46,11 @@ class Pins(Frozen):
 
     environment: str = Field(min_length=1)
     models: Sorted[str, Pin] = Field(default_factory=dict)
+
+
+def path_of(project: Path, environment: Environment) -> Path:
+    """Say where the pins of an environment are."""
+    return project / "pins" / f"{environment.pins or environment.name}.yaml"
 
 
 def load_pins(path: Path) -> Pins:

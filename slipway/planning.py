@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from slipway import documents
+from slipway import documents, regions
 from slipway.compile import CompiledModel, compile_model, compile_shared, refusals, serving_changes
 from slipway.compile.objects import Object
 from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
 from slipway.model_spec import ModelSpec, load_model_specs
-from slipway.pins import Rejection, load_pins, pinned
+from slipway.pins import Rejection, load_pins, path_of, pinned
+from slipway.regions import Earlier
 from slipway.rehearse.predict import predict
 from slipway.release import Release, Releases
 from slipway.rollout import ModelPlan, ObservedModel, Wanted, follow, plan_model
@@ -47,7 +48,7 @@ class EnvironmentPlan:
     problems: tuple[SlipwayError, ...] = ()
 
     def shared(self) -> tuple[Object, ...]:
-        """Return the objects that all models share."""
+        """Return the objects that all models share, where they are this stack's."""
         return compile_shared(self.environment) if self.plans else ()
 
     def to_create(self) -> tuple[Release, ...]:
@@ -68,6 +69,7 @@ def plan_environment(
     environment: Environment,
     observed: Mapping[str, ObservedModel] | None,
     held_back: str | None = None,
+    earlier: Earlier | None = None,
 ) -> EnvironmentPlan:
     """Read the project's files (for a following environment: its registry) and plan.
 
@@ -76,17 +78,20 @@ def plan_environment(
         environment: Its settings.
         observed: What the cluster shows; None where it was not seen.
         held_back: The model whose target goes back to what serves, if any.
+        earlier: What the stack serves that this one comes after; None where it comes after none.
 
     Raises:
         SlipwayError: A file does not fit, or the registry cannot be read; what is wrong with single models is
             collected as the plan's problems.
     """
-    specs = load_model_specs(project / "models")
     notices, problems = list[str](), list[SlipwayError]()
+    specs, clashes = regions.share(project, environment, load_model_specs(project / "models"))
+    problems += clashes
     if environment.releases == "follow":
         wanted = followed(specs, environment, observed or {})
     else:
         wanted = _pinned(project, specs, environment, observed or {}, notices, problems)
+        wanted = regions.in_turn(wanted, observed or {}, earlier, notices)
     specs = {name: specs[name] for name in wanted}
     wanted = {name: replace(each, held_back=name == held_back) for name, each in wanted.items()}
     plans = {}
@@ -163,7 +168,7 @@ def _pinned(
     notices: list[str],
     problems: list[SlipwayError],
 ) -> dict[str, Wanted]:
-    path, releases = project / "pins" / f"{environment.name}.yaml", Releases(project / "releases")
+    path, releases = path_of(project, environment), Releases(project / "releases")
     if not path.exists():
         live = [name for name, seen in observed.items() if seen.live_version is not None]
         if live:
@@ -184,6 +189,8 @@ def _pinned(
     ]
     wanted = {}
     for name, pin in sorted(pins.models.items()):
+        if not environment.has(name):
+            continue
         if name not in specs:
             problems.append(_without_spec(path, name, specs))
             continue

@@ -1,119 +1,148 @@
-"""Backup: Velero writes what the cluster holds, volumes included, into a bucket every night."""
+"""Several stacks for one environment: which models each has, in which order they take a release.
+
+Stacks may divide the models of one cluster (shards), or run the same pins in several clusters (regions).
+"""
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
 
-from slipway.documents import Frozen
-from slipway.platform.charts import Object
-from slipway.platform.context import Context
-from slipway.platform.workloads import deployment, manifest, service_account
-
-NAMESPACE = "velero"
-DEFINITIONS = "github.com/vmware-tanzu/velero/config/crd/v1/bases"
-METRICS_PORT = 8085
-#: What comes back by itself, or belongs to the cluster that it was in; Velero's own objects come from the bucket.
-LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
-
-
-class BackupSettings(Frozen):
-    """Velero."""
-
-    bucket: str = Field(min_length=3, description="S3 bucket that holds the backups; not one that they back up.")
-    region: str = Field(min_length=1, description="Region of the bucket, as eu-central-1.")
-    endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
-    )
-    schedule: str = Field(
-        default="17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
-    )
-    keep_days: int = Field(default=30, ge=1, description="Days after which a backup with its snapshots is deleted.")
-    volumes: bool = Field(default=True, description="Whether EBS volumes are snapshotted too.")
-    image: str = Field(
-        default="docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions."
-    )
-    plugin: str = Field(default="docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
+from slipway import cluster, stack_file
+from slipway.documents import nearest
+from slipway.environment import Environment
+from slipway.errors import ExitCode, SlipwayError
+from slipway.model_spec import ModelSpec
+from slipway.pins import path_of
+from slipway.rollout import ObservedModel, Wanted
 
 
-def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:
-    """Declare Velero, its bucket, its schedule."""
-    server = deployment(
-        NAMESPACE,
-        "velero",
-        {
-            "image": settings.image,
-            "command": ["/velero"],
-            "args": ["server"],
-            "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-            "env": [
-                {"name": "VELERO_SCRATCH_DIR", "value": "/tmp"},
-                {"name": "VELERO_NAMESPACE", "value": NAMESPACE},
-                {"name": "LD_LIBRARY_PATH", "value": "/plugins"},
-            ],
-            # What `velero install` asks for (pkg/install/resources.go).
-            "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-            "volumeMounts": [{"name": "plugins", "mountPath": "/plugins"}],
-        },
-        init=[
-            {
-                "name": "plugin-for-aws",
-                "image": settings.plugin,
-                "volumeMounts": [{"name": "plugins", "mountPath": "/target"}],
-            }
-        ],
-        volumes={"plugins": {"emptyDir": {}}},
-        token=True,
-    )
-    return (
-        manifest("v1", "Namespace", NAMESPACE),
-        *context.charts.read(DEFINITIONS),
-        service_account(NAMESPACE, "velero"),
-        _everything(),
-        server,
-        _location(settings, context),
-        *([_snapshots(settings)] if settings.volumes else []),
-        _schedule(settings),
-    )
+@dataclass(frozen=True)
+class Earlier:
+    """What the stack serves that this one comes after.
+
+    Args:
+        stack: Its name.
+        serves: The version that its users get, by model; none where it could not be asked.
+        away: Why it could not be asked.
+    """
+
+    stack: str
+    serves: Mapping[str, int | None]
+    away: str = ""
 
 
-def _everything() -> Object:
-    """Let it read, and one day restore, every kind there is: Velero's own installation binds this role too."""
-    return {
-        **manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "velero"),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
-    }
+def share(
+    project: Path, environment: Environment, specs: Mapping[str, ModelSpec]
+) -> tuple[dict[str, ModelSpec], list[SlipwayError]]:
+    """Return the models that a stack declares, with what is wrong about who declares which.
+
+    A misspelt pattern would take every model away that it was meant for, so one that fits none is refused.
+    """
+    own = {name: spec for name, spec in specs.items() if environment.has(name)}
+    where, problems = f"Pulumi.{environment.name}.yaml: slipway:models", list[SlipwayError]()
+    for pattern in environment.models if specs and "models" in environment.layers else ():
+        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in specs):
+            near = nearest(pattern, list(specs))
+            hint = f"nearest is {near!r}" if near else f"there are {', '.join(specs)}"
+            problems.append(SlipwayError(f"{where}: {pattern!r} fits no model spec; {hint}"))
+    for other in _stacks(project, environment):
+        place = (other.cluster.identifier, other.namespace)
+        if place != (environment.cluster.identifier, environment.namespace):
+            continue
+        # Whole environments beside each other in one place are nobody's shards: the lab's tests have such.
+        sharded = other.models != ("*",) or environment.models != ("*",)
+        both = [name for name in own if other.has(name)]
+        if sharded and both:
+            problems.append(SlipwayError(f"{where}: {', '.join(both)}: declared by stack {other.name} too; one may"))
+    return own, problems
 
 
-def _location(settings: BackupSettings, context: Context) -> Object:
-    config = {"region": settings.region}
-    if settings.endpoint:
-        config |= {"s3Url": settings.endpoint, "s3ForcePathStyle": "true"}
-    spec = {
-        "provider": "velero.io/aws",
-        "default": True,
-        # A drill restores one environment's backups into another's cluster, so each has a place of its own.
-        "objectStorage": {"bucket": settings.bucket, "prefix": context.environment.name},
-        "config": config,
-    }
-    return {**manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE), "spec": spec}
+def earlier(project: Path, environment: Environment) -> Earlier | None:
+    """Ask the cluster of the stack that this one comes after; one that is away is no reason to stop.
+
+    Raises:
+        SlipwayError: There is no such stack, it has other pins, or it comes after this one itself.
+    """
+    if environment.after is None:
+        return None
+    where = f"Pulumi.{environment.name}.yaml: slipway:after: {environment.after}"
+    before = stack_file.read_environment(project, environment.after)
+    if path_of(project, before) != path_of(project, environment):
+        raise SlipwayError(f"{where} has the pins {path_of(project, before).stem}; expected a stack of the same pins")
+    if environment.name in _chain(project, before):
+        raise SlipwayError(f"{where} comes after {environment.name} itself; one of them must be the first")
+    try:
+        return Earlier(before.name, serving(project, before))
+    except SlipwayError as error:
+        if error.exit_code is not ExitCode.UNREACHABLE:
+            raise
+        return Earlier(before.name, {}, str(error))
 
 
-def _snapshots(settings: BackupSettings) -> Object:
-    spec = {"provider": "velero.io/aws", "config": {"region": settings.region}}
-    return {**manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE), "spec": spec}
+def in_turn(
+    wanted: Mapping[str, Wanted], observed: Mapping[str, ObservedModel], before: Earlier | None, notices: list[str]
+) -> dict[str, Wanted]:
+    """Leave candidates out that the stack before this one does not serve yet; one that has begun here goes on."""
+    if before is None:
+        return dict(wanted)
+    kept = {}
+    for name, each in wanted.items():
+        candidate, seen = each.candidate, observed.get(name, ObservedModel())
+        begun = candidate and candidate.version in (seen.target_version, seen.live_version)
+        if candidate and not begun and before.serves.get(name) != candidate.version:
+            there = before.away or f"which serves {_version(before.serves.get(name))}"
+            notices.append(f"{name}: {candidate.id} waits for stack {before.stack}, {there}")
+            each = replace(each, candidate=None)
+        kept[name] = each
+    return kept
 
 
-def _schedule(settings: BackupSettings) -> Object:
-    template = {
-        "ttl": f"{settings.keep_days * 24}h0m0s",
-        "includedNamespaces": ["*"],
-        "excludedNamespaces": list(LEFT_OUT),
-        "includeClusterResources": True,
-        "snapshotVolumes": settings.volumes,
-        "storageLocation": "default",
-    }
-    return {
-        **manifest("velero.io/v1", "Schedule", "nightly", NAMESPACE),
-        "spec": {"schedule": settings.schedule, "template": template},
-    }
+def others(project: Path, environment: Environment, model: str) -> dict[str, int]:
+    """Say which version of a model the other stacks of the same pins serve; those that do not run it are left out.
+
+    Raises:
+        SlipwayError: One of them cannot be asked.
+    """
+    found = dict[str, int]()
+    for other in _stacks(project, environment):
+        if other.releases == "pinned" and path_of(project, other) == path_of(project, environment) and other.has(model):
+            version = serving(project, other).get(model)
+            found |= {other.name: version} if version is not None else {}
+    return found
+
+
+def serving(project: Path, environment: Environment) -> dict[str, int | None]:
+    """Ask a stack's cluster which version its users get of each model.
+
+    Raises:
+        SlipwayError: It cannot be asked.
+    """
+    kube = cluster.connect(environment, project)
+    models = [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
+    return {name: seen.live_version for name, seen in cluster.observe(kube, environment.namespace, models).items()}
+
+
+def _stacks(project: Path, environment: Environment) -> Iterator[Environment]:
+    """Yield the other stacks; one whose settings do not fit is refused when it is run itself."""
+    for name in stack_file.stacks(project):
+        if name != environment.name:
+            try:
+                yield stack_file.read_environment(project, name)
+            except SlipwayError:
+                continue
+
+
+def _chain(project: Path, environment: Environment) -> list[str]:
+    """Name the stacks that one comes after, the nearest first."""
+    chain: list[str] = []
+    while environment.after and environment.after not in chain:
+        chain.append(environment.after)
+        environment = stack_file.read_environment(project, environment.after)
+    return chain
+
+
+def _version(version: int | None) -> str:
+    return "none" if version is None else f"v{version}"

@@ -57,7 +57,7 @@ def refuse_namespaces(keys: Iterable[str], source: str) -> None:
 
 def _config(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(file.read_text())
+        content = yaml.load(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError) as error:
         raise SlipwayError(f"{at(display(file))}cannot be read ({str(error).splitlines()[0]})") from None
     return dict((content or {}).get("config") or {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pulumi
@@ -14,15 +14,17 @@ from components.delivered import Delivered, DeliveredArgs
 from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
-from slipway import cluster, names, planning, rollout, verification
+from components.platform import Platform
+from slipway import cluster, names, planning, regions, rollout, verification
+from slipway.compile import compile_shared
 from slipway.environment import Environment
-from slipway.errors import ExitCode, SlipwayError
+from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.gitops import guard
 from slipway.gitops.tree import model_directory
 from slipway.planning import EnvironmentPlan
 from slipway.release import Release
 from slipway.rollout import ObservedModel
-from stacks import pacing, platform, settings
+from stacks import joined, pacing, platform, settings
 
 #: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
 #: status makes it add a line of its own, an exception makes it add a stack trace.
@@ -37,29 +39,55 @@ async def main() -> None:
     pacing.quiet()
     try:
         environment = settings.read()
+        await joined.check(environment)
         plan = prepare(Path.cwd(), environment) if "models" in environment.layers else None
-        installs = platform.prepare(environment) if "platform" in environment.layers else ()
+        installs = platform.prepare(environment) if "platform" in environment.layers else []
     except SlipwayError as error:
         pulumi.log.error(str(error))
         sys.exit(TOLD)
-    options = (
-        pulumi.ResourceOptions(providers=[provider(environment)]) if installs or (plan and plan.compiled) else None
-    )
-    if installs and options:
-        pulumi.export("platform", {name: install(options) for name, install in installs})
-    if plan:
-        await declare(plan, options)
+    joined.tell(environment)
+    systems = install(environment, installs) if installs else None
+    shared = plan.shared() if plan else compile_shared(environment)
+    # Where Argo CD applies a stack's models, these are in the same tree.
+    if plan and environment.delivery == "gitops":
+        shared = ()
+    if shared or (plan and plan.compiled):
+        options = pulumi.ResourceOptions(providers=[provider(environment, environment.name, systems)])
+        if shared:
+            Metrics(environment.name, MetricsArgs(templates=shared), options)
+        if plan:
+            await declare(plan, options)
+    elif plan:
+        pulumi.export("models", {})
 
 
-def provider(environment: Environment) -> Provider:
-    """Declare the way to the environment's cluster."""
+def install(environment: Environment, installs: Sequence[tuple[str, platform.Install]]) -> Platform:
+    """Register the systems under the models."""
+    systems = Platform(environment.name)
+    way = provider(environment, f"{environment.name}-platform")
+    options = pulumi.ResourceOptions(parent=systems, providers=[way])
+    outputs = {name: register(options) for name, register in installs}
+    systems.register_outputs(outputs)
+    pulumi.export("platform", outputs)
+    return systems
+
+
+def provider(environment: Environment, name: str, under: Platform | None = None) -> Provider:
+    """Declare a way to the environment's cluster.
+
+    Args:
+        environment: Whose.
+        name: The provider's; its objects name it in the state.
+        under: What must be there before its objects, and goes after them: one edge here instead of one for each.
+    """
     file = environment.cluster.kubeconfig
     return Provider(
-        environment.name,
+        name,
         kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()),
         identifier=environment.cluster.identifier,
         context=environment.cluster.context,
         namespace=environment.namespace,
+        opts=pulumi.ResourceOptions(depends_on=[under] if under else []),
     )
 
 
@@ -69,9 +97,10 @@ def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
     Raises:
         SlipwayError: It cannot be done; of several reasons, all but the last are logged.
     """
-    observed = observe(project, environment)
+    observed, held_back = observe(project, environment), os.environ.get(rollout.HELD_BACK)
     guard.refuse_two_writers(environment, observed or {})
-    plan = planning.plan_environment(project, environment, observed, os.environ.get(rollout.HELD_BACK))
+    earlier = regions.earlier(project, environment)
+    plan = planning.plan_environment(project, environment, observed, held_back, earlier)
     for notice in (*plan.notices, *_tree_notices(project, plan)):
         pulumi.log.info(notice)
     problems = [*plan.problems, *verify(plan.to_create())]
@@ -101,10 +130,16 @@ def observe(project: Path, environment: Environment) -> Mapping[str, ObservedMod
     Raises:
         SlipwayError: It cannot be read, and this is no preview.
     """
+    models = [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
     try:
         kube = cluster.connect(environment, project)
-        models = [path.stem for path in (project / "models").glob("*.yaml")]
         return cluster.observe(kube, environment.namespace, models)
+    except NotYet as error:
+        # What this stack is about to make serves nobody: that is known, so an `up` may go on.
+        if "platform" not in environment.layers:
+            raise
+        pulumi.log.info(f"{error}; it is made first, the models wait for it")
+        return dict.fromkeys(models, ObservedModel())
     except SlipwayError as error:
         away = error.exit_code is ExitCode.UNREACHABLE
         if not (away and pulumi.runtime.is_dry_run()):
@@ -124,15 +159,10 @@ def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
     return found
 
 
-async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions | None) -> None:
+async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> None:
     """Register all models, in the order of their names."""
     environment, compiled = plan.environment, plan.compiled
-    if not compiled:
-        pulumi.export("models", {})
-        return
     gitops = environment.gitops if environment.delivery == "gitops" else None
-    if gitops is None:
-        Metrics(environment.name, MetricsArgs(templates=plan.shared()), options)
     outputs: dict[str, dict[str, object]] = {}
 
     def register(name: str) -> Awaitable[None]:

@@ -1,119 +1,49 @@
-"""Backup: Velero writes what the cluster holds, volumes included, into a bucket every night."""
+"""How stacks of one cluster, each with layers of its own, find each other."""
 
 from __future__ import annotations
 
-from pydantic import Field
+import pulumi
 
-from slipway.documents import Frozen
-from slipway.platform.charts import Object
-from slipway.platform.context import Context
-from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.environment import LAYERS, Environment
+from slipway.errors import ExitCode, SlipwayError
 
-NAMESPACE = "velero"
-DEFINITIONS = "github.com/vmware-tanzu/velero/config/crd/v1/bases"
-METRICS_PORT = 8085
-#: What comes back by itself, or belongs to the cluster that it was in; Velero's own objects come from the bucket.
-LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
+#: The output in which a stack says what it is.
+OUTPUT = "stack"
 
 
-class BackupSettings(Frozen):
-    """Velero."""
-
-    bucket: str = Field(min_length=3, description="S3 bucket that holds the backups; not one that they back up.")
-    region: str = Field(min_length=1, description="Region of the bucket, as eu-central-1.")
-    endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
-    )
-    schedule: str = Field(
-        default="17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
-    )
-    keep_days: int = Field(default=30, ge=1, description="Days after which a backup with its snapshots is deleted.")
-    volumes: bool = Field(default=True, description="Whether EBS volumes are snapshotted too.")
-    image: str = Field(
-        default="docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions."
-    )
-    plugin: str = Field(default="docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
-
-
-def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:
-    """Declare Velero, its bucket, its schedule."""
-    server = deployment(
-        NAMESPACE,
-        "velero",
+def tell(environment: Environment) -> None:
+    """Say to other stacks what this one declares, where."""
+    pulumi.export(
+        OUTPUT,
         {
-            "image": settings.image,
-            "command": ["/velero"],
-            "args": ["server"],
-            "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
-            "env": [
-                {"name": "VELERO_SCRATCH_DIR", "value": "/tmp"},
-                {"name": "VELERO_NAMESPACE", "value": NAMESPACE},
-                {"name": "LD_LIBRARY_PATH", "value": "/plugins"},
-            ],
-            # What `velero install` asks for (pkg/install/resources.go).
-            "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-            "volumeMounts": [{"name": "plugins", "mountPath": "/plugins"}],
+            "cluster": environment.cluster.identifier,
+            "namespace": environment.namespace,
+            "layers": list(environment.layers),
         },
-        init=[
-            {
-                "name": "plugin-for-aws",
-                "image": settings.plugin,
-                "volumeMounts": [{"name": "plugins", "mountPath": "/target"}],
-            }
-        ],
-        volumes={"plugins": {"emptyDir": {}}},
-        token=True,
-    )
-    return (
-        manifest("v1", "Namespace", NAMESPACE),
-        *context.charts.read(DEFINITIONS),
-        service_account(NAMESPACE, "velero"),
-        _everything(),
-        server,
-        _location(settings, context),
-        *([_snapshots(settings)] if settings.volumes else []),
-        _schedule(settings),
     )
 
 
-def _everything() -> Object:
-    """Let it read, and one day restore, every kind there is: Velero's own installation binds this role too."""
-    return {
-        **manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "velero"),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
-    }
+async def check(environment: Environment) -> None:
+    """See that the stack under this one is there, for the same cluster, with the layers that this one leaves out.
 
-
-def _location(settings: BackupSettings, context: Context) -> Object:
-    config = {"region": settings.region}
-    if settings.endpoint:
-        config |= {"s3Url": settings.endpoint, "s3ForcePathStyle": "true"}
-    spec = {
-        "provider": "velero.io/aws",
-        "default": True,
-        # A drill restores one environment's backups into another's cluster, so each has a place of its own.
-        "objectStorage": {"bucket": settings.bucket, "prefix": context.environment.name},
-        "config": config,
-    }
-    return {**manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE), "spec": spec}
-
-
-def _snapshots(settings: BackupSettings) -> Object:
-    spec = {"provider": "velero.io/aws", "config": {"region": settings.region}}
-    return {**manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE), "spec": spec}
-
-
-def _schedule(settings: BackupSettings) -> Object:
-    template = {
-        "ttl": f"{settings.keep_days * 24}h0m0s",
-        "includedNamespaces": ["*"],
-        "excludedNamespaces": list(LEFT_OUT),
-        "includeClusterResources": True,
-        "snapshotVolumes": settings.volumes,
-        "storageLocation": "default",
-    }
-    return {
-        **manifest("velero.io/v1", "Schedule", "nightly", NAMESPACE),
-        "spec": {"schedule": settings.schedule, "template": template},
-    }
+    Raises:
+        SlipwayError: It is not; a preview of a stack whose platform has not been deployed only says so.
+    """
+    other = environment.platform_stack
+    if other is None:
+        return
+    where = f"Pulumi.{environment.name}.yaml: slipway:platform_stack: {other}"
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{other}"
+    found = (await pulumi.StackReference(name, stack_name=name).get_output_details(OUTPUT)).value
+    if not found:
+        said = f"{where} has not been deployed; `slipway up -s {other}` comes first"
+        if not pulumi.runtime.is_dry_run():
+            raise SlipwayError(said, ExitCode.UNREACHABLE)
+        pulumi.log.warn(said)
+        return
+    for field, own in (("cluster", environment.cluster.identifier), ("namespace", environment.namespace)):
+        if found[field] != own:
+            raise SlipwayError(f"{where} is for {field} {found[field]}, this stack for {own}; both must name one")
+    lacking = [layer for layer in LAYERS if layer not in (*environment.layers, *found["layers"])]
+    if lacking:
+        raise SlipwayError(f"{where} declares {', '.join(found['layers'])}; nobody declares {', '.join(lacking)}")

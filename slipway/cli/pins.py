@@ -46,9 +46,9 @@ def set_pin(
     path = _path(environment)
     name = spec_of(model).name
     release_of(name, release)
-    pins = load_pins(path) if path.exists() else Pins(environment=environment)
-    pin = changed_pin(f"pins/{environment}.yaml: models.{name}", pins.models.get(name), release, candidate)
-    changed = Pins(environment=environment, models={**pins.models, name: pin})
+    pins = load_pins(path) if path.exists() else Pins(environment=path.stem)
+    pin = changed_pin(f"pins/{path.name}: models.{name}", pins.models.get(name), release, candidate)
+    changed = Pins(environment=path.stem, models={**pins.models, name: pin})
     if changed != pins:
         documents.write(path, changed)
     if as_json:
@@ -115,13 +115,15 @@ def changed_pin(where: str, pin: Pin | None, release: str, candidate: bool) -> P
 def _path(environment: str) -> Path:
     from slipway.cli.project import project
     from slipway.documents import nearest
+    from slipway.pins import path_of
+    from slipway.stack_file import read_environment
 
     stacks = {path.name.split(".")[1] for path in project().glob("Pulumi.*.yaml")}
     if environment not in stacks:
         near = nearest(environment, sorted(stacks))
         hint = f"nearest is {near}" if near else f"there are {', '.join(sorted(stacks)) or 'none'}"
         raise SlipwayError(f"Pulumi.{environment}.yaml: no such environment; {hint}")
-    return project() / "pins" / f"{environment}.yaml"
+    return path_of(project(), read_environment(project(), environment))
 
 
 def _refuse_strangers(path: Path, pins: Pins, known: Any) -> None:

@@ -24,7 +24,7 @@ OPERATIONS = {"create": "+ create", "update": "~ update", "delete": "- delete", 
 
 def plan(stack: Stack = "local", as_json: Json = False) -> None:
     """Say what `up` would do to each model, from the files, the registry, the cluster; runs no Pulumi."""
-    from slipway import cluster, planning
+    from slipway import cluster, planning, regions
     from slipway.cli.project import project, use_lab
     from slipway.model_spec import load_model_specs
     from slipway.stack_file import read_environment
@@ -39,7 +39,7 @@ def plan(stack: Stack = "local", as_json: Json = False) -> None:
             raise
         observed = None
         print(f"{error}; what runs is unknown, so this is a first deployment", file=sys.stderr)
-    found = planning.plan_environment(project(), environment, observed)
+    found = planning.plan_environment(project(), environment, observed, earlier=regions.earlier(project(), environment))
     rows = plan_rows(found)
     if as_json:
         show_json(

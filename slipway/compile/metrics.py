@@ -133,7 +133,12 @@ def evidence(policy: str, interval: str) -> MetricCheck:
 
 
 def compile_shared(environment: Environment) -> tuple[Object, ...]:
-    """Return the MetricTemplates of an environment; MLServer's stand for people also where a judge decides."""
+    """Return the MetricTemplates of an environment; MLServer's stand for people also where a judge decides.
+
+    Of several stacks in one place, one has them: its layers say so.
+    """
+    if "metrics" not in environment.layers:
+        return ()
     templates = [_compiled(metric, environment.prometheus_url, environment.namespace) for metric in _OF_MLSERVER]
     if environment.judge_url is not None:
         templates.append(_compiled(EVIDENCE, environment.judge_url, environment.namespace))

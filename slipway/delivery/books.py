@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway import documents
+from slipway import documents, regions
 from slipway.delivery import ledger
 from slipway.delivery.acts import Recorded
 from slipway.delivery.ledger import Deed, Entry
@@ -15,7 +15,7 @@ from slipway.delivery.state import RolloutState, iso
 from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
 from slipway.model_spec import ModelSpec
-from slipway.pins import Pin, Pins, load_pins, rejected, settled
+from slipway.pins import Pin, Pins, load_pins, path_of, rejected, settled
 from slipway.release import Release, Releases, version_of
 
 
@@ -41,12 +41,20 @@ class Books:
     @property
     def pins_file(self) -> Path:
         """The environment's pins."""
-        return self.project / "pins" / f"{self.environment.name}.yaml"
+        return path_of(self.project, self.environment)
 
     @property
     def ledger_file(self) -> Path:
         """The environment's ledger."""
         return ledger.path_of(self.project, self.environment)
+
+    def elsewhere(self) -> dict[str, int]:
+        """Say which version of the model each other stack of the same pins serves.
+
+        Raises:
+            SlipwayError: One of them cannot be asked.
+        """
+        return regions.others(self.project, self.environment, self.spec.name) if self.pinned else {}
 
     def recorded(self) -> Recorded:
         """Read what stands there; a registry that is away is no reason to stop.

@@ -10,7 +10,7 @@ from slipway.delivery.acts import Recorded
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import ModelSpec
-from slipway.pins import Pin, load_pins
+from slipway.pins import Pin, load_pins, path_of
 from slipway.release import version_of
 
 
@@ -28,7 +28,7 @@ def recorded(
         if entry.deed == "settled"
     }
     if environment.releases == "pinned":
-        path = project / "pins" / f"{environment.name}.yaml"
+        path = path_of(project, environment)
         pins = load_pins(path).models if path.exists() else {}
         return {name: _pinned(pins.get(name), settled.get(name)) for name in specs}, []
     # Imported only here: a pinned environment never asks a registry.

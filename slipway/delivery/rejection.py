@@ -48,6 +48,8 @@ def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -
         SlipwayError: A file does not fit, or the registry of a following environment cannot be reached.
     """
     now, model = time.time(), books.spec.name
+    # Where another stack of the same pins serves it, it stays in them until that one has gone back too.
+    serves = what.serves or what.version in books.elsewhere().values()
     release, back = books.release_id(what.state, what.version), books.release_id(what.state, what.back)
     known = books.recorded().rejected.get(what.version, "")
     rollout = None if known else _rollout(kube, books, what)
@@ -89,7 +91,7 @@ def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -
         [
             Step("incident", report),
             Step("ledger", note),
-            Step("record", lambda: books.reject(release, what.version, reason, serves=what.serves, back=back)),
+            Step("record", lambda: books.reject(release, what.version, reason, serves=serves, back=back)),
             Step("alias", alias, may_wait=True),
         ],
         after,

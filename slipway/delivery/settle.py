@@ -61,6 +61,7 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
             " see that Flagger runs, then settle",
             ExitCode.BUSY,
         )
+    _refuse_alone(books, live)
     if not _news(books, state, written):
         return [f"{model}: v{live} serves; nothing to settle"]
     release = books.release_id(state, live)
@@ -80,6 +81,23 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
     )
     following = acts.act(state, books.recorded(), now)
     return [*(done or [f"{model}: v{live} is settled already"]), *([following.why] if following.next == "up" else [])]
+
+
+def _refuse_alone(books: Books, live: int) -> None:
+    """Pins that several stacks share say what serves in all of them.
+
+    Raises:
+        SlipwayError: One of the others serves something else yet.
+    """
+    model, own = books.spec.name, books.environment
+    behind = {stack: version for stack, version in books.elsewhere().items() if version != live}
+    if behind:
+        serves = ", ".join(f"{stack} serves v{version}" for stack, version in behind.items())
+        raise SlipwayError(
+            f"{model}: v{live} serves in {own.name}, but {serves}, of the same pins; `slipway up -s"
+            f" {next(iter(behind))}` comes next, settle when all serve the same",
+            ExitCode.BUSY,
+        )
 
 
 def _news(books: Books, state: RolloutState, written: Recorded) -> bool:

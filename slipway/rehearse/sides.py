@@ -10,7 +10,7 @@ from slipway.compile.refusals import failed_gates
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.model_spec import ModelSpec
-from slipway.pins import load_pins, pinned
+from slipway.pins import load_pins, path_of, pinned
 from slipway.release import Release, Releases
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _followed(registry: Registry, spec: ModelSpec, environment: Environment) -> 
 
 
 def _pinned(registry: Registry, project: Path, spec: ModelSpec, environment: Environment) -> Release:
-    path, frozen = project / "pins" / f"{environment.name}.yaml", Releases(project / "releases")
+    path, frozen = path_of(project, environment), Releases(project / "releases")
     wanted, _ = pinned(path, load_pins(path), spec.name, frozen)
     remedy = "rehearse with the registry that has them, or name what to compare with: --stable <version>"
     try:

@@ -43,6 +43,7 @@ class Engine(mocks.MockMonitor):
         super().__init__(_NoCalls())
         self.registered: list[Registered] = []
         self.outputs: dict[str, Any] = {}
+        self.told: set[str] = set()
 
     def RegisterResource(self, request: Any) -> Any:
         self.registered.append(
@@ -63,9 +64,9 @@ class Engine(mocks.MockMonitor):
         return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id", object=request.object)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
-        name = _short(request.urn)
-        assert name not in self.outputs, f"{name} has registered its outputs twice"
-        self.outputs[name] = rpc.deserialize_properties(request.outputs)
+        assert request.urn not in self.told, f"{request.urn} has registered its outputs twice"
+        self.told.add(request.urn)
+        self.outputs[_short(request.urn)] = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)
 
 
@@ -140,7 +141,12 @@ def run(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         # What set_mocks does, but for the stack: run_in_stack makes that.
         pulumi.runtime.configure(
             pulumi.runtime.Settings(
-                project="slipway", stack=stack, dry_run=preview, monitor=engine, engine=mocks.MockEngine(logger)
+                project="slipway",
+                organization="organization",
+                stack=stack,
+                dry_run=preview,
+                monitor=engine,
+                engine=mocks.MockEngine(logger),
             )
         )
         set_all_config(config)

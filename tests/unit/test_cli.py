@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +38,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one model, two releases of it, one environment."""
     monkeypatch.setenv("SLIPWAY_PROJECT", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "Pulumi.yaml").write_text("name: slipway\n")
-    (tmp_path / "Pulumi.prod.yaml").write_text("config: {}\n")
+    for file in ("Pulumi.yaml", "Pulumi.prod.yaml"):
+        shutil.copy(ROOT / file, tmp_path / file)
     documents.write(tmp_path / "models" / "churn.yaml", a_spec("churn"))
     for version in (7, 8):
         Releases(tmp_path / "releases").write(a_release(version=version))
