@@ -43,3 +43,8 @@ def logical_name(manifest: Mapping[str, Any]) -> str:
     """Name a resource as `kubectl` names its object: `<namespace>/<name>`; its kind is in the type."""
     metadata = manifest["metadata"]
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+
+
+def names(objects: Sequence[Mapping[str, Any]], kind: str) -> list[str]:
+    """List the names of the objects of a kind, for a component's outputs."""
+    return [each["metadata"]["name"] for each in objects if each["kind"] == kind]

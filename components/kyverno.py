@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from components import tokens
-from components.installing import install
+from components.installing import install, names
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,9 +27,17 @@ class KyvernoArgs:
 
 
 class Kyverno(pulumi.ComponentResource):
-    """The admission controller with the kinds of policies that it knows; no policy."""
+    """The admission controller with the kinds of policies that it knows; no policy.
+
+    Outputs:
+        namespace: Where its controllers run.
+    """
+
+    #: What the program says about it.
+    outputs: dict[str, Any]
 
     def __init__(self, name: str, args: KyvernoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.KYVERNO, name, None, opts)
         install(self, args.objects)
-        self.register_outputs({})
+        self.outputs = {"namespace": names(args.objects, "Namespace")[0]}
+        self.register_outputs(self.outputs)

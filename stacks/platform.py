@@ -38,17 +38,28 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
 # Each imports its own component: what a stack does not install costs it nothing.
 
 
+def _cert_manager(context: Context, settings: Any) -> Install:
+    from components.cert_manager import CertManager, CertManagerArgs
+    from slipway.platform.cert_manager import compile_cert_manager
+
+    args = CertManagerArgs(objects=compile_cert_manager(settings, context))
+    return lambda options: CertManager(context.environment.name, args, options).outputs
+
+
 def _flagger(context: Context, settings: Any) -> Install:
     from components.flagger import Flagger, FlaggerArgs
     from slipway.platform.flagger import compile_flagger
 
     args = FlaggerArgs(objects=compile_flagger(settings, context))
+    return lambda options: Flagger(context.environment.name, args, options).outputs
 
-    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
-        Flagger(context.environment.name, args, options)
-        return {}
 
-    return register
+def _kserve(context: Context, settings: Any) -> Install:
+    from components.kserve import Kserve, KserveArgs
+    from slipway.platform.kserve import compile_kserve
+
+    args = KserveArgs(objects=compile_kserve(settings, context))
+    return lambda options: Kserve(context.environment.name, args, options).outputs
 
 
 def _kyverno(context: Context, settings: Any) -> Install:
@@ -56,12 +67,7 @@ def _kyverno(context: Context, settings: Any) -> Install:
     from slipway.platform.kyverno import compile_kyverno
 
     args = KyvernoArgs(objects=compile_kyverno(settings, context))
-
-    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
-        Kyverno(context.environment.name, args, options)
-        return {}
-
-    return register
+    return lambda options: Kyverno(context.environment.name, args, options).outputs
 
 
 def _network(context: Context, settings: Any) -> Install:
@@ -103,5 +109,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "secrets": _secrets,
     "backup": _backup,
     "kyverno": _kyverno,
+    "cert_manager": _cert_manager,
+    "kserve": _kserve,
     "flagger": _flagger,
 }

@@ -18,6 +18,7 @@ import yaml
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import network
+from slipway.platform import runtimes
 
 Object = dict[str, Any]
 
@@ -33,7 +34,6 @@ STORAGE_INITIALIZER = "kserve/storage-initializer:v0.20.0"
 DOMAIN = "models.localhost"
 #: What Traefik calls itself (pkg/provider/kubernetes/gateway/kubernetes.go, controllerName).
 TRAEFIK = "traefik.io/gateway-controller"
-METRICS_PORT = 8082
 
 
 @dataclass(frozen=True)
@@ -102,24 +102,8 @@ def storage_container(kserve: Path) -> Object:
 
 
 def runtime(kserve: Path) -> Object:
-    """Adjust KServe's MLServer runtime to the lab's environment: MLflow models only, probes, metrics port."""
-    found = _one(kserve / "config/runtimes/kserve-mlserver.yaml")
-    found["metadata"]["name"] = RUNTIME
-    spec = found["spec"]
-    spec["annotations"]["prometheus.kserve.io/port"] = str(METRICS_PORT)
-    formats = [entry for entry in spec["supportedModelFormats"] if entry["name"] == "mlflow"]
-    spec["supportedModelFormats"] = [*formats, {**formats[-1], "version": "3"}]
-    (server,) = spec["containers"]
-    server["image"] = MLSERVER
-    server["env"] += [
-        {"name": "MLSERVER_METRICS_PORT", "value": str(METRICS_PORT)},
-        # A worker process per model would cost a second interpreter with all of MLflow.
-        {"name": "MLSERVER_PARALLEL_WORKERS", "value": "0"},
-    ]
-    # Ready once the model is loaded; KServe's own default only asks whether the port is open.
-    server["readinessProbe"] = _probe("/v2/health/ready", period=1, failures=3)
-    server["livenessProbe"] = _probe("/v2/health/live", period=10, failures=6) | {"initialDelaySeconds": 60}
-    return found
+    """Adjust KServe's MLServer runtime, as every environment does, to the server that the kubelet has."""
+    return runtimes.mlserver(_one(kserve / "config/runtimes/kserve-mlserver.yaml"), MLSERVER, RUNTIME)
 
 
 def webhooks(kserve: Path, authority: bytes) -> list[Object]:
@@ -193,11 +177,6 @@ def model_reader(access_key: str, secret_key: str) -> list[Object]:
             "secrets": [{"name": SERVICE_ACCOUNT}],
         },
     ]
-
-
-def _probe(path: str, *, period: int, failures: int) -> Object:
-    check = {"httpGet": {"path": path, "port": 8080}}
-    return {**check, "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 5}
 
 
 #: libyaml's, ten times faster; its type is the pure one's.

@@ -83,6 +83,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
     "charts": GoTool(
         files={
             "github.com/argoproj/argo-cd/v3": ("manifests",),
+            "github.com/cert-manager/cert-manager": ("deploy/crds", "deploy/charts/cert-manager"),
             "github.com/external-secrets/external-secrets": ("deploy/charts/external-secrets", "config/crds/bases"),
             "github.com/fluxcd/flagger": ("charts/flagger",),
             "github.com/kserve/kserve": ("charts", "config"),

@@ -43,6 +43,7 @@ class Chart:
         namespace: Where its objects go.
         open: Dotted keys of its values below which any key may stand (labels, node selectors …).
         without: Charts that it wants beside itself, fetched from elsewhere; helm refuses it as long as it names them.
+        version: Of one that gets its Chart.yaml when it is released: the module has a template of that.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Chart:
     namespace: str
     open: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    version: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Charts:
         return found
 
     def _render(self, chart: Chart, options: list[str], values: Values) -> Iterator[Object]:
-        with _alone(self.files / chart.path, chart.without) as source:
+        with _complete(self.files / chart.path, chart) as source:
             command = [str(self.helm), "template", chart.name, str(source), "--values=-", *options]
             done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
         if done.returncode:
@@ -112,17 +114,19 @@ class Charts:
 
 
 @contextmanager
-def _alone(home: Path, without: tuple[str, ...]) -> Iterator[Path]:
-    """Give a chart as it is, or a copy of it that does not name the charts which it has to do without."""
-    if not without:
+def _complete(home: Path, chart: Chart) -> Iterator[Path]:
+    """Give a chart as it is, or a copy that helm takes: with a Chart.yaml, which names no chart that is not there."""
+    if not chart.without and not chart.version:
         yield home
         return
+    about = dict(_yaml(home / ("Chart.template.yaml" if chart.version else "Chart.yaml")))
+    about["dependencies"] = [each for each in about.get("dependencies", ()) if each["name"] not in chart.without]
+    if chart.version:
+        about |= {"version": chart.version, "appVersion": chart.version}
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / home.name
         shutil.copytree(home, copy, ignore=shutil.ignore_patterns("Chart.lock"))
-        about = _yaml(home / "Chart.yaml")
-        kept = [each for each in about["dependencies"] if each["name"] not in without]
-        (copy / "Chart.yaml").write_text(json.dumps({**about, "dependencies": kept}))
+        (copy / "Chart.yaml").write_text(json.dumps(about))
         yield copy
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from slipway.documents import Frozen
 from slipway.platform.backup import BackupSettings
+from slipway.platform.cert_manager import CertManagerSettings
 from slipway.platform.cost import CostSettings
 from slipway.platform.flagger import FlaggerSettings
+from slipway.platform.kserve import KserveSettings
 from slipway.platform.kyverno import KyvernoSettings
 from slipway.platform.network import NetworkSettings
 from slipway.platform.secrets import SecretsSettings
@@ -18,7 +20,9 @@ class Platform(Frozen):
     """
 
     network: NetworkSettings | None = None
+    cert_manager: CertManagerSettings | None = None
     flagger: FlaggerSettings | None = None
+    kserve: KserveSettings | None = None
     kyverno: KyvernoSettings | None = None
     secrets: SecretsSettings | None = None
     cost: CostSettings | None = None

@@ -5,6 +5,7 @@ go 1.26.0
 // Only files are taken from these: charts, manifests, definitions.
 require (
 	github.com/argoproj/argo-cd/v3 v3.1.0
+	github.com/cert-manager/cert-manager v1.19.2
 	github.com/external-secrets/external-secrets v1.3.2
 	github.com/fluxcd/flagger v1.41.0
 	github.com/kserve/kserve v0.20.0

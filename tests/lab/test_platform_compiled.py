@@ -1,0 +1,123 @@
+"""What components are compiled to, from the real charts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from builders import an_environment
+from projects import CHECKOUT
+
+from slipway.errors import SlipwayError
+from slipway.lab import toolchain
+from slipway.platform import cert_manager
+from slipway.platform.charts import Charts, Object
+from slipway.platform.context import Context
+from slipway.platform.flagger import FlaggerSettings, compile_flagger
+from slipway.platform.kserve import KserveSettings, compile_kserve
+from slipway.platform.kyverno import KyvernoSettings, compile_kyverno
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
+    return Context(an_environment(), charts)
+
+
+def one(objects: tuple[Object, ...], kind: str, name: str | None = None) -> Any:
+    """The only object of a kind, or the one of a name."""
+    (found,) = [each for each in objects if each["kind"] == kind and name in (None, each["metadata"]["name"])]
+    return found
+
+
+def kinds(objects: tuple[Object, ...]) -> set[str]:
+    return {each["kind"] for each in objects}
+
+
+def test_kserve_makes_deployments_and_no_route_fetches_from_s3_alone(context: Context) -> None:
+    objects = compile_kserve(KserveSettings(), context)
+    config = one(objects, "ConfigMap")["data"]
+    assert json.loads(config["deploy"]) == {"defaultDeploymentMode": "Standard"}
+    assert json.loads(config["ingress"])["disableIngressCreation"] is True
+    assert json.loads(config["storageInitializer"])["enableModelcar"] is False
+    assert one(objects, "ClusterStorageContainer")["spec"]["supportedUriFormats"] == [{"prefix": "s3://"}]
+
+
+def test_on_knative_routes_are_knatives(context: Context) -> None:
+    config = one(compile_kserve(KserveSettings(mode="Knative"), context), "ConfigMap")["data"]
+    assert json.loads(config["deploy"]) == {"defaultDeploymentMode": "Knative"}
+    assert json.loads(config["ingress"])["disableIngressCreation"] is False
+
+
+def test_kserve_has_the_runtimes_that_are_wanted_with_the_image_that_is(context: Context) -> None:
+    assert (
+        one(compile_kserve(KserveSettings(), context), "ClusterServingRuntime")["metadata"]["name"] == "kserve-mlserver"
+    )
+    settings = KserveSettings(runtimes=("kserve-sklearnserver", "kserve-mlserver"), mlserver="example.com/mlserver:2")
+    objects = compile_kserve(settings, context)
+    assert one(objects, "ClusterServingRuntime", "kserve-sklearnserver")
+    runtime = one(objects, "ClusterServingRuntime", "kserve-mlserver")["spec"]
+    assert [each["image"] for each in runtime["containers"]] == ["example.com/mlserver:2"]
+    assert {each["name"] for each in runtime["supportedModelFormats"]} == {"mlflow"}
+
+
+def test_a_runtime_that_there_is_not_is_refused_with_the_nearest(context: Context) -> None:
+    with pytest.raises(SlipwayError) as caught:
+        compile_kserve(KserveSettings(runtimes=("kserve-mlsever",)), context)
+    assert str(caught.value) == (
+        "Pulumi.staging.yaml: slipway:platform.kserve.runtimes: unknown runtime 'kserve-mlsever'; nearest is"
+        " 'kserve-mlserver'"
+    )
+
+
+def test_no_policy_of_kyverno_has_a_way_around_it(context: Context) -> None:
+    (server,) = one(compile_kyverno(KyvernoSettings(), context), "Deployment", "kyverno-admission-controller")["spec"][
+        "template"
+    ]["spec"]["containers"]
+    assert {"--enablePolicyException=false", "--forceFailurePolicyIgnore=false"} <= set(server["args"])
+
+
+def test_without_reports_kyverno_is_one_controller(context: Context) -> None:
+    def deployments(settings: KyvernoSettings) -> set[str]:
+        return {each["metadata"]["name"] for each in compile_kyverno(settings, context) if each["kind"] == "Deployment"}
+
+    assert deployments(KyvernoSettings(reports=False)) == {"kyverno-admission-controller"}
+    assert deployments(KyvernoSettings()) == {"kyverno-admission-controller", "kyverno-reports-controller"}
+
+
+def test_the_kinds_of_policies_come_from_the_module_that_kyverno_is_built_with(context: Context) -> None:
+    found = compile_kyverno(KyvernoSettings(), context)
+    assert one(found, "CustomResourceDefinition", "validatingpolicies.policies.kyverno.io")
+    pins = {
+        folder: (CHECKOUT / "tools" / folder / "go.mod").read_text().split("github.com/kyverno/api ")[1].split()[0]
+        for folder in ("charts", "kyverno")
+    }
+    assert pins["charts"] == pins["kyverno"]
+
+
+def test_flagger_knows_its_environment_and_several_of_it_survive_a_drain(context: Context) -> None:
+    single, pair = (compile_flagger(FlaggerSettings(replicas=count), context) for count in (1, 2))
+    (server,) = one(pair, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {
+        "-metrics-server=http://prometheus.monitoring:9090",
+        "-include-label-prefix=slipway.dev/",
+        "-cluster-name=staging",
+        "-enable-leader-election=true",
+    } <= set(server["command"])
+    assert "PodDisruptionBudget" in kinds(pair)
+    assert "PodDisruptionBudget" not in kinds(single)
+
+
+def test_cert_managers_images_are_of_the_version_that_is_pinned(context: Context) -> None:
+    found = cert_manager.compile_cert_manager(cert_manager.CertManagerSettings(), context)
+    images = [
+        container["image"]
+        for each in found
+        if each["kind"] == "Deployment"
+        for container in each["spec"]["template"]["spec"]["containers"]
+    ]
+    pin = f"github.com/cert-manager/cert-manager {cert_manager.CHART.version}\n"
+    assert pin in (CHECKOUT / "tools/charts/go.mod").read_text()
+    assert images
+    assert all(image.endswith(f":{cert_manager.CHART.version}") for image in images)
