@@ -17,16 +17,25 @@ app = typer.Typer(help="The embedded cluster: up, down, status, logs, reset.", n
 
 
 @app.command()
-def up(as_json: Json = False) -> None:
-    """Start the lab; exit code 4 where it runs already."""
-    from slipway.lab import lifecycle
+def up(
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Parts of the platform to install too, also into a lab that runs: kyverno, …"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the lab; exit code 4 where it runs already, unless something is to be installed into it."""
+    from slipway.lab import lifecycle, platform
     from slipway.lab.paths import Paths, project_directory
     from slipway.progress import say
 
-    project = project_directory()
+    project, chosen = project_directory(), platform.wanted(parts or ())
     # Progress is for people: with --json it moves to stderr.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        facts = lifecycle.up(project, say)
+        platform.ensure_tools(chosen)
+        facts = (lifecycle.running(project) if chosen else None) or lifecycle.up(project, say)
+        if chosen:
+            platform.deploy(project, chosen)
     if as_json:
         found = lifecycle.status(project)
         show_json({**asdict(found), "ready": found.ready})

@@ -104,6 +104,11 @@ def up(project: Path, say: Say = print) -> state.Facts:
     return facts
 
 
+def running(project: Path) -> state.Facts | None:
+    """Return what is known of a lab that is up."""
+    return state.load(Paths(project.resolve())) if status(project).ready else None
+
+
 def down(project: Path) -> bool:
     """Stop the lab, return when nothing is left of it; False where none ran."""
     paths = Paths(project.resolve())

@@ -9,8 +9,10 @@ from __future__ import annotations
 BRIDGE = "slipway0"
 ADDRESS = "10.244.0.1"
 PREFIX = 16
-#: Cluster addresses of Services. No proxy answers them; the local route makes a connection fail at once, not hang.
+#: Cluster addresses of Services, all of them local: the kubelet listens where a Service is (kubelet/proxy.py).
 SERVICES = "10.96.0.0/16"
+#: Of the Service `kubernetes`: the first of them.
+API_SERVICE = "10.96.0.1"
 
 API_PORT = 6443
 S3_PORT = 7070

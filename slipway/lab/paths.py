@@ -92,6 +92,11 @@ class Paths:
         return self.lab / "s3"
 
     @property
+    def platform(self) -> Path:
+        """The project of the stack that `--with` declares."""
+        return self.lab / "platform"
+
+    @property
     def prometheus(self) -> Path:
         """What Prometheus has measured."""
         return self.lab / "prometheus"

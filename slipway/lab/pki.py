@@ -22,8 +22,14 @@ from slipway.lab.paths import private_directory, write_private
 
 AUTHORITY_LIFE = datetime.timedelta(days=3650)
 LIFE = datetime.timedelta(days=365)
-SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
-SERVER_ADDRESSES = ("127.0.0.1", network.ADDRESS)
+SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+SERVER_ADDRESSES = ("127.0.0.1", network.ADDRESS, network.API_SERVICE)
 #: Who talks to the API server: file name -> (user, group). One person owns the lab: they differ in name only.
 IDENTITIES = {
     "admin": ("slipway-admin", "system:masters"),

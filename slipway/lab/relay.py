@@ -1,4 +1,4 @@
-"""TCP relay from the host's loopback into the lab's network namespace.
+"""TCP relays: from the host's loopback into the lab's network namespace, from a Service's address to its pods.
 
 A socket belongs to the network namespace it was made in: listening ones come from outside, connections go inside.
 """
@@ -8,21 +8,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable, Iterable
 
 #: Bytes moved at once; what Linux puts into a loopback segment.
 CHUNK = 64 * 1024
+#: Seconds for a connection within one machine; a pod that has just ended answers nothing.
+CONNECT_LIMIT = 2.0
+
+#: Host and port.
+Address = tuple[str, int]
 
 
 async def serve(listener: socket.socket, host: str, port: int) -> asyncio.Server:
     """Relay what connects to `listener` to host:port, until the server is closed."""
+    return await serve_any(listener, lambda: [(host, port)])
+
+
+async def serve_any(listener: socket.socket, targets: Callable[[], Iterable[Address]]) -> asyncio.Server:
+    """Relay what connects to `listener` to the first target that takes it, until the server is closed.
+
+    Args:
+        listener: Bound; it is made to listen.
+        targets: Asked for each connection.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            # A component that has not come up yet refuses: the client sees a closed connection.
-            inside_reader, inside_writer = await asyncio.open_connection(host, port)
-        except OSError:
-            writer.close()
+        inside = await _connect(targets())
+        if inside is None:
+            # As if nobody listened: a component that has not come up yet, a Service without a ready pod.
+            writer.transport.abort()
             return
+        inside_reader, inside_writer = inside
         try:
             await asyncio.gather(_pump(reader, inside_writer), _pump(inside_reader, writer))
         finally:
@@ -30,6 +46,14 @@ async def serve(listener: socket.socket, host: str, port: int) -> asyncio.Server
             writer.close()
 
     return await asyncio.start_server(handle, sock=listener)
+
+
+async def _connect(targets: Iterable[Address]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    for host, port in targets:
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CONNECT_LIMIT):
+                return await asyncio.open_connection(host, port)
+    return None
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, inside, namespace, network, pki, scraping, state
+from slipway.lab import control_plane, inside, namespace, network, pki, scraping, state, toolchain
 from slipway.lab.kubelet.images import standard_images
+from slipway.lab.kubelet.platform_images import platform_images
 from slipway.lab.paths import Paths, private_directory, write_private
 
 
@@ -123,6 +124,7 @@ def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> 
     scraped = scraping.configuration(paths.inside_kubeconfig("controllers"))
     write_private(paths.scrape_configuration, json.dumps(scraped, indent=1) + "\n")
     images = standard_images(Path(venvs["mlserver"]), Path(venvs["kserve-storage"]))
+    images |= platform_images(toolchain.place)
     write_private(paths.lab / "images.json", json.dumps(images, indent=1) + "\n")
 
 

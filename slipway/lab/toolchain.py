@@ -51,8 +51,13 @@ def binary(name: str) -> Path:
     """
     if name in _PULUMI_BINARIES and (own := _own_pulumi()):
         return own / name
+    return _built(place(name), name)
+
+
+def place(name: str) -> Path:
+    """Say where a binary is once it is built."""
     tool = next(tool for tool, pins in GO_TOOLS.items() if name in pins.binaries)
-    return _built(_directory(tool) / "bin" / name, name)
+    return _directory(tool) / "bin" / name
 
 
 def data(name: str) -> Path:

@@ -98,6 +98,8 @@ GO_TOOLS: Mapping[str, GoTool] = {
         binaries={
             "kyverno-cli": "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno",
             "kyverno": "github.com/kyverno/kyverno/cmd/kyverno",
+            "kyverno-init": "github.com/kyverno/kyverno/cmd/kyverno-init",
+            "kyverno-reports": "github.com/kyverno/kyverno/cmd/reports-controller",
         },
         seconds=1200,
         on_demand=True,

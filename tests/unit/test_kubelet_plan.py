@@ -243,8 +243,8 @@ def test_a_volume_starts_with_the_files_of_its_source(volume: Object, files: dic
 
 
 def test_an_unknown_kind_of_volume_is_refused_by_name() -> None:
-    with pytest.raises(Refusal, match="volume disk: persistentVolumeClaim"):
-        volume_files({"name": "disk", "persistentVolumeClaim": {"claimName": "c"}}, pod({}), SOURCES, ADDRESS)
+    with pytest.raises(Refusal, match="volume disk: hostPath"):
+        volume_files({"name": "disk", "hostPath": {"path": "/"}}, pod({}), SOURCES, ADDRESS)
 
 
 def test_a_path_that_leaves_its_volume_is_refused() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.kube import Kube, KubeError
-from slipway.lab.kubelet.variables import Sources, decode, references
+from slipway.lab.kubelet.variables import Sources, decode, references, token_requests
 
 Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
@@ -74,17 +74,53 @@ class Api:
                 log.warning("pod %s/%s: not removed: %s", meta["namespace"], meta["name"], error)
                 await asyncio.sleep(RETRY)
 
-    async def sources_of(self, pod: Object) -> Sources:
-        """Read the Secrets and ConfigMaps that a pod refers to; those that do not exist are left out."""
-        return await asyncio.to_thread(self._sources, pod)
+    async def sources_of(self, pod: Object, *, tokens: bool = False) -> Sources:
+        """Read the Secrets and ConfigMaps that a pod refers to; those that do not exist are left out.
 
-    def _sources(self, pod: Object) -> Sources:
+        Args:
+            pod: The pod.
+            tokens: Whether its volumes are to be made, for which new tokens of its service account are requested.
+        """
+        return await asyncio.to_thread(self._sources, pod, tokens)
+
+    def _sources(self, pod: Object, tokens: bool) -> Sources:
         found: dict[str, dict[str, dict[str, bytes]]] = {"Secret": {}, "ConfigMap": {}}
+        claims: dict[str, str] = {}
         for kind, name in references(pod):
             obj = self.kube.find("v1", kind, name, pod["metadata"]["namespace"])
-            if obj is not None:
+            if obj is not None and kind == "PersistentVolumeClaim":
+                claims[name] = self._claimed(obj)
+            elif obj is not None:
                 found[kind][name] = decode(kind, obj)
-        return Sources(found["Secret"], found["ConfigMap"])
+        wanted = token_requests(pod) if tokens else set()
+        granted = {request: token for request in wanted if (token := self._token(pod, *request))}
+        return Sources(found["Secret"], found["ConfigMap"], granted, claims)
+
+    def _claimed(self, claim: Object) -> str:
+        """Say that a claim has its volume: a directory of the machine, which is as large as that is."""
+        meta = claim["metadata"]
+        if (claim.get("status") or {}).get("phase") != "Bound":
+            spec = claim["spec"]
+            status = {"phase": "Bound", "accessModes": spec["accessModes"], "capacity": spec["resources"]["requests"]}
+            self.kube.patch(
+                "v1", claim["kind"], meta["name"], meta["namespace"], {"status": status}, subresource="status"
+            )
+        return str(meta["uid"])
+
+    def _token(self, pod: Object, audience: str, seconds: int) -> bytes | None:
+        """Request a token that is bound to the pod; None where its service account does not exist."""
+        meta, account = pod["metadata"], pod["spec"].get("serviceAccountName", "default")
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+        spec = {"audiences": [audience] if audience else [], "expirationSeconds": seconds, "boundObjectRef": bound}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        path = self.kube.url_of("v1", "ServiceAccount", meta["namespace"], account, "token")
+        try:
+            answer = self.kube.request("POST", path, body=body)
+        except KubeError as error:
+            if error.status == 404:
+                return None
+            raise
+        return str(answer["status"]["token"]).encode()
 
     async def event(self, pod: Object, reason: str, message: str, *, warning: bool = True) -> None:
         """Report something about a pod; the same thing again raises the count of its event."""
@@ -125,8 +161,10 @@ class Api:
             del self._events[key]
 
 
-def watch_pods(kube: Kube, deliver: Callable[[str, list[Object]], None], stopping: threading.Event) -> None:
-    """Deliver every pod, then every change: ("ALL", pods), (event type, [pod]); runs until `stopping`.
+def watch(
+    kube: Kube, api_version: str, kind: str, deliver: Callable[[str, list[Object]], None], stopping: threading.Event
+) -> None:
+    """Deliver every object of a kind, then every change: ("ALL", objects), (event type, [object]), until `stopping`.
 
     Blocks; run it in a thread of its own.
     """
@@ -134,16 +172,16 @@ def watch_pods(kube: Kube, deliver: Callable[[str, list[Object]], None], stoppin
     while not stopping.is_set():
         try:
             if version is None:
-                listed = kube.request("GET", kube.url_of("v1", "Pod"))
+                listed = kube.request("GET", kube.url_of(api_version, kind))
                 version = listed["metadata"]["resourceVersion"]
                 deliver("ALL", listed["items"])
-            for kind, pod in kube.watch("v1", "Pod", resource_version=version):
-                version = pod["metadata"]["resourceVersion"]
-                deliver(kind, [pod])
+            for event, obj in kube.watch(api_version, kind, resource_version=version):
+                version = obj["metadata"]["resourceVersion"]
+                deliver(event, [obj])
         except KubeError as error:
             if stopping.is_set():
                 return
             if error.status != 410:
-                log.warning("watching pods: %s", error)
+                log.warning("watching %ss: %s", kind, error)
                 time.sleep(RETRY)
             version = None

@@ -14,7 +14,7 @@ from slipway.errors import SlipwayError
 #: Where a command is looked for after the image's own environment.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_FIELDS = {"venv", "entrypoint", "command", "env"}
+_FIELDS = {"venv", "entrypoint", "command", "env", "files"}
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Image:
         command: Replaced by a container's `args`, as an OCI command is.
         venv: Python environment whose `bin` comes first on PATH.
         env: The image's own variables.
+        files: What the image holds at a path that its users count on, by that path.
     """
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     venv: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
         """Return what a process of this image sees before the pod's own variables."""
@@ -66,7 +68,7 @@ class ImageTable:
                 raise SlipwayError(f"{source}: {name}: unknown field {unknown[0]!r}; expected {sorted(_FIELDS)}")
             images[name] = Image(
                 tuple(entry.get("entrypoint", ())), tuple(entry.get("command", ())), entry.get("venv"),
-                dict(entry.get("env", {})),
+                dict(entry.get("env", {})), dict(entry.get("files", {})),
             )  # fmt: skip
         return cls(images)
 

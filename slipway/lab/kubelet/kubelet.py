@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import shutil
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from slipway.kube import Kube, KubeError
-from slipway.lab.kubelet.api import RETRY, Api, watch_pods
+from slipway.lab.kubelet.api import RETRY, Api, watch
 from slipway.lab.kubelet.images import ImageTable
 from slipway.lab.kubelet.logs import log_directory, prune, rotate
 from slipway.lab.kubelet.memory import MEMINFO
@@ -20,6 +22,7 @@ from slipway.lab.kubelet.network import Addresses
 from slipway.lab.kubelet.node import HEARTBEAT, NODE, heartbeat, register
 from slipway.lab.kubelet.pod import Machine, Pod
 from slipway.lab.kubelet.pressure import MemoryWatch
+from slipway.lab.kubelet.proxy import KINDS, ServiceProxy
 
 Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
@@ -48,7 +51,7 @@ class Kubelet:
 
     def __init__(self, kube: Kube, table: ImageTable, state: Path, meminfo: Path = MEMINFO) -> None:
         self.kube = kube
-        self.machine = Machine(Api(kube, NODE), table, Addresses(), state)
+        self.machine = Machine(Api(kube, NODE), table, Addresses(), ServiceProxy(state / "names"), state)
         self._pods: dict[str, tuple[Pod, asyncio.Task[None]]] = {}
         self._binding: dict[str, asyncio.Task[None]] = {}
         self._memory = MemoryWatch(kube, lambda: [pod for pod, _ in self._pods.values()], meminfo)
@@ -56,7 +59,8 @@ class Kubelet:
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then end every container."""
         # Nothing of an earlier run lives: its processes died with it, and volumes are a pod's from start to end.
-        shutil.rmtree(self.machine.state / "run", ignore_errors=True)
+        for directory in ("run", "names"):
+            shutil.rmtree(self.machine.state / directory, ignore_errors=True)
         (self.machine.state / "pods").mkdir(parents=True, exist_ok=True)
         loop, ending, stopping = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,12 +68,18 @@ class Kubelet:
         await self._registered()
         log.info("node %s is registered", NODE)
 
-        def deliver(kind: str, pods: list[Object]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(self._take_in, kind, pods)
+        def follow(api_version: str, kind: str, take_in: Callable[[str, list[Object]], None]) -> None:
+            def deliver(event: str, objects: list[Object]) -> None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(take_in, event, objects)
 
-        threading.Thread(target=watch_pods, args=(self.kube, deliver, stopping), daemon=True).start()
-        beside = [asyncio.create_task(self._beat()), asyncio.create_task(self._memory.run())]
+            threading.Thread(target=watch, args=(self.kube, api_version, kind, deliver, stopping), daemon=True).start()
+
+        follow("v1", "Pod", self._take_in)
+        for api_version, kind in KINDS:
+            follow(api_version, kind, functools.partial(self.machine.proxy.take_in, kind))
+        work = (self._beat(), self._memory.run(), self.machine.proxy.run())
+        beside = [asyncio.create_task(each) for each in work]
         await ending.wait()
         stopping.set()
         for task in beside:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from slipway.lab.kubelet.images import Image, ImageTable
 from slipway.lab.kubelet.memory import in_bytes
 from slipway.lab.kubelet.probes import Probe, parse_probe
 from slipway.lab.kubelet.refusal import Refusal, unsupported
-from slipway.lab.kubelet.variables import Sources, expand, expand_all, variables_of
+from slipway.lab.kubelet.variables import PVC, Sources, expand, expand_all, variables_of
 
 Object = dict[str, Any]
 
@@ -86,11 +86,24 @@ def image_of(container: Object, table: ImageTable) -> Image:
             f"image {container['image']!r} is not in the lab's image table: the lab pulls no images, it runs local "
             f"commands that stand for them (known: {known})",
         )
+    if lacking := next((path for path in image.files.values() if not Path(path).exists()), None):
+        raise Refusal(
+            "ErrImagePull",
+            f"image {container['image']!r} stands for {lacking}, which is not built yet; "
+            "`slipway lab up --with …` builds what a part of the platform needs",
+            retry=True,
+        )
     return image
 
 
 def plan_container(
-    container: Object, pod: Object, table: ImageTable, sources: Sources, address: str, directory: Path
+    container: Object,
+    pod: Object,
+    table: ImageTable,
+    sources: Sources,
+    address: str,
+    directory: Path,
+    mounts: Sequence[Mount] = (),
 ) -> ContainerPlan:
     """Say which process a container is.
 
@@ -101,6 +114,7 @@ def plan_container(
         sources: The Secrets and ConfigMaps that the pod refers to.
         address: The pod's address.
         directory: The pod's own directory on this machine; `volumes/<name>` are in it.
+        mounts: What every container sees, unless it has something else there.
 
     Raises:
         Refusal: The container cannot start.
@@ -119,7 +133,7 @@ def plan_container(
         name=container["name"],
         argv=argv,
         env=env,
-        mounts=_mounts(container, pod, directory, env),
+        mounts=_in_order([*mounts, *_image_files(image), *_mounts(container, pod, directory, env)]),
         workdir=container.get("workingDir"),
         home=home,
         probes={
@@ -131,7 +145,16 @@ def plan_container(
     )
 
 
-def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, str]) -> tuple[Mount, ...]:
+def _image_files(image: Image) -> list[Mount]:
+    return [Mount(source, target, True) for target, source in image.files.items()]
+
+
+def _in_order(mounts: list[Mount]) -> tuple[Mount, ...]:
+    # A mount inside another one must come after it; of two in the same place, the later one is seen.
+    return tuple(sorted(mounts, key=lambda mount: mount.target))
+
+
+def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, str]) -> list[Mount]:
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
     mounts = []
     for mount in container.get("volumeMounts") or ():
@@ -143,7 +166,6 @@ def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, s
                 raise unsupported(f"a subPath outside the volume: {sub_path!r}")
             source = source / sub_path
         # As Kubernetes does since 1.9.6: what comes from the API cannot be written to.
-        read_only = bool(mount.get("readOnly")) or "emptyDir" not in volumes[mount["name"]]
+        read_only = bool(mount.get("readOnly")) or not ({"emptyDir", PVC} & volumes[mount["name"]].keys())
         mounts.append(Mount(str(source), expand(mount["mountPath"], env).rstrip("/"), read_only))
-    # A mount inside another one must come after it.
-    return tuple(sorted(mounts, key=lambda mount: mount.target))
+    return mounts

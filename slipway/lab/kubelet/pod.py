@@ -18,10 +18,11 @@ from slipway.lab.kubelet.images import ImageTable
 from slipway.lab.kubelet.logs import log_directory
 from slipway.lab.kubelet.network import Addresses, make_network, remove_network
 from slipway.lab.kubelet.plan import ContainerPlan, check_container, check_pod, is_sidecar, plan_container
+from slipway.lab.kubelet.proxy import ServiceProxy
 from slipway.lab.kubelet.refusal import Refusal
 from slipway.lab.kubelet.status import EVICTED, Terminated, Waiting, evicted_before, pod_status, recover
 from slipway.lab.kubelet.variables import Sources
-from slipway.lab.kubelet.volumes import volume_files, write_volume
+from slipway.lab.kubelet.volumes import make_volumes
 from slipway.lab.network import ADDRESS
 
 Object = dict[str, Any]
@@ -37,6 +38,7 @@ class Machine:
     api: Api
     table: ImageTable
     addresses: Addresses
+    proxy: ServiceProxy
     state: Path
 
 
@@ -50,7 +52,8 @@ class Pod:
 
     def __init__(self, machine: Machine, pod: Object) -> None:
         self.machine, self.pod = machine, pod
-        self.directory = machine.state / "run" / pod["metadata"]["uid"]
+        self.uid: str = pod["metadata"]["uid"]
+        self.directory = machine.state / "run" / self.uid
         self.began = now()
         policy = pod["spec"].get("restartPolicy", "Always")
         self.init = {
@@ -102,8 +105,7 @@ class Pod:
     async def evict(self, message: str) -> None:
         """End the pod for good, at once, to free its memory; the object stays and says why."""
         self._evicted = message
-        if self._life:
-            await _end(self._life)
+        await _end(*([self._life] if self._life else []))
         await self._stop(0)
         await self._release()
         self._event(EVICTED, message)
@@ -133,7 +135,7 @@ class Pod:
             await _end(publisher)
             await self._stop(SHUTDOWN_GRACE)
             await self._release()
-            self.machine.api.forget(self.pod["metadata"]["uid"])
+            self.machine.api.forget(self.uid)
 
     async def _live(self) -> None:
         """Run what the pod consists of; ends when all of it has ended for good."""
@@ -171,15 +173,14 @@ class Pod:
 
     async def _prepare(self) -> Surroundings:
         check_pod(self.pod, self.machine.table)
-        uid = self.pod["metadata"]["uid"]
         address = self.machine.addresses.take((self.pod.get("status") or {}).get("podIP"))
-        making = asyncio.ensure_future(asyncio.to_thread(make_network, uid, address))
+        making = asyncio.ensure_future(asyncio.to_thread(make_network, self.uid, address))
         try:
             netns = await asyncio.shield(making)
         except BaseException:
             # A thread cannot be cancelled: what it makes must be removed before the address is free again.
             with contextlib.suppress(Exception):
-                await asyncio.to_thread(remove_network, uid, await making)
+                await asyncio.to_thread(remove_network, self.uid, await making)
             self.machine.addresses.give_back(address)
             raise
         grace = self.pod["spec"].get("terminationGracePeriodSeconds")
@@ -198,11 +199,9 @@ class Pod:
 
     async def _make_volumes(self, address: str) -> None:
         while True:
-            sources = await self._sources()
+            sources = await self._sources(tokens=True)
             try:
-                for volume in self.pod["spec"].get("volumes") or ():
-                    files = volume_files(volume, self.pod, sources, address)
-                    write_volume(self.directory / "volumes" / volume["name"], files)
+                make_volumes(self.pod, sources, address, self.directory)
                 return
             except Refusal as refusal:
                 if not refusal.retry:
@@ -213,12 +212,13 @@ class Pod:
     async def _plan(self, spec: Object) -> ContainerPlan:
         assert self.around
         sources = await self._sources()
-        return plan_container(spec, self.pod, self.machine.table, sources, self.around.address, self.directory)
+        files = self.machine.proxy.mounts(self.pod["metadata"]["namespace"])
+        return plan_container(spec, self.pod, self.machine.table, sources, self.around.address, self.directory, files)
 
-    async def _sources(self) -> Sources:
+    async def _sources(self, tokens: bool = False) -> Sources:
         while True:
             try:
-                return await self.machine.api.sources_of(self.pod)
+                return await self.machine.api.sources_of(self.pod, tokens=tokens)
             except KubeError as error:
                 log.warning("pod %s: %s", self.pod["metadata"]["name"], error)
                 await asyncio.sleep(RETRY)
@@ -252,8 +252,8 @@ class Pod:
 
     async def _release(self) -> None:
         around, self.around = self.around, None
-        if around is not None:
-            await asyncio.to_thread(remove_network, self.pod["metadata"]["uid"], around.netns)
+        if around:
+            await asyncio.to_thread(remove_network, self.uid, around.netns)
             self.machine.addresses.give_back(around.address)
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
         self._dirty.set()

@@ -8,12 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from slipway.lab import network
 from slipway.lab.kubelet.refusal import Refusal, unsupported
 
 Object = dict[str, Any]
+#: Where clients inside of pods look for the API server. Its own address: its Service would be one hop more.
+API_SERVER = {"KUBERNETES_SERVICE_HOST": network.ADDRESS, "KUBERNETES_SERVICE_PORT": str(network.API_PORT)}
 #: `$(NAME)`, or `$$` which escapes a dollar sign.
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()$]+)\))")
 _MAP_KEY = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+#: A volume's kind.
+PVC = "persistentVolumeClaim"
+#: Audience, empty for the API server itself; seconds for which the token is to be good.
+TokenRequest = tuple[str, int]
+#: The API's default for the latter.
+TOKEN_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -23,10 +34,14 @@ class Sources:
     Args:
         secrets: Values decoded.
         config_maps: `data` and `binaryData` together.
+        tokens: Of its service account, by what was requested.
+        claims: Identity of each PersistentVolumeClaim.
     """
 
     secrets: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     config_maps: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    tokens: Mapping[TokenRequest, bytes] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
 
     def all_of(self, kind: str, name: str, optional: bool) -> Mapping[str, bytes]:
         """Return every entry of one object.
@@ -51,6 +66,32 @@ class Sources:
             raise Refusal("CreateContainerConfigError", f"{kind.lower()} {name!r} has no key {key!r}", retry=True)
         return entries.get(key)
 
+    def token(self, source: Object) -> bytes:
+        """Return the token that a projected volume asks for.
+
+        Raises:
+            Refusal: There is no such service account.
+        """
+        request = token_request(source)
+        if request not in self.tokens:
+            raise Refusal("CreateContainerConfigError", "the pod's service account not found", retry=True)
+        return self.tokens[request]
+
+    def claim(self, name: str) -> str:
+        """Return the identity of a PersistentVolumeClaim.
+
+        Raises:
+            Refusal: It does not exist.
+        """
+        if name not in self.claims:
+            raise Refusal("CreateContainerConfigError", f"persistentvolumeclaim {name!r} not found", retry=True)
+        return self.claims[name]
+
+
+def token_request(source: Object) -> TokenRequest:
+    """Say what a serviceAccountToken of a projected volume asks for."""
+    return source.get("audience") or "", source.get("expirationSeconds") or TOKEN_SECONDS
+
 
 def decode(kind: str, obj: Object) -> dict[str, bytes]:
     """Return the entries of a Secret or ConfigMap."""
@@ -68,9 +109,16 @@ def references(pod: Object) -> set[tuple[str, str]]:
     for node in _objects(pod["spec"]):
         for field_name, kind in _REFERENCE_FIELDS.items():
             reference = node.get(field_name)
-            if isinstance(reference, dict) and (name := reference.get("name") or reference.get("secretName")):
+            names = reference if isinstance(reference, dict) else {}
+            if name := next((names[key] for key in ("name", "secretName", "claimName") if names.get(key)), None):
                 found.add((kind, name))
     return found
+
+
+def token_requests(pod: Object) -> set[TokenRequest]:
+    """Name the tokens that a pod's volumes are to hold."""
+    nodes = _objects(pod["spec"].get("volumes") or [])
+    return {token_request(node["serviceAccountToken"]) for node in nodes if "serviceAccountToken" in node}
 
 
 _REFERENCE_FIELDS = {
@@ -80,6 +128,7 @@ _REFERENCE_FIELDS = {
     "configMapKeyRef": "ConfigMap",
     "configMapRef": "ConfigMap",
     "configMap": "ConfigMap",
+    PVC: "PersistentVolumeClaim",
 }
 
 
@@ -144,7 +193,7 @@ def variables_of(
         value = _value(entry, pod, sources, address, own)
         if value is not None:
             own[entry["name"]] = value
-    return {**image_variables, "HOSTNAME": pod["metadata"]["name"], **own}
+    return {**image_variables, **API_SERVER, "HOSTNAME": pod["metadata"]["name"], **own}
 
 
 def _all_from(source: Object, sources: Sources) -> dict[str, str]:

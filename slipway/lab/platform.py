@@ -1,0 +1,117 @@
+"""What `slipway lab up --with` adds: parts of the platform, declared by the program itself as a stack of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway.errors import SlipwayError
+from slipway.lab import shell, state, toolchain
+from slipway.lab.paths import Paths, private_directory, write_private
+from slipway.progress import step
+
+Object = dict[str, Any]
+
+#: The stack; its cluster is the lab, as that of `local`, whose settings it takes.
+STACK, BASE = "lab-platform", "local"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the platform, as the lab runs it.
+
+    Args:
+        settings: What the lab says differently; the rest are the component's own defaults.
+        tools: What it needs besides what every lab has.
+        seconds: What it took to be ready on two cores that others used too.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+    seconds: float = 30
+
+
+#: By the name of the component's settings (slipway/platform/settings.py).
+PARTS: Mapping[str, Part] = {
+    "kyverno": Part(tools=("kyverno",)),
+}
+
+
+def wanted(names: Iterable[str]) -> list[str]:
+    """Check the names of parts.
+
+    Raises:
+        SlipwayError: One is unknown.
+    """
+    chosen = [name.strip() for each in names for name in each.split(",") if name.strip()]
+    for name in chosen:
+        if name not in PARTS:
+            raise SlipwayError(f"lab: --with {name}: no such part of the platform; there are {', '.join(PARTS)}")
+    return chosen
+
+
+def ensure_tools(names: Iterable[str]) -> None:
+    """Build what parts need, if it is not there."""
+    if tools := {tool for name in names for tool in PARTS[name].tools}:
+        toolchain.ensure(*sorted(tools))
+
+
+def deploy(project: Path, names: Iterable[str]) -> None:
+    """Declare parts in the running lab, besides those that were declared before; return when they are ready.
+
+    Raises:
+        SlipwayError: The program refuses, or something did not become ready.
+    """
+    from slipway.deploy import Deployment
+
+    paths, facts = Paths(project), state.load(Paths(project))
+    assert facts is not None
+    private_directory(paths.platform)
+    chosen = {*_declared(paths), *names}
+    write_private(paths.platform / "Pulumi.yaml", _yaml(program(project)))
+    write_private(_settings_file(paths), _yaml(settings(project, chosen)))
+    with step(f"install {', '.join(sorted(chosen))}", sum(PARTS[name].seconds for name in chosen)):
+        Deployment(paths.platform, STACK, shell.variables(paths, facts, os.environ)).up()
+
+
+def program(project: Path) -> Object:
+    """Return the file of a project that runs this one's program: Pulumi keeps a stack's settings beside it.
+
+    In the checkout they would be one environment more, which is nobody's.
+    """
+    own = _read(project / "Pulumi.yaml")
+    return {**own, "main": str(project), "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
+
+
+def settings(project: Path, names: Iterable[str]) -> Object:
+    """Return the stack's file: the settings of `local`, with these parts instead of the models."""
+    base = _read(project / f"Pulumi.{BASE}.yaml")
+    chosen = {name: dict(PARTS[name].settings) for name in sorted(names)}
+    return {**base, "config": {**base["config"], "slipway:layers": ["platform"], "slipway:platform": chosen}}
+
+
+def _declared(paths: Paths) -> set[str]:
+    file = _settings_file(paths)
+    return set(_read(file)["config"]["slipway:platform"]) if file.exists() else set()
+
+
+def _settings_file(paths: Paths) -> Path:
+    return paths.platform / f"Pulumi.{STACK}.yaml"
+
+
+def _read(file: Path) -> Object:
+    try:
+        found: Object = yaml.safe_load(file.read_text())
+    except FileNotFoundError:
+        raise SlipwayError(f"{file}: missing; `--with` runs the program of the project that the lab is of") from None
+    return found
+
+
+def _yaml(content: Object) -> str:
+    return yaml.safe_dump(content, sort_keys=False)
