@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -13,16 +13,21 @@ from components.manifest import Manifest
 FIRST = ("Namespace", "CustomResourceDefinition")
 #: They start with what they need; taken away before it, they can still clean up (Kyverno removes its webhooks).
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
+#: What was measured, what was decided outlives what measured it: a volume, with the namespace that it would go with.
+DATA = ("Namespace", "PersistentVolumeClaim")
 #: An admission webhook refuses everything while nothing answers it, so it comes after what answers.
 LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
-def install(parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any]]) -> list[Manifest]:
+def install(
+    parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any]], kept: Collection[str] = ()
+) -> list[Manifest]:
     """Register objects: namespaces with definitions, the rest, workloads, then webhooks with objects of the new kinds.
 
     Args:
         parent: The component that they belong to.
         objects: Whole manifests; each of a kind of its own name within a namespace.
+        kept: Kinds that stay in the cluster when the component goes.
     """
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
 
@@ -34,8 +39,13 @@ def install(parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any
 
     done: list[Manifest] = []
     for number in range(4):
-        options = pulumi.ResourceOptions(parent=parent, depends_on=list(done))
-        done += [Manifest(logical_name(each), each, options) for each in objects if wave(each) == number]
+        before = list(done)
+        for each in objects:
+            if wave(each) == number:
+                options = pulumi.ResourceOptions(
+                    parent=parent, depends_on=before, retain_on_delete=each["kind"] in kept or None
+                )
+                done.append(Manifest(logical_name(each), each, options))
     return done
 
 

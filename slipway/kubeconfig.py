@@ -31,6 +31,7 @@ class Access:
         verify: A CA file, or whether the system's CAs are asked.
         certificate: Files of the client's certificate and key.
         token: A bearer token.
+        token_file: Where the token stands; a pod's is another one every hour.
     """
 
     server: str
@@ -38,6 +39,7 @@ class Access:
     verify: str | bool
     certificate: tuple[str, str] | None
     token: str | None
+    token_file: Path | None = None
 
     def session(self) -> requests.Session:
         """Make a session that carries the certificates or the token."""
@@ -45,9 +47,16 @@ class Access:
         # REQUESTS_CA_BUNDLE would otherwise override the cluster's own CA.
         session.trust_env = False
         session.verify, session.cert = self.verify, self.certificate
-        if self.token:
+        if self.token_file:
+            session.auth = self._signed
+        elif self.token:
             session.headers["Authorization"] = f"Bearer {self.token}"
         return session
+
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.token_file:
+            request.headers["Authorization"] = f"Bearer {self.token_file.read_text().strip()}"
+        return request
 
 
 def read(path: Path | str) -> tuple[Object, Path]:
@@ -86,6 +95,7 @@ def access(config: Object, base: Path, context: str | None = None) -> Access:
             verify=_file(cluster, "certificate-authority", base) or not cluster.get("insecure-skip-tls-verify", False),
             certificate=(certificate, key) if certificate and key else None,
             token=_token(user, base),
+            token_file=base / user["tokenFile"] if user.get("tokenFile") else None,
         )
     except KeyError as error:
         raise SlipwayError(f"kubeconfig: no {error.args[0]}; expected one of the entries that it names") from None

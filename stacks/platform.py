@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from slipway.environment import Environment
 from slipway.lab import toolchain
+from slipway.model_spec import ModelSpec, load_model_specs
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 
@@ -31,8 +33,14 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
     if not wanted:
         return []
     charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
-    context = Context(environment, charts)
+    context = Context(environment, charts, _models())
     return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
+
+
+def _models() -> tuple[ModelSpec, ...]:
+    """Read what people say of the models; a checkout of the platform alone has none."""
+    directory = Path.cwd() / "models"
+    return tuple(load_model_specs(directory).values()) if directory.is_dir() else ()
 
 
 # Each imports its own component: what a stack does not install costs it nothing.
@@ -102,6 +110,22 @@ def _backup(context: Context, settings: Any) -> Install:
     return lambda options: Backup(context.environment.name, args, options).outputs
 
 
+def _monitoring(context: Context, settings: Any) -> Install:
+    from components.monitoring import Monitoring, MonitoringArgs
+    from slipway.platform.monitoring import compile_monitoring
+
+    args = MonitoringArgs(objects=compile_monitoring(settings, context))
+    return lambda options: Monitoring(context.environment.name, args, options).outputs
+
+
+def _services(context: Context, settings: Any) -> Install:
+    from components.services import Services, ServicesArgs
+    from slipway.platform.services import compile_services
+
+    args = ServicesArgs(objects=compile_services(settings, context))
+    return lambda options: Services(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
@@ -112,4 +136,6 @@ COMPONENTS: Mapping[str, Compile] = {
     "cert_manager": _cert_manager,
     "kserve": _kserve,
     "flagger": _flagger,
+    "monitoring": _monitoring,
+    "services": _services,
 }

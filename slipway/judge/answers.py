@@ -14,6 +14,7 @@ from slipway.errors import SlipwayError
 from slipway.judge import decide, run
 from slipway.judge.counts import Tally, total
 from slipway.judge.decide import Answer, Look
+from slipway.judge.delivery import DeliveryCollector
 from slipway.judge.evidence import LIMIT
 from slipway.judge.evidence import judge as weigh
 from slipway.judge.ledger import Entry, Ledger, of_message, stamp
@@ -61,6 +62,7 @@ class Judge:
     ) -> None:
         self.kube, self.reader, self.ledger, self.clock = kube, Reader(prometheus), ledger, clock
         self.metrics = CollectorRegistry()
+        self.metrics.register(DeliveryCollector(ledger))
         self._answers = Counter(
             "slipway_judge_answers", "Answers given to Flagger.", ["question", "answer"], registry=self.metrics
         )

@@ -69,7 +69,21 @@ GO_TOOLS: Mapping[str, GoTool] = {
         data=("docs/content/reference/dynamic-configuration",),
         seconds=470,
     ),
-    "prometheus": GoTool(binaries={"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"}, seconds=210),
+    "prometheus": GoTool(
+        binaries={
+            "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+            "promtool": "github.com/prometheus/prometheus/cmd/promtool",
+        },
+        seconds=220,
+    ),
+    "alertmanager": GoTool(
+        binaries={
+            "alertmanager": "github.com/prometheus/alertmanager/cmd/alertmanager",
+            "amtool": "github.com/prometheus/alertmanager/cmd/amtool",
+        },
+        seconds=60,
+        on_demand=True,
+    ),
     "flagger": GoTool(
         binaries={"flagger": "github.com/fluxcd/flagger/cmd/flagger"},
         module="github.com/fluxcd/flagger",

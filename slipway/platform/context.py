@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slipway.model_spec import ModelSpec
 from slipway.platform.charts import Charts
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ class Context:
     Args:
         environment: All settings of the stack.
         charts: Renders the pinned charts.
+        models: What people say of the models that are to run on it, by name.
     """
 
     environment: Environment
     charts: Charts
+    models: tuple[ModelSpec, ...] = ()

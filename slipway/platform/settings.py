@@ -9,8 +9,10 @@ from slipway.platform.cost import CostSettings
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.kserve import KserveSettings
 from slipway.platform.kyverno import KyvernoSettings
+from slipway.platform.monitoring import MonitoringSettings
 from slipway.platform.network import NetworkSettings
 from slipway.platform.secrets import SecretsSettings
+from slipway.platform.services import ServicesSettings
 
 
 class Platform(Frozen):
@@ -27,3 +29,5 @@ class Platform(Frozen):
     secrets: SecretsSettings | None = None
     cost: CostSettings | None = None
     backup: BackupSettings | None = None
+    monitoring: MonitoringSettings | None = None
+    services: ServicesSettings | None = None

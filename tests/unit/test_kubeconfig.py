@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 
 from slipway import kubeconfig
@@ -77,6 +78,14 @@ def test_a_session_ignores_the_ca_bundle_and_the_proxies_of_the_environment():
 def test_a_token_may_stand_in_a_file(tmp_path: Path):
     (tmp_path / "token").write_text("from-file\n")
     assert kubeconfig.access(config({"tokenFile": "token"}), tmp_path).token == "from-file"
+
+
+def test_a_token_in_a_file_is_read_for_each_request_since_a_pods_changes_every_hour(tmp_path: Path):
+    (tmp_path / "token").write_text("first\n")
+    session = kubeconfig.access(config({"tokenFile": "token"}), tmp_path).session()
+    (tmp_path / "token").write_text("second\n")
+    prepared = session.prepare_request(requests.Request("GET", "https://cluster"))
+    assert prepared.headers["Authorization"] == "Bearer second"
 
 
 def test_a_credential_plugin_is_run_with_its_environment():

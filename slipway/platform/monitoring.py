@@ -1,0 +1,243 @@
+"""Monitoring: Prometheus with its rules, Alertmanager, Grafana."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import yaml
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError
+from slipway.platform import alertmanager, grafana, scraping
+from slipway.platform.alertmanager import Means
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.secrets import external_secret
+from slipway.platform.systems import System, config_map, may_read
+from slipway.platform.tiers import ORDER, Tier, below
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
+
+NAMESPACE, SLIPWAY = "monitoring", "slipway"
+#: Secrets that are read here. With the component `secrets` they come from `slipway/<environment>/<name>` of the store.
+RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
+PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = 9090, 9093, 8080
+_ANYWHERE = network("0.0.0.0/0")
+#: The series of Kubernetes' state that the alerts ask for; all of them would be ten times as many.
+_STATES = "^kube_deployment_(spec_replicas|status_replicas_available)$|^kube_pod_container_status_restarts_total$"
+
+
+class Receivers(Frozen):
+    """How each tier of alerts is told."""
+
+    page: Means | None = Field(default=None, description="Who is woken.")
+    ticket: Means | None = Field(default=None, description="Who looks into it during working hours.")
+    notice: Means | None = Field(default=None, description="Who reads it when there is time.")
+
+    @property
+    def named(self) -> dict[Tier, Means]:
+        """Those that somebody is told by."""
+        given: tuple[tuple[Tier, Means | None], ...] = (
+            ("page", self.page),
+            ("ticket", self.ticket),
+            ("notice", self.notice),
+        )
+        return {tier: means for tier, means in given if means}
+
+
+class MonitoringSettings(Frozen):
+    """Prometheus, Alertmanager, Grafana."""
+
+    scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=15,
+        description="Seconds between two questions to each server; at most half of rollout.interval_seconds, since the "
+        "judge needs one in each interval. 15 is what Prometheus' own guide takes.",
+    )
+    retention_days: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="Days that series are kept; delivery is measured over 28."
+    )
+    storage_gib: Annotated[int, Field(ge=1)] | None = Field(
+        default=50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
+    )
+    memory: str = Field(default="4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
+    highest_tier: Tier = Field(
+        default="page", description="The most that an alert may do here: page, ticket, or notice."
+    )
+    receivers: Receivers = Field(
+        default=Receivers(),
+        description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
+        f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
+    )
+    quiet_models: tuple[str, ...] = Field(
+        default=(), description="Models that nobody depends on yet: their alerts are one tier lower."
+    )
+    retraining_url: str | None = Field(
+        default=None,
+        description="Webhook that is told of drifted inputs, as Argo Workflows' or Tekton's; none tells nobody.",
+    )
+    grafana: bool = Field(
+        default=True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}."
+    )
+
+
+def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[Object, ...]:
+    """Make everything that measures; nothing but Prometheus may read what is measured.
+
+    Raises:
+        SlipwayError: A rollout would be judged between two measurements.
+    """
+    environment = context.environment
+    longest = environment.rollout.interval_seconds // 2
+    if settings.scrape_interval_seconds > longest:
+        raise SlipwayError(
+            f"slipway:platform: monitoring.scrape_interval_seconds: expected at most {longest}, half of"
+            f" slipway:rollout.interval_seconds, got {settings.scrape_interval_seconds}"
+        )
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        *_prometheus(settings, context),
+        *_alertmanager(settings),
+        *_kube_state_metrics(),
+        *(grafana.compile_grafana(NAMESPACE, GRAFANA) if settings.grafana else ()),
+        *_secrets(settings, environment),
+        *_network(environment),
+    )
+
+
+def configuration(settings: MonitoringSettings, environment: Environment) -> Object:
+    """Return Prometheus' configuration in a cluster."""
+    jobs = {
+        "flagger": scraping.pods(("flagger-system",), "flagger", "http"),
+        "gateway": scraping.pods((environment.gateway.namespace,), "traefik", "metrics"),
+        "judge": scraping.pods((SLIPWAY,), "slipway-judge", "http"),
+        "observe": scraping.pods((SLIPWAY,), "slipway-observe", "http"),
+        "kube-state-metrics": scraping.pods((NAMESPACE,), "kube-state-metrics", "metrics"),
+        # NVIDIA's exporter, wherever somebody runs it.
+        "gpu": scraping.pods((), "dcgm-exporter", "metrics"),
+    }
+    found = scraping.configuration(settings.scrape_interval_seconds, {}, jobs)
+    quiet = "|".join(sorted(settings.quiet_models))
+    # From the bottom up, so that nothing is lowered twice.
+    lowered = [
+        {
+            "source_labels": ["model", "tier"],
+            "regex": f"({quiet});{tier}",
+            "target_label": "tier",
+            "replacement": below(tier),
+        }
+        for tier in reversed(ORDER[:-1])
+    ]
+    return {
+        **found,
+        "rule_files": ["/etc/prometheus/rules.yaml"],
+        "alerting": {
+            "alertmanagers": [{"static_configs": [{"targets": [f"alertmanager:{ALERTMANAGER_PORT}"]}]}],
+            **({"alert_relabel_configs": lowered} if quiet else {}),
+        },
+    }
+
+
+def _prometheus(settings: MonitoringSettings, context: Context) -> tuple[Object, ...]:
+    # Not above: its series are the judge's, whose imports a reader of settings does without.
+    from slipway.platform.rules import rules
+
+    files = {
+        "prometheus.yaml": _text(configuration(settings, context.environment)),
+        "rules.yaml": _text(rules(context.models, settings.highest_tier)),
+    }
+    return System(
+        name="prometheus",
+        namespace=NAMESPACE,
+        image="quay.io/prometheus/prometheus:v3.5.0",
+        args=(
+            "--config.file=/etc/prometheus/prometheus.yaml",
+            "--storage.tsdb.path=/prometheus",
+            f"--storage.tsdb.retention.time={settings.retention_days}d",
+            # A new server of a candidate is asked at once; the default is five seconds later.
+            "--scrape.discovery-reload-interval=1s",
+        ),
+        port=PROMETHEUS_PORT,
+        probe="/-/ready",
+        cpu="500m",
+        memory=settings.memory,
+        may=(may_read("", "pods", "services"), may_read("discovery.k8s.io", "endpointslices")),
+        files={"/etc/prometheus": config_map("prometheus", NAMESPACE, files)},
+        data="/prometheus",
+        storage_gib=settings.storage_gib,
+    ).objects()
+
+
+def _alertmanager(settings: MonitoringSettings) -> tuple[Object, ...]:
+    text = _text(alertmanager.configuration(settings.receivers.named, settings.retraining_url))
+    return System(
+        name="alertmanager",
+        namespace=NAMESPACE,
+        image="quay.io/prometheus/alertmanager:v0.28.1",
+        args=(
+            "--config.file=/etc/alertmanager/alertmanager.yaml",
+            "--storage.path=/alertmanager",
+            # One instance: nobody to gossip with.
+            "--cluster.listen-address=",
+        ),
+        port=ALERTMANAGER_PORT,
+        probe="/-/ready",
+        cpu="50m",
+        memory="128Mi",
+        files={"/etc/alertmanager": config_map("alertmanager", NAMESPACE, {"alertmanager.yaml": text})},
+        secrets={alertmanager.SECRETS: RECEIVERS} if settings.receivers.named else {},
+        data="/alertmanager",
+        # Silences outlive it; a few kB.
+        storage_gib=1 if settings.storage_gib else None,
+    ).objects()
+
+
+def _kube_state_metrics() -> tuple[Object, ...]:
+    return System(
+        name="kube-state-metrics",
+        namespace=NAMESPACE,
+        image="registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.17.0",
+        args=(f"--port={STATE_PORT}", "--resources=deployments,pods", f"--metric-allowlist={_STATES}"),
+        port=STATE_PORT,
+        port_name="metrics",
+        probe="/livez",
+        cpu="50m",
+        memory="256Mi",
+        may=(may_read("", "pods"), may_read("apps", "deployments")),
+    ).objects()
+
+
+def _secrets(settings: MonitoringSettings, environment: Environment) -> tuple[Object, ...]:
+    if environment.platform.secrets is None:
+        return ()
+    wanted = [*([RECEIVERS] if settings.receivers.named else []), *([GRAFANA] if settings.grafana else [])]
+    return tuple(external_secret(NAMESPACE, name, f"slipway/{environment.name}/{name}") for name in wanted)
+
+
+def _network(environment: Environment) -> tuple[Object, ...]:
+    """Open what measuring needs; people come through `kubectl port-forward`, which no policy sees."""
+    here = pods_of(NAMESPACE)
+    asked = (pods_of(environment.namespace), pods_of("flagger-system"), pods_of(environment.gateway.namespace))
+    return isolate(
+        NAMESPACE,
+        ingress={
+            "itself": Opening((here,)),
+            # Flagger, where no judge decides; the judge.
+            "askers": Opening((pods_of("flagger-system"), pods_of(SLIPWAY)), (PROMETHEUS_PORT,)),
+        },
+        egress={
+            "itself": Opening((here,)),
+            "measured": Opening((*asked, pods_of(SLIPWAY))),
+            # The API server has no pods; receivers are outside.
+            "https": Opening((_ANYWHERE,), (443, 6443)),
+        },
+    )
+
+
+def _text(content: Object) -> str:
+    """Write YAML without its aliases, which the way through JSON dissolves."""
+    plain = json.loads(json.dumps(content))
+    return yaml.dump(plain, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=120)

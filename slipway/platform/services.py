@@ -1,0 +1,141 @@
+"""Our own services in a cluster: the judge, which Flagger asks; observe, which joins answers with labels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import yaml
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.model_spec import NAME
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.systems import System, config_map, may_read
+
+NAMESPACE = "slipway"
+JUDGE, OBSERVE = "slipway-judge", "slipway-observe"
+JUDGE_PORT, OBSERVE_PORT = 9091, 9092
+#: Where a pod finds what it is in Kubernetes by.
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+class ServicesSettings(Frozen):
+    """The judge and observe."""
+
+    image: str = Field(
+        min_length=1,
+        description="Their image, built by `docker build .` in a checkout; kubelet pulls it from your registry.",
+    )
+    storage_gib: Annotated[int, Field(ge=1)] | None = Field(
+        default=1,
+        description="GiB of the ledger's volume; a rollout takes some 10 kB. None forgets it with the pod.",
+    )
+    senders: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
+        default=(),
+        description="Namespaces of the applications that send predictions with labels: who can send can decide.",
+    )
+
+
+def compile_services(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
+    """Make both, with what they may read, with whom they may talk."""
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        *_judge(settings, context),
+        *_observe(settings, context),
+        *_network(settings, context),
+    )
+
+
+def _judge(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
+    config = config_map(f"{JUDGE}-kubeconfig", NAMESPACE, {"config": yaml.safe_dump(_kubeconfig())})
+    return System(
+        name=JUDGE,
+        namespace=NAMESPACE,
+        image=settings.image,
+        command=("python", "-m", "slipway.judge"),
+        args=(
+            f"--listen=0.0.0.0:{JUDGE_PORT}",
+            "--kubeconfig=/etc/slipway/config",
+            f"--prometheus={context.environment.prometheus_url}",
+            "--ledger=/ledger/ledger.jsonl",
+        ),
+        port=JUDGE_PORT,
+        probe="/healthz",
+        cpu="100m",
+        # It weighs 1 000 windows with numpy (docs/performance.md, "The judge").
+        memory="512Mi",
+        may=_MAY,
+        files={"/etc/slipway": config},
+        data="/ledger",
+        storage_gib=settings.storage_gib,
+    ).objects()
+
+
+#: What the judge does in the cluster: it reads rollouts. All that it changes are the routes that copy requests to a
+#: shadow which failed: it deletes them (slipway/judge/shadows.py).
+_MAY = (
+    may_read("flagger.app", "canaries"),
+    may_read("serving.kserve.io", "inferenceservices"),
+    may_read("gateway.networking.k8s.io", "httproutes"),
+    may_read("", "services", "events"),
+    {"apiGroups": ["traefik.io"], "resources": ["ingressroutes"], "verbs": ["get", "list", "watch", "delete"]},
+)
+
+
+def _observe(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
+    # The files' comments are for people; here is what was read.
+    specs = {f"{each.name}.yaml": yaml.safe_dump(each.model_dump(exclude_defaults=True)) for each in context.models}
+    return System(
+        name=OBSERVE,
+        namespace=NAMESPACE,
+        image=settings.image,
+        command=("python", "-m", "slipway.observe"),
+        args=(f"--listen=0.0.0.0:{OBSERVE_PORT}", "--models=/etc/slipway/models"),
+        port=OBSERVE_PORT,
+        probe="/healthz",
+        cpu="100m",
+        # A full window takes 120 MB, each of 128 versions 5 at most, scipy 80 (docs/quality.md).
+        memory="1Gi",
+        files={"/etc/slipway/models": config_map(f"{OBSERVE}-models", NAMESPACE, specs)},
+    ).objects()
+
+
+def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
+    monitoring, flagger = pods_of("monitoring"), pods_of("flagger-system")
+    senders = tuple(map(pods_of, (context.environment.namespace, *settings.senders)))
+    return isolate(
+        NAMESPACE,
+        ingress={
+            "flagger": Opening((flagger,), (JUDGE_PORT,)),
+            "monitoring": Opening((monitoring,), (JUDGE_PORT, OBSERVE_PORT)),
+            # The models' agents, which send what was asked with what was answered; the applications.
+            "senders": Opening(senders, (OBSERVE_PORT,)),
+        },
+        egress={
+            "prometheus": Opening((monitoring,), (9090,)),
+            # The API server has no pods that a policy could name.
+            "api-server": Opening((network("0.0.0.0/0"),), (443, 6443)),
+        },
+    )
+
+
+def _kubeconfig() -> Object:
+    """Write a kubeconfig of a pod's own service account, whose token Kubernetes changes every hour."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "pod",
+        "contexts": [{"name": "pod", "context": {"cluster": "own", "user": "account"}}],
+        "clusters": [
+            {
+                "name": "own",
+                "cluster": {
+                    "server": "https://kubernetes.default.svc",
+                    "certificate-authority": f"{_ACCOUNT}/ca.crt",
+                },
+            }
+        ],
+        "users": [{"name": "account", "user": {"tokenFile": f"{_ACCOUNT}/token"}}],
+    }

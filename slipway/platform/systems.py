@@ -1,0 +1,150 @@
+"""A system of one pod with its configuration, its volume, its Service."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipway.platform.charts import Object
+from slipway.platform.workloads import deployment, manifest, service_account
+
+#: A volume that waits for its first pod would be waited for in vain.
+_SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+_RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One container that runs for ever, behind a Service of the same name.
+
+    Args:
+        name: Of everything.
+        namespace: Where.
+        image: What it runs.
+        command: What the image is started with; empty takes its own.
+        args: On top.
+        port: Where it answers, under the same number of the Service.
+        port_name: Of the container's port, by which Prometheus finds it.
+        probe: Path that answers 2xx once it can be used.
+        cpu: What it reserves; it may use more.
+        memory: What it reserves, which is also the most that it gets.
+        may: What it may do in the whole cluster, as rules of a ClusterRole; none gives it no credentials.
+        env: Variables, as Kubernetes writes them.
+        files: ConfigMaps by the directory at which they are seen; a change of one starts the pod anew.
+        secrets: Secrets by directory.
+        data: Where it keeps what must outlive it; None keeps nothing.
+        storage_gib: Size of the volume for `data`; None forgets it with the pod.
+        scratch: Directories besides /tmp that it writes to; the rest of its file system is read-only.
+    """
+
+    name: str
+    namespace: str
+    image: str
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    port: int
+    port_name: str = "http"
+    probe: str
+    cpu: str
+    memory: str
+    may: tuple[Object, ...] = ()
+    env: tuple[Object, ...] = ()
+    files: Mapping[str, Object] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    data: str | None = None
+    storage_gib: int | None = None
+    scratch: tuple[str, ...] = ()
+
+    def objects(self) -> tuple[Object, ...]:
+        """Return everything that it is made of."""
+        return (
+            service_account(self.namespace, self.name),
+            *(_permissions(self.name, self.namespace, self.may) if self.may else ()),
+            *self.files.values(),
+            *([self._volume()] if self._stored else []),
+            self._deployment(),
+            self._service(),
+        )
+
+    @property
+    def _stored(self) -> bool:
+        return self.data is not None and self.storage_gib is not None
+
+    def _deployment(self) -> Object:
+        made = deployment(
+            self.namespace,
+            self.name,
+            self._container(),
+            volumes={name: source for name, _, source in self._mounts()},
+            token=bool(self.may),
+            # Two would write to the same volume, or each know half.
+            replaced=True,
+        )
+        made["spec"]["template"]["metadata"]["annotations"] = {"slipway.dev/files": revision(self.files)}
+        return made
+
+    def _container(self) -> Object:
+        probe = {"httpGet": {"path": self.probe, "port": self.port_name}}
+        optional = {"command": list(self.command), "args": list(self.args), "env": list(self.env)}
+        return {
+            "image": self.image,
+            **{key: value for key, value in optional.items() if value},
+            "ports": [{"name": self.port_name, "containerPort": self.port, "protocol": "TCP"}],
+            "readinessProbe": probe,
+            "livenessProbe": {**probe, "initialDelaySeconds": 30, "failureThreshold": 6},
+            "resources": {"requests": {"cpu": self.cpu, "memory": self.memory}, "limits": {"memory": self.memory}},
+            "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in self._mounts()],
+        }
+
+    def _mounts(self) -> list[tuple[str, str, Object]]:
+        """List the volumes: name, where it is seen, what it is."""
+        found: list[tuple[str, str, Object]] = []
+        for path, config in self.files.items():
+            name = str(config["metadata"]["name"])
+            found.append((name, path, {"configMap": {"name": name}}))
+        found += [(secret, path, {"secret": {"secretName": secret}}) for path, secret in self.secrets.items()]
+        if self.data is not None:
+            kept: Object = {"persistentVolumeClaim": {"claimName": self.name}} if self._stored else {"emptyDir": {}}
+            found.append(("data", self.data, kept))
+        found += [(f"scratch-{number}", path, {"emptyDir": {}}) for number, path in enumerate(self.scratch)]
+        return found
+
+    def _service(self) -> Object:
+        port = {"name": self.port_name, "port": self.port, "targetPort": self.port_name, "protocol": "TCP"}
+        spec = {"selector": {"app.kubernetes.io/name": self.name}, "ports": [port]}
+        return {**manifest("v1", "Service", self.name, self.namespace), "spec": spec}
+
+    def _volume(self) -> Object:
+        claim = manifest("v1", "PersistentVolumeClaim", self.name, self.namespace)
+        claim["metadata"]["annotations"] = dict(_SKIP_AWAIT)
+        size = {"requests": {"storage": f"{self.storage_gib}Gi"}}
+        return {**claim, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
+
+
+def config_map(name: str, namespace: str, files: Mapping[str, str]) -> Object:
+    """Make a ConfigMap of files."""
+    return {**manifest("v1", "ConfigMap", name, namespace), "data": dict(files)}
+
+
+def revision(files: Mapping[str, Object]) -> str:
+    """Say which content ConfigMaps have, in a few characters."""
+    content = repr([(path, sorted(config["data"].items())) for path, config in sorted(files.items())])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def may_read(group: str, *resources: str) -> Object:
+    """Allow to get, list, watch resources of an API group (`` is the core's)."""
+    return {"apiGroups": [group], "resources": list(resources), "verbs": ["get", "list", "watch"]}
+
+
+def _permissions(name: str, namespace: str, rules: tuple[Object, ...]) -> tuple[Object, ...]:
+    role = f"{namespace}-{name}"
+    binding = {
+        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
+    return (
+        {**manifest(f"{_RBAC}/v1", "ClusterRole", role), "rules": list(rules)},
+        {**manifest(f"{_RBAC}/v1", "ClusterRoleBinding", role), **binding},
+    )
