@@ -126,6 +126,14 @@ def _services(context: Context, settings: Any) -> Install:
     return lambda options: Services(context.environment.name, args, options).outputs
 
 
+def _argocd(context: Context, settings: Any) -> Install:
+    from components.argocd import ArgoCd, ArgoCdArgs
+    from slipway.platform.argocd import compile_argocd
+
+    args = ArgoCdArgs(objects=compile_argocd(settings, context))
+    return lambda options: ArgoCd(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
@@ -138,4 +146,5 @@ COMPONENTS: Mapping[str, Compile] = {
     "flagger": _flagger,
     "monitoring": _monitoring,
     "services": _services,
+    "argocd": _argocd,
 }

@@ -78,7 +78,7 @@ class Charts:
             SlipwayError: The chart does not know a value, or helm refuses it.
         """
         check_values(chart, values, _yaml(self.files / chart.path / "values.yaml"))
-        return tuple(_in_namespace(each, chart.namespace) for each in self._rendered(chart, values))
+        return tuple(in_namespace(each, chart.namespace) for each in self._rendered(chart, values))
 
     def _rendered(self, chart: Chart, values: Values) -> list[Object]:
         options = [f"--namespace={chart.namespace}", "--include-crds", "--no-hooks"]
@@ -153,7 +153,7 @@ def _unknown(given: Values, known: Values, free: tuple[str, ...], path: str = ""
             yield from _unknown(value, known[key], free, f"{here}.")
 
 
-def _in_namespace(obj: Object, namespace: str) -> Object:
+def in_namespace(obj: Object, namespace: str) -> Object:
     """Say an object's namespace where the chart leaves that to `helm install`; a cluster-wide kind has none."""
     if obj["kind"] in CLUSTER_WIDE or obj["metadata"].get("namespace"):
         return obj

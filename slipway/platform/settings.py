@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.documents import Frozen
+from slipway.platform.argocd import ArgoCdSettings
 from slipway.platform.backup import BackupSettings
 from slipway.platform.cert_manager import CertManagerSettings
 from slipway.platform.cost import CostSettings
@@ -31,3 +32,4 @@ class Platform(Frozen):
     backup: BackupSettings | None = None
     monitoring: MonitoringSettings | None = None
     services: ServicesSettings | None = None
+    argocd: ArgoCdSettings | None = None

@@ -130,7 +130,8 @@ def run(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         if observed is not None:
             monkeypatch.setattr(environment, "observe", lambda *_: observed)
             monkeypatch.setattr(environment, "verify", lambda _: [])
-        config = _config(project.root, stack, settings or {})
+        # Most tests are about what Pulumi applies itself, in any environment.
+        config = _config(project.root, stack, {"delivery": "direct", **(settings or {})})
         monkeypatch.setenv("PULUMI_CONFIG", pulumi.runtime.to_json(config))
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)

@@ -97,9 +97,9 @@ def test_a_rollout_under_way_lets_no_other_target_into_the_tree(project, monkeyp
 
 
 def test_an_environment_that_pulumi_delivers_has_no_tree(project) -> None:
-    answer = CliRunner().invoke(app, ["render", "-s", "prod"])
+    answer = CliRunner().invoke(app, ["render", "-s", "dev"])
     assert str(answer.exception) == (
-        "Pulumi.prod.yaml: slipway:delivery: direct: there is no tree to write; `slipway up` applies"
+        "Pulumi.dev.yaml: slipway:delivery: direct: there is no tree to write; `slipway up` applies"
     )
 
 

@@ -1,0 +1,124 @@
+"""Argo CD: what keeps the cluster as the manifests' repository says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError
+from slipway.platform.argocd_access import Access, Notifications, notification_data, oidc, policy
+from slipway.platform.argocd_apps import ApplicationSource, compile_applications
+from slipway.platform.charts import Object, in_namespace
+from slipway.platform.context import Context
+from slipway.platform.namespaces import AUDIT, namespace
+from slipway.platform.secrets import external_secret
+
+NAMESPACE = "argocd"
+MANIFESTS = "github.com/argoproj/argo-cd/v3/manifests"
+HEALTH = Path(__file__).with_name("health")
+#: Argo CD speaks to an identity provider itself; the other way, Dex, would be one more server.
+DEX = "argocd-dex-server"
+NOTIFICATIONS = "argocd-notifications"
+
+
+class ArgoCdSettings(Frozen):
+    """What makes the cluster what the manifests' repository says."""
+
+    high_availability: bool = Field(
+        False, description="Whether each part survives the loss of a node: three Redis, two of each server."
+    )
+    destination: str = Field(
+        "https://kubernetes.default.svc",
+        description="The cluster that it writes to, as it knows it; its own.",
+    )
+    poll_seconds: int = Field(
+        180,
+        ge=10,
+        description="Seconds between two looks at a repository that sends no webhook; Argo CD's default.",
+    )
+    sync_timeout_seconds: int = Field(
+        1800,
+        ge=60,
+        description="Seconds after which a delivery fails whose servers do not get ready; Argo CD itself waits"
+        " for ever, and takes no other commit of that model meanwhile.",
+    )
+    credentials: str | None = Field(
+        None,
+        description="Entry of the secret store with Argo CD's fields for its repository (url, type, password …); none"
+        " for a public one.",
+    )
+    access: Access = Field(Access(), description="Who may do what.")
+    notifications: Notifications | None = Field(None, description="Who is told about deliveries; nobody without it.")
+    applications: dict[str, ApplicationSource] = Field(
+        default_factory=dict, description="What else it delivers, by name: monitoring-stack, feature-store …"
+    )
+
+
+def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, ...]:
+    """Take the manifests of the pinned release with our settings, and say what it delivers.
+
+    Raises:
+        SlipwayError: Credentials are wanted from a secret store that the environment does not install.
+    """
+    file = f"{MANIFESTS}/{'ha/' if settings.high_availability else ''}install.yaml"
+    unused = (DEX,) if settings.notifications else (DEX, NOTIFICATIONS)
+    found = [each for each in context.charts.read(file) if not each["metadata"]["name"].startswith(unused)]
+    data = _data(settings)
+    objects = [_with_data(each, data) for each in found]
+    return (
+        namespace(NAMESPACE, AUDIT),
+        *(in_namespace(each, NAMESPACE) for each in objects),
+        *_credentials(settings, context),
+        *compile_applications(settings.applications, settings.destination, settings.access, context.environment),
+    )
+
+
+def _data(settings: ArgoCdSettings) -> dict[str, dict[str, str]]:
+    """Say what is added to each ConfigMap."""
+    health = {
+        f"resource.customizations.health.{kind}": (HEALTH / f"{kind.rpartition('_')[2].lower()}.lua").read_text()
+        for kind in ("flagger.app_Canary", "serving.kserve.io_InferenceService")
+    }
+    access = settings.access
+    own = {
+        "admin.enabled": json.dumps(access.admin_account),
+        "application.resourceTrackingMethod": "annotation",
+        "timeout.reconciliation": f"{settings.poll_seconds}s",
+        **oidc(access),
+        **health,
+    }
+    parameters = {
+        # What the API server would answer decides what differs, so what KServe's webhook fills in does not.
+        "controller.diff.server.side": "true",
+        "controller.sync.timeout.seconds": str(settings.sync_timeout_seconds),
+    }
+    found = {"argocd-cm": own, "argocd-cmd-params-cm": parameters, "argocd-rbac-cm": policy(access)}
+    if settings.notifications:
+        found["argocd-notifications-cm"] = notification_data(settings.notifications)
+    return found
+
+
+def _with_data(each: Object, data: Mapping[str, Mapping[str, str]]) -> Object:
+    more = data.get(each["metadata"]["name"]) if each["kind"] == "ConfigMap" else None
+    return {**each, "data": {**(each.get("data") or {}), **more}} if more else each
+
+
+def _credentials(settings: ArgoCdSettings, context: Context) -> Iterator[Object]:
+    if settings.credentials is None:
+        return
+    environment = context.environment
+    if environment.platform.secrets is None:
+        raise SlipwayError(
+            f"Pulumi.{environment.name}.yaml: slipway:platform.argocd.credentials: {settings.credentials} is in a"
+            " secret store, but platform.secrets is not set; set it, or make the Secret yourself"
+        )
+    wanted: dict[str, Any] = external_secret(NAMESPACE, "manifests-repository", settings.credentials)
+    # By this label Argo CD knows it.
+    labels = {"argocd.argoproj.io/secret-type": "repository"}
+    wanted["spec"]["target"]["template"] = {"engineVersion": "v2", "metadata": {"labels": labels}}
+    yield wanted

@@ -1,0 +1,99 @@
+"""Who may do what in Argo CD, who is told what."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+
+#: AppProject of the models.
+MODELS = "ml-models"
+#: AppProject of what stands under them.
+PLATFORM = "ml-platform"
+
+
+class SingleSignOn(Frozen):
+    """An identity provider that speaks OpenID Connect."""
+
+    url: str = Field(pattern=r"^https://.*[^/]$", description="Where Argo CD itself answers, for the way back.")
+    issuer: str = Field(pattern=r"^https://", description="The provider's issuer URL.")
+    client_id: str = Field(min_length=1, description="The provider's id of Argo CD.")
+    client_secret: str = Field(
+        "$argocd-oidc:clientSecret",
+        pattern=r"^\$[a-z0-9.-]+:[A-Za-z0-9._-]+$",
+        description="Secret and key that hold the client's secret, as $<secret>:<key>; that Secret must carry the label"
+        " app.kubernetes.io/part-of: argocd.",
+    )
+
+
+class Access(Frozen):
+    """Who may do what; whoever is in no group may do nothing."""
+
+    admin_account: bool = Field(False, description="Whether there is a local account `admin`, beside all groups.")
+    single_sign_on: SingleSignOn | None = Field(None, description="Who says who somebody is.")
+    admins: tuple[str, ...] = Field((), description="Groups that may do everything.")
+    deployers: tuple[str, ...] = Field((), description="Groups that may look at models, and deliver them again.")
+    viewers: tuple[str, ...] = Field((), description="Groups that may look at everything.")
+
+
+class Notifications(Frozen):
+    """Who is told about deliveries."""
+
+    webhook: str = Field(pattern=r"^https?://", description="Where failed, degraded, finished deliveries are posted.")
+
+
+def oidc(access: Access) -> dict[str, str]:
+    """Return the settings of the identity provider."""
+    sso = access.single_sign_on
+    if sso is None:
+        return {}
+    config = {
+        "name": "SSO",
+        "issuer": sso.issuer,
+        "clientID": sso.client_id,
+        "clientSecret": sso.client_secret,
+        "requestedScopes": ["openid", "profile", "email", "groups"],
+    }
+    return {"url": sso.url, "oidc.config": json.dumps(config)}
+
+
+def policy(access: Access) -> dict[str, str]:
+    """Return who may do what; the default role is none."""
+    roles = (("admin", access.admins), ("readonly", access.viewers))
+    lines = [f"g, {group}, role:{role}" for role, groups in roles for group in groups]
+    return {"policy.default": "", "policy.csv": "".join(f"{line}\n" for line in lines), "scopes": "[groups]"}
+
+
+def deployer(project: str, groups: tuple[str, ...]) -> dict[str, object]:
+    """Return the role of a project that may look at it, and have it delivered again; nothing else."""
+    rights = [f"p, proj:{project}:deployer, applications, {verb}, {project}/*, allow" for verb in ("get", "sync")]
+    return {"name": "deployer", "description": "Looks, delivers again.", "policies": rights, "groups": list(groups)}
+
+
+def notification_data(settings: Notifications) -> dict[str, str]:
+    """Return what is told, when, to whom; each thing once for each commit."""
+    events = {
+        "delivered": ("app.status.operationState.phase in ['Succeeded'] and app.status.health.status == 'Healthy'"),
+        "delivery-failed": "app.status.operationState.phase in ['Error', 'Failed']",
+        "degraded": "app.status.health.status == 'Degraded'",
+    }
+    body = {
+        "application": "{{.app.metadata.name}}",
+        "revision": "{{.app.status.sync.revision}}",
+        "health": "{{.app.status.health.status}}",
+        "message": "{{with .app.status.operationState}}{{.message}}{{end}}",
+    }
+    data = {
+        "service.webhook.slipway": json.dumps(
+            {"url": settings.webhook, "headers": [{"name": "Content-Type", "value": "application/json"}]}
+        ),
+        "subscriptions": json.dumps([{"recipients": ["slipway"], "triggers": sorted(events)}]),
+    }
+    for event, when in events.items():
+        told = json.dumps({"event": event, **body})
+        trigger = {"when": when, "oncePer": "app.status.operationState.syncResult.revision", "send": [event]}
+        data[f"trigger.{event}"] = json.dumps([trigger])
+        data[f"template.{event}"] = json.dumps({"webhook": {"slipway": {"method": "POST", "body": told}}})
+    return data

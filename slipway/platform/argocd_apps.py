@@ -1,0 +1,146 @@
+"""What Argo CD delivers, with what it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.platform.argocd_access import MODELS, PLATFORM, Access, deployer
+from slipway.platform.charts import Object
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
+    from slipway.gitops.settings import GitOps
+
+NAMESPACE = "argocd"
+API = "argoproj.io/v1alpha1"
+#: All that a model's files may hold; anything else in the repository is refused, wherever it comes from.
+KINDS = (
+    ("", "Service"),
+    ("flagger.app", "Canary"),
+    ("flagger.app", "MetricTemplate"),
+    ("serving.kserve.io", "InferenceService"),
+)
+#: What no team's files may hold: credentials, and what would widen their own rights.
+FORBIDDEN = (("", "Secret"), ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding"))
+#: Not among them: ApplyOutOfSyncOnly, by which a target could move to servers that were delivered before but never got
+#: ready, since waves are only waited for by what is applied.
+OPTIONS = ("ServerSideApply=true", "FailOnSharedResource=true", "PruneLast=true")
+RETRY = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "2m"}}
+
+
+class ApplicationSource(Frozen):
+    """A directory of a repository that is delivered to a namespace."""
+
+    repository: str = Field(min_length=1, description="URL of the repository.")
+    revision: str = Field("main", min_length=1, description="Branch, tag or commit.")
+    path: str = Field(min_length=1, description="The directory.")
+    namespace: str = Field(min_length=1, description="Where its objects go.")
+    prune: bool = Field(True, description="Whether what is taken out of the directory is taken out of the cluster.")
+
+
+def compile_applications(
+    applications: Mapping[str, ApplicationSource], destination: str, access: Access, environment: Environment
+) -> tuple[Object, ...]:
+    """Say what is delivered; the models, if they come by Git, with an Application for each."""
+    found: list[Object] = []
+    if environment.delivery == "gitops" and environment.gitops:
+        found += [
+            _project(
+                MODELS,
+                {environment.gitops.repository},
+                {environment.namespace},
+                destination,
+                access,
+                namespaceResourceWhitelist=_kinds(KINDS),
+            ),
+            _model_serving(environment.gitops, destination, environment),
+        ]
+    if applications:
+        found.append(
+            _project(
+                PLATFORM,
+                {each.repository for each in applications.values()},
+                {each.namespace for each in applications.values()},
+                destination,
+                access,
+                namespaceResourceBlacklist=_kinds(FORBIDDEN),
+            )
+        )
+    for name, each in sorted(applications.items()):
+        spec = {
+            "project": PLATFORM,
+            "source": {"repoURL": each.repository, "targetRevision": each.revision, "path": each.path},
+            "destination": {"server": destination, "namespace": each.namespace},
+            "syncPolicy": _sync_policy(prune=each.prune),
+        }
+        found.append(_object("Application", name, spec))
+    return tuple(found)
+
+
+def _project(
+    name: str, repositories: set[str], namespaces: set[str], destination: str, access: Access, **kinds: Any
+) -> Object:
+    spec = {
+        "sourceRepos": sorted(repositories),
+        "destinations": [{"server": destination, "namespace": each} for each in sorted(namespaces)],
+        "clusterResourceWhitelist": [],
+        **kinds,
+        "roles": [deployer(name, access.deployers)],
+    }
+    return _object("AppProject", name, spec)
+
+
+def _model_serving(gitops: GitOps, destination: str, environment: Environment) -> Object:
+    """One Application for each directory of a model, since an Application delivers one commit at a time."""
+    below = f"{gitops.directory}/{environment.name}"
+    kind_of_directory = len(below.split("/"))
+    source = {"repoURL": gitops.repository, "revision": gitops.revision}
+    template = {
+        "metadata": {
+            "name": f"{{{{index .path.segments {kind_of_directory}}}}}-{{{{.path.basename}}}}",
+            # A commit about other models is none about this one.
+            "annotations": {"argocd.argoproj.io/manifest-generate-paths": "."},
+            # With it, what an Application has delivered goes with it.
+            "finalizers": [] if environment.protect else ["resources-finalizer.argocd.argoproj.io"],
+        },
+        "spec": {
+            "project": MODELS,
+            "source": {"repoURL": gitops.repository, "targetRevision": gitops.revision, "path": "{{.path.path}}"},
+            "destination": {"server": destination, "namespace": environment.namespace},
+            "syncPolicy": _sync_policy(prune=True),
+        },
+    }
+    spec = {
+        "goTemplate": True,
+        "goTemplateOptions": ["missingkey=error"],
+        "generators": [
+            {"git": {**source, "directories": [{"path": f"{below}/models/*"}, {"path": f"{below}/shared/*"}]}}
+        ],
+        # A directory that is gone by mistake must not take a protected model away.
+        "syncPolicy": {
+            "applicationsSync": "create-update" if environment.protect else "sync",
+            "preserveResourcesOnDeletion": environment.protect,
+        },
+        "template": template,
+    }
+    return _object("ApplicationSet", "model-serving", spec)
+
+
+def _sync_policy(*, prune: bool) -> Object:
+    return {
+        "automated": {"prune": prune, "selfHeal": True},
+        "syncOptions": list(OPTIONS),
+        "retry": RETRY,
+    }
+
+
+def _object(kind: str, name: str, spec: Object) -> Object:
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _kinds(kinds: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"group": group, "kind": kind} for group, kind in kinds]
