@@ -62,6 +62,7 @@ class Desk:
         settings["config"]["slipway:cluster"] = {"identifier": "stage", "kubeconfig": str(kubeconfig)}
         # Nobody answers there: neither measurements nor the judge's ledger are needed to get users out of trouble.
         settings["config"] |= {
+            "slipway:delivery": "direct",
             "slipway:prometheus_url": "http://127.0.0.1:1",
             "slipway:judge_url": "http://127.0.0.1:1",
         }
