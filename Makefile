@@ -23,6 +23,10 @@ test: setup-dev lint types tools ## Every check and every test
 test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
 	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/program
 
+test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
+	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
+	@$(BIN)/python -m pytest -v -m policies tests/policies
+
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
 	@$(BIN)/python -m pytest -v -s -m soak tests/lab/test_soak.py
 

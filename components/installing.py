@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components.manifest import Manifest
+from slipway.platform.namespaces import audited
 
 #: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
 FIRST = ("Namespace", "CustomResourceDefinition")
@@ -26,9 +27,11 @@ def install(
 
     Args:
         parent: The component that they belong to.
-        objects: Whole manifests; each of a kind of its own name within a namespace.
+        objects: Whole manifests; each of a kind of its own name within a namespace. A namespace that says nothing of
+            policies is audited.
         kept: Kinds that stay in the cluster when the component goes.
     """
+    objects = [audited(each) for each in objects]
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
 
     def wave(each: Mapping[str, Any]) -> int:

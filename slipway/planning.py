@@ -104,12 +104,29 @@ def plan_environment(
             notices += plans[name].notices
     problems += map(SlipwayError, refusals(specs, plans, environment))
     compiled = {} if problems else {name: compile_model(specs[name], plans[name], environment) for name in plans}
+    said, refused = _policies(environment, compiled, observed or {})
+    notices += said
+    if refused:
+        problems, compiled = refused, {}
     if observed:
         for name, objects in compiled.items():
             notices += serving_changes(objects, observed[name].services)
             if observed[name].target_version not in (None, plans[name].target.version):
                 notices += _pace(specs[name], plans[name], objects, environment)
     return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, tuple(notices), tuple(problems))
+
+
+def _policies(
+    environment: Environment, compiled: Mapping[str, CompiledModel], observed: Mapping[str, ObservedModel]
+) -> tuple[list[str], list[SlipwayError]]:
+    """Hold what is compiled to the environment's policies."""
+    if environment.platform.policies is None:
+        return [], []
+    # Imported only here, with the library that evaluates them.
+    from slipway.policy.preview import judge
+
+    objects = (each for model in compiled.values() for each in model.inference_services)
+    return judge(environment, objects, {name for seen in observed.values() for name in seen.services})
 
 
 def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
         SlipwayError: One of them cannot be compiled, or the tools that render charts are not built.
     """
     wanted = [(name, compile_) for name, compile_ in COMPONENTS.items() if getattr(environment.platform, name)]
+    if environment.platform.kyverno:
+        # It declares them itself, after it.
+        wanted = [(name, compile_) for name, compile_ in wanted if name != "policies"]
     if not wanted:
         return []
     charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
@@ -75,7 +78,25 @@ def _kyverno(context: Context, settings: Any) -> Install:
     from slipway.platform.kyverno import compile_kyverno
 
     args = KyvernoArgs(objects=compile_kyverno(settings, context))
-    return lambda options: Kyverno(context.environment.name, args, options).outputs
+    rules = context.environment.platform.policies
+    then = _policies(context, rules) if rules else None
+
+    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
+        kyverno = Kyverno(context.environment.name, args, options)
+        # It brings the kinds, and looks at every policy before the API server keeps it.
+        after = pulumi.ResourceOptions(depends_on=[kyverno])
+        policies = {"policies": then(pulumi.ResourceOptions.merge(options, after))} if then else {}
+        return {**kyverno.outputs, **policies}
+
+    return register
+
+
+def _policies(context: Context, settings: Any) -> Install:
+    from components.policies import Policies, PoliciesArgs
+    from slipway.platform.policies import compile_policies
+
+    args = PoliciesArgs(objects=compile_policies(settings, context))
+    return lambda options: Policies(context.environment.name, args, options).outputs
 
 
 def _network(context: Context, settings: Any) -> Install:
@@ -141,6 +162,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "secrets": _secrets,
     "backup": _backup,
     "kyverno": _kyverno,
+    "policies": _policies,
     "cert_manager": _cert_manager,
     "kserve": _kserve,
     "flagger": _flagger,

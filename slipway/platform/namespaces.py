@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from slipway import names
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
 
 #: A namespace without this label is enforced: forgetting it must not open anything.
 STAGE_LABEL = f"{names.PREFIX}stage"
@@ -15,6 +18,9 @@ Stage = Literal["audit", "enforce"]
 
 AUDIT: Stage = "audit"
 ENFORCE: Stage = "enforce"
+
+#: Where models are trained, unless an environment's network says otherwise.
+TRAINING = "training"
 
 #: What pods are held to by Kubernetes itself, whatever policies there are: nothing privileged, no host's paths.
 POD_SECURITY: Mapping[str, str] = {
@@ -27,3 +33,23 @@ def namespace(name: str, stage: Stage, pod_security: Mapping[str, str] = POD_SEC
     """Declare a namespace of ours."""
     labels = {STAGE_LABEL: stage, **pod_security}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def stage(environment: Environment) -> Stage:
+    """Return how strictly an environment's models are taken: as its namespace says, and strictly where none does."""
+    network = environment.platform.network
+    return network.stage if network else ENFORCE
+
+
+def training(environment: Environment) -> str:
+    """Return the namespace where models are trained."""
+    network = environment.platform.network
+    return network.training_namespace if network else TRAINING
+
+
+def audited(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Let the policies audit a namespace that says nothing: charts pin their images by tag, which they would refuse."""
+    metadata = manifest["metadata"]
+    if manifest["kind"] != "Namespace" or STAGE_LABEL in metadata.get("labels", {}):
+        return manifest
+    return {**manifest, "metadata": {**metadata, "labels": {**metadata.get("labels", {}), STAGE_LABEL: AUDIT}}}

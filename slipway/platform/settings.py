@@ -14,6 +14,7 @@ from slipway.platform.monitoring import MonitoringSettings
 from slipway.platform.network import NetworkSettings
 from slipway.platform.secrets import SecretsSettings
 from slipway.platform.services import ServicesSettings
+from slipway.policy.settings import PoliciesSettings
 
 
 class Platform(Frozen):
@@ -27,6 +28,7 @@ class Platform(Frozen):
     flagger: FlaggerSettings | None = None
     kserve: KserveSettings | None = None
     kyverno: KyvernoSettings | None = None
+    policies: PoliciesSettings | None = None
     secrets: SecretsSettings | None = None
     cost: CostSettings | None = None
     backup: BackupSettings | None = None

@@ -1,0 +1,75 @@
+"""The rules as Kyverno's policies.
+
+Its policies in CEL have no action by namespace, so each rule becomes two: one audits where a namespace says so, its
+twin refuses everywhere else. The twin asks for namespaces that do NOT say so, which holds for one without the label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from slipway.platform.charts import Object
+from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, Stage
+from slipway.policy.rule import Rule
+
+#: Kubernetes itself writes it, and nobody can change it.
+_NAME_LABEL = "kubernetes.io/metadata.name"
+
+#: A policy looks at what starts, or changes what it looks at. Without this, what was there before a policy could not
+#: even be deleted where a finalizer has to go first.
+#: A scan of what is there has an old object that is empty.
+_CHANGES = "oldObject == null || !oldObject.?spec.hasValue() || object.spec != oldObject.spec" + "".join(
+    f" || object.metadata.?{field}.orValue({{}}) != oldObject.metadata.?{field}.orValue({{}})"
+    for field in ("annotations", "labels")
+)
+
+
+def policies(rules: Iterable[Rule], exempt: Iterable[str]) -> tuple[Object, ...]:
+    """Return both policies of every rule.
+
+    Args:
+        rules: Of one environment.
+        exempt: Names of namespaces that are left alone.
+    """
+    outside = tuple(exempt)
+    return tuple(policy(rule, stage, outside) for rule in rules for stage in (AUDIT, ENFORCE))
+
+
+def policy(rule: Rule, stage: Stage, exempt: tuple[str, ...] = ()) -> Object:
+    """Return one of the two policies of a rule."""
+    target = rule.target
+    selector = [
+        {"key": STAGE_LABEL, "operator": "In" if stage == AUDIT else "NotIn", "values": [AUDIT]},
+        _by_name(rule.namespace, exempt),
+    ]
+    spec: dict[str, Any] = {
+        # What only reports must never stop anything, not even by being away.
+        "failurePolicy": "Ignore" if stage == AUDIT else "Fail",
+        "validationActions": ["Audit", "Warn"] if stage == AUDIT else ["Deny"],
+        "matchConstraints": {
+            "namespaceSelector": {"matchExpressions": [each for each in selector if each["values"]]},
+            "resourceRules": [
+                {
+                    "apiGroups": [target.group],
+                    "apiVersions": [target.version],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": [target.resource],
+                }
+            ],
+        },
+        "matchConditions": [{"name": "starts-or-changes", "expression": _CHANGES}],
+        "validations": [{"expression": check.expression, "message": check.message} for check in rule.checks],
+    }
+    return {
+        "apiVersion": "policies.kyverno.io/v1",
+        "kind": "ValidatingPolicy",
+        "metadata": {"name": f"{rule.name}-{stage}", "annotations": {"policies.kyverno.io/title": rule.title}},
+        "spec": spec,
+    }
+
+
+def _by_name(only: str | None, exempt: tuple[str, ...]) -> dict[str, Any]:
+    if only:
+        return {"key": _NAME_LABEL, "operator": "In", "values": [only]}
+    return {"key": _NAME_LABEL, "operator": "NotIn", "values": list(exempt)}

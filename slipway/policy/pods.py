@@ -1,0 +1,119 @@
+"""The rules about pods, whoever makes them."""
+
+from __future__ import annotations
+
+import re
+
+from slipway.policy.rule import POD, Check, Rule
+from slipway.policy.serving import BUSINESS_CASE
+from slipway.policy.settings import PoliciesSettings
+
+_CONTAINERS = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+_ALL_CONTAINERS = (
+    "(object.spec.containers + object.spec.?initContainers.orValue([]) + object.spec.?ephemeralContainers.orValue([]))"
+)
+_GPUS = "each.?resources.?limits[?'nvidia.com/gpu'].orValue(dyn('0'))"
+_VOLUMES = "object.spec.?volumes.orValue([])"
+
+
+def gpus(settings: PoliciesSettings) -> Rule:
+    """Bound the GPUs of a pod: containers use theirs at once, those that initialise one after the other."""
+    case = f"object.metadata.?annotations[?'{BUSINESS_CASE}'].orValue('').matches('[A-Za-z]{{3}}')"
+    whole = f"{_CONTAINERS}.all(each, string({_GPUS}).matches('^[0-9]{{1,3}}$'))"
+    most = settings.max_gpus
+    remedy = f"ask for fewer, or give the reason in the annotation {BUSINESS_CASE}"
+    return Rule(
+        "slipway-gpus",
+        "A pod has few GPUs, or a business case.",
+        POD,
+        (
+            Check(whole, "spec.containers: expected a whole number of GPUs in resources.limits"),
+            Check(
+                f"!({whole}) || {case} || object.spec.containers.map(each, int({_GPUS})).sum() <= {most}",
+                f"spec.containers: expected at most {most} GPUs in all; {remedy}",
+            ),
+            Check(
+                f"!({whole}) || {case} || object.spec.?initContainers.orValue([]).all(each, int({_GPUS}) <= {most})",
+                f"spec.initContainers: expected at most {most} GPUs each; {remedy}",
+            ),
+        ),
+    )
+
+
+def spot_training(namespace: str) -> Rule:
+    """Keep training on nodes that cost a third, and that may be taken away."""
+    return Rule(
+        "slipway-spot-training",
+        "Training runs on spot nodes.",
+        POD,
+        (
+            Check(
+                "object.spec.?nodeSelector[?'eks.amazonaws.com/capacityType'].orValue('') == 'SPOT'"
+                " || object.spec.?nodeSelector[?'karpenter.sh/capacity-type'].orValue('') == 'spot'",
+                "spec.nodeSelector: expected eks.amazonaws.com/capacityType: SPOT or karpenter.sh/capacity-type: spot;"
+                " training runs on spot nodes",
+            ),
+            Check(
+                "object.spec.?tolerations.orValue([]).exists(each, each.?key.orValue('') == 'slipway.dev/pool'"
+                " && each.?value.orValue('training') == 'training' && each.?effect.orValue('') == 'NoSchedule')",
+                "spec.tolerations: expected slipway.dev/pool=training with effect NoSchedule, the taint of the spot"
+                " nodes",
+            ),
+        ),
+        namespace=namespace,
+    )
+
+
+def images(settings: PoliciesSettings) -> Rule:
+    """Take images by digest, from known places; a volume of an image counts, or a model could come as one."""
+    known = "|".join(map(re.escape, settings.registries))
+    pattern = rf"^({known})[a-z0-9._/-]*[a-z0-9](:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{{64}}$"
+    return Rule(
+        "slipway-images",
+        "Images come from known registries, by digest.",
+        POD,
+        (
+            Check(
+                f"{_ALL_CONTAINERS}.all(each, each.?image.orValue('').matches(r'{pattern}'))",
+                "spec.containers: expected images <name>@sha256:<digest>, of a name that begins with"
+                f" {' or '.join(settings.registries)}; run `slipway images lock`",
+            ),
+            Check(
+                f"{_VOLUMES}.all(each, !has(each.image) || each.image.?reference.orValue('').matches(r'{pattern}'))",
+                "spec.volumes: expected images <name>@sha256:<digest>, of a name that begins with"
+                f" {' or '.join(settings.registries)}",
+            ),
+        ),
+    )
+
+
+def unprivileged() -> Rule:
+    """Keep pods off their node; what Kubernetes calls the baseline, with no way to gain privileges."""
+    return Rule(
+        "slipway-unprivileged",
+        "Pods cannot leave their container.",
+        POD,
+        (
+            Check(
+                f"{_ALL_CONTAINERS}.all(each, !each.?securityContext.?privileged.orValue(false))",
+                "spec.containers: expected securityContext.privileged false; remove it",
+            ),
+            Check(
+                f"{_ALL_CONTAINERS}.all(each, !each.?securityContext.?allowPrivilegeEscalation.orValue(true))",
+                "spec.containers: expected securityContext.allowPrivilegeEscalation: false, said for each; without it"
+                " a container may gain privileges",
+            ),
+            Check(
+                f"{_ALL_CONTAINERS}.all(each, size(each.?securityContext.?capabilities.?add.orValue([])) == 0)",
+                "spec.containers: expected no securityContext.capabilities.add; remove it",
+            ),
+            Check(
+                "['hostPID', 'hostNetwork', 'hostIPC'].all(each, !object.spec[?each].orValue(false))",
+                "spec: expected none of hostPID, hostNetwork, hostIPC; remove it",
+            ),
+            Check(
+                f"{_VOLUMES}.all(each, !has(each.hostPath))",
+                "spec.volumes: expected no hostPath, which is the node's own disk; use another kind of volume",
+            ),
+        ),
+    )

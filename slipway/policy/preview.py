@@ -1,0 +1,41 @@
+"""What a preview says of the policies."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from slipway.environment import Environment
+from slipway.errors import SlipwayError
+from slipway.platform.charts import Object
+from slipway.platform.namespaces import AUDIT, stage
+from slipway.policy.check import violations
+from slipway.policy.rules import rules
+
+
+def judge(
+    environment: Environment, objects: Iterable[Object], running: Collection[str]
+) -> tuple[list[str], list[SlipwayError]]:
+    """Hold compiled objects to the environment's policies.
+
+    Args:
+        environment: Without policies, there is nothing to say.
+        objects: All that would be declared.
+        running: Names of InferenceServices that are there: a policy looks at what is created or changed, and they
+            never change.
+
+    Returns:
+        What a person should know, and what the cluster would refuse.
+    """
+    settings = environment.platform.policies
+    if settings is None:
+        return [], []
+    notices, problems = list[str](), list[SlipwayError]()
+    audits = stage(environment) == AUDIT
+    for each in violations(rules(settings, environment), objects):
+        if audits:
+            notices.append(f"{each}; audited, not refused")
+        elif each.name in running:
+            notices.append(f"{each}; it runs already, and stays")
+        else:
+            problems.append(SlipwayError(str(each)))
+    return notices, problems

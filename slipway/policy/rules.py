@@ -1,0 +1,23 @@
+"""The set of rules."""
+
+from __future__ import annotations
+
+from slipway.environment import Environment
+from slipway.platform.namespaces import training
+from slipway.policy import pods, serving
+from slipway.policy.rule import Rule
+from slipway.policy.settings import PoliciesSettings
+
+
+def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, ...]:
+    """Return all rules, as an environment has set them."""
+    return (
+        serving.provenance(),
+        serving.pinned_storage(settings),
+        serving.replicas(settings),
+        serving.served_gpus(settings),
+        pods.gpus(settings),
+        pods.spot_training(training(environment)),
+        pods.images(settings),
+        pods.unprivileged(),
+    )
