@@ -53,6 +53,7 @@ class Gateway(Frozen):
     name: str = Field(min_length=1, description="The Gateway's name.")
     namespace: str = Field(min_length=1, description="The Gateway's namespace.")
     host_suffix: str = Field(min_length=1, description="A model answers at <model>.<host_suffix>.")
+    scheme: Literal["http", "https"] = Field("http", description="How users reach it; https takes a certificate.")
     # Traefik refuses a route with Gateway API's own filter.
     mirrors: Literal["gateway-api", "traefik"] | None = Field(
         None,

@@ -167,7 +167,8 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
 
     def register(name: str) -> Awaitable[None]:
         given, target = compiled.pop(name), plan.plans[name].target
-        url = f"http://{names.host(name, environment.gateway.host_suffix)}/v2/models/{name}/infer"
+        gateway = environment.gateway
+        url = f"{gateway.scheme}://{names.host(name, gateway.host_suffix)}/v2/models/{name}/infer"
         model: Model | Delivered
         if gitops:
             path = f"{gitops.directory}/{model_directory(environment.name, name)}"

@@ -65,6 +65,14 @@ def _flagger(context: Context, settings: Any) -> Install:
     return lambda options: Flagger(context.environment.name, args, options).outputs
 
 
+def _gateway(context: Context, settings: Any) -> Install:
+    from components.gateway import Gateway, GatewayArgs
+    from slipway.platform.gateway import compile_gateway
+
+    args = GatewayArgs(objects=compile_gateway(settings, context))
+    return lambda options: Gateway(context.environment.name, args, options).outputs
+
+
 def _kserve(context: Context, settings: Any) -> Install:
     from components.kserve import Kserve, KserveArgs
     from slipway.platform.kserve import compile_kserve
@@ -164,6 +172,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "kyverno": _kyverno,
     "policies": _policies,
     "cert_manager": _cert_manager,
+    "gateway": _gateway,
     "kserve": _kserve,
     "flagger": _flagger,
     "monitoring": _monitoring,

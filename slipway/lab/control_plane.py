@@ -16,6 +16,7 @@ import slipway
 from slipway.lab import network, probes
 from slipway.lab.paths import Paths
 from slipway.lab.processes import Component
+from slipway.platform import traefik as traefik_flags
 
 ETCD = "http://127.0.0.1:2379"
 ETCD_PEERS = "http://127.0.0.1:2380"
@@ -187,24 +188,9 @@ def flagger(layout: Layout) -> Component:
 
 def traefik(layout: Layout) -> Component:
     """Run the gateway's data plane."""
-    command = (
-        layout.binaries["traefik"],
-        "--providers.kubernetesgateway=true",
-        # Its own kinds copy requests, which its provider for Gateway API cannot (compile/traefik.py).
-        "--providers.kubernetescrd=true",
-        f"--entrypoints.web.address={network.ADDRESS}:{network.GATEWAY_PORT}",
-        f"--entrypoints.ping.address={TRAEFIK_PING}",
-        "--ping=true",
-        "--ping.entrypoint=ping",
-        f"--entrypoints.metrics.address={TRAEFIK_METRICS}",
-        # Requests by service, which are the pair's; nobody asks for the sums by entry point.
-        "--metrics.prometheus=true",
-        "--metrics.prometheus.entrypoint=metrics",
-        "--metrics.prometheus.addentrypointslabels=false",
-        "--global.checknewversion=false",
-        "--global.sendanonymoususage=false",
-        "--log.level=WARN",
-    )
+    web = f"{network.ADDRESS}:{network.GATEWAY_PORT}"
+    arguments = traefik_flags.arguments({"web": web}, ping=TRAEFIK_PING, metrics=TRAEFIK_METRICS, copies=True)
+    command = (layout.binaries["traefik"], *arguments)
     return Component("gateway", command, probes.answers(f"http://{TRAEFIK_PING}/ping"), layout.controller())
 
 

@@ -19,6 +19,7 @@ import yaml
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import network
 from slipway.platform import runtimes
+from slipway.platform.traefik import CONTROLLER
 
 Object = dict[str, Any]
 
@@ -32,8 +33,6 @@ MLSERVER = "slipway.dev/mlserver:1.7.1-mlflow3.17.2"
 STORAGE_INITIALIZER = "kserve/storage-initializer:v0.20.0"
 #: Hosts of the lab end in it; Traefik matches the Host header, so no DNS is needed.
 DOMAIN = "models.localhost"
-#: What Traefik calls itself (pkg/provider/kubernetes/gateway/kubernetes.go, controllerName).
-TRAEFIK = "traefik.io/gateway-controller"
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def gateway() -> list[Object]:
             "apiVersion": group,
             "kind": "GatewayClass",
             "metadata": {"name": "traefik"},
-            "spec": {"controllerName": TRAEFIK},
+            "spec": {"controllerName": CONTROLLER},
         },
         {
             "apiVersion": group,

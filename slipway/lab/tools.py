@@ -104,6 +104,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
             "github.com/kyverno/api": ("charts/kyverno-api",),
             "github.com/kyverno/kyverno": ("charts/kyverno",),
             "github.com/vmware-tanzu/velero": ("config/crd/v1/bases",),
+            "github.com/traefik/traefik/v3": ("docs/content/reference/dynamic-configuration",),
             "sigs.k8s.io/gateway-api": ("config/crd/standard",),
         },
         seconds=30,

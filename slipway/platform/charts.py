@@ -112,6 +112,17 @@ class Charts:
         except OSError:
             raise SlipwayError(f"{place}: missing; run `make tools` again", ExitCode.MACHINE) from None
 
+    def read_all(self, pattern: str) -> tuple[Object, ...]:
+        """Read the objects of all files of a pattern, in the order of their names.
+
+        Raises:
+            SlipwayError: There are none.
+        """
+        found = sorted(self.files.glob(pattern))
+        if not found:
+            raise SlipwayError(f"{self.files / pattern}: missing; run `make tools` again", ExitCode.MACHINE)
+        return tuple(each for file in found for each in self.read(str(file.relative_to(self.files))))
+
 
 @contextmanager
 def _complete(home: Path, chart: Chart) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from slipway.platform.backup import BackupSettings
 from slipway.platform.cert_manager import CertManagerSettings
 from slipway.platform.cost import CostSettings
 from slipway.platform.flagger import FlaggerSettings
+from slipway.platform.gateway import GatewaySettings
 from slipway.platform.kserve import KserveSettings
 from slipway.platform.kyverno import KyvernoSettings
 from slipway.platform.monitoring import MonitoringSettings
@@ -25,6 +26,7 @@ class Platform(Frozen):
 
     network: NetworkSettings | None = None
     cert_manager: CertManagerSettings | None = None
+    gateway: GatewaySettings | None = None
     flagger: FlaggerSettings | None = None
     kserve: KserveSettings | None = None
     kyverno: KyvernoSettings | None = None

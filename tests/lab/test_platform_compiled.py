@@ -11,10 +11,11 @@ from projects import CHECKOUT
 
 from slipway.errors import SlipwayError
 from slipway.lab import toolchain
-from slipway.platform import cert_manager
+from slipway.platform import cert_manager, gateway
 from slipway.platform.charts import Charts, Object
 from slipway.platform.context import Context
 from slipway.platform.flagger import FlaggerSettings, compile_flagger
+from slipway.platform.gateway import GatewaySettings, compile_gateway
 from slipway.platform.kserve import KserveSettings, compile_kserve
 from slipway.platform.kyverno import KyvernoSettings, compile_kyverno
 
@@ -121,3 +122,63 @@ def test_cert_managers_images_are_of_the_version_that_is_pinned(context: Context
     assert pin in (CHECKOUT / "tools/charts/go.mod").read_text()
     assert images
     assert all(image.endswith(f":{cert_manager.CHART.version}") for image in images)
+
+
+def gateway_of(context: Context, **gateway: Any) -> tuple[Object, ...]:
+    """What the gateway is compiled to, with other settings of the environment's Gateway."""
+    changed = context.environment.gateway.model_copy(update=gateway)
+    environment = context.environment.model_copy(update={"gateway": changed})
+    return compile_gateway(GatewaySettings(replicas=2, issuer="letsencrypt"), Context(environment, context.charts))
+
+
+def test_the_gateway_takes_routes_of_the_models_namespace_for_models_names_alone(context: Context) -> None:
+    (listener,) = one(gateway_of(context), "Gateway")["spec"]["listeners"]
+    assert listener["hostname"] == "*.models.example.com"
+    allowed = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "models"}}}
+    assert listener["allowedRoutes"]["namespaces"] == allowed
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_listener_entry_point_container_and_load_balancer_have_one_port(
+    context: Context, scheme: str, port: int
+) -> None:
+    objects = gateway_of(context, scheme=scheme)
+    (listener,) = one(objects, "Gateway")["spec"]["listeners"]
+    (server,) = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert f"--entrypoints.{scheme}.address=:{listener['port']}" in server["args"]
+    assert {"name": scheme, "containerPort": listener["port"]} in server["ports"]
+    assert one(objects, "Service")["spec"]["ports"] == [{"name": scheme, "port": port, "targetPort": scheme}]
+
+
+def test_over_https_there_is_a_certificate_and_nothing_listens_in_the_clear(context: Context) -> None:
+    objects = gateway_of(context, scheme="https")
+    (listener,) = one(objects, "Gateway")["spec"]["listeners"]
+    assert listener["tls"] == {"mode": "Terminate", "certificateRefs": [{"name": "models-tls"}]}
+    assert one(objects, "Certificate")["spec"]["dnsNames"] == ["*.models.example.com"]
+    assert "Certificate" not in kinds(gateway_of(context, scheme="http"))
+
+
+def test_traefik_reads_secrets_beside_the_gateway_and_the_models_alone(context: Context) -> None:
+    objects = gateway_of(context, mirrors="traefik")
+    roles = {each["metadata"]["name"]: each["rules"] for each in objects if each["kind"] == "ClusterRole"}
+    everywhere = one(objects, "ClusterRoleBinding")["roleRef"]["name"]
+    assert not [rule for rule in roles[everywhere] if "secrets" in rule["resources"]]
+    bound = [each for each in objects if each["kind"] == "RoleBinding"]
+    assert {each["metadata"]["namespace"] for each in bound} == {"gateway-system", "models"}
+    assert {each["roleRef"]["name"] for each in bound} == {"traefik"}
+
+
+def test_traefiks_own_kinds_are_there_where_it_copies_requests(context: Context) -> None:
+    def groups(mirrors: str | None) -> set[str]:
+        found = gateway_of(context, mirrors=mirrors)
+        return {each["spec"]["group"] for each in found if each["kind"] == "CustomResourceDefinition"}
+
+    assert groups("traefik") == {"gateway.networking.k8s.io", "traefik.io"}
+    assert groups(None) == {"gateway.networking.k8s.io"}
+
+
+def test_traefiks_image_is_of_the_module_that_its_permissions_come_from() -> None:
+    version = gateway.IMAGE.rpartition(":")[2]
+    for folder in ("charts", "traefik"):
+        pins = (CHECKOUT / "tools" / folder / "go.mod").read_text()
+        assert pins.split("github.com/traefik/traefik/v3 ")[1].split()[0] == version

@@ -13,5 +13,6 @@ require (
 	github.com/kyverno/api v0.0.1-alpha.3.0.20260723090831-fb2785727f98
 	github.com/kyverno/kyverno v1.19.1
 	github.com/vmware-tanzu/velero v1.18.3
+	github.com/traefik/traefik/v3 v3.6.0
 	sigs.k8s.io/gateway-api v1.4.1
 )

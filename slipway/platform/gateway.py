@@ -1,0 +1,206 @@
+"""The gateway: Gateway API, the Gateway that users reach, behind it Traefik."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from slipway.documents import Frozen, Sorted
+from slipway.platform import traefik
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.namespaces import AUDIT, namespace
+
+DEFINITIONS = "sigs.k8s.io/gateway-api/config/crd/standard"
+TRAEFIK = "github.com/traefik/traefik/v3/docs/content/reference/dynamic-configuration"
+#: Of the module that the definitions, the permissions, the lab's own binary come from.
+IMAGE = "docker.io/library/traefik:v3.6.0"
+NAME = "traefik"
+#: The Secret that holds the certificate of all models' names.
+CERTIFICATE = "models-tls"
+GROUP = "gateway.networking.k8s.io"
+#: Port of the load balancer with the port of Traefik, whose listeners are matched to entry points by it.
+PORTS = {"http": (80, 8000), "https": (443, 8443)}
+PING, METRICS = 8080, 9100
+#: Seconds that a pod which is about to end still takes requests: until every load balancer knows.
+GRACE = 20
+
+
+class GatewaySettings(Frozen):
+    """The Gateway that users reach, Traefik behind it; without it the Gateway is somebody else's."""
+
+    replicas: int = Field(default=1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
+    service: Literal["LoadBalancer", "ClusterIP"] = Field(
+        default="LoadBalancer",
+        description="ClusterIP where something else in the cluster, as an ingress of its own, is in front of it.",
+    )
+    annotations: Sorted[str, str] = Field(
+        default={}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
+    )
+    issuer: str | None = Field(
+        default=None,
+        description=f"cert-manager's ClusterIssuer that signs for *.<host_suffix>; without one the Secret {CERTIFICATE}"
+        " must be put beside the Gateway. Only asked where gateway.scheme is https.",
+    )
+
+
+def compile_gateway(settings: GatewaySettings, context: Context) -> tuple[Object, ...]:
+    """Declare definitions, Traefik with no more rights than it needs, the Gateway."""
+    return (
+        namespace(context.environment.gateway.namespace, AUDIT),
+        *_definitions(context),
+        *_permissions(context),
+        *_data_plane(settings, context),
+        *_entrance(settings, context),
+    )
+
+
+def _definitions(context: Context) -> list[Object]:
+    patterns = [f"{DEFINITIONS}/*.yaml"]
+    if context.environment.gateway.mirrors == "traefik":
+        # Two kinds are used, but Traefik waits for all of its own (pkg/provider/kubernetes/crd/client.go, WatchAll).
+        patterns.append(f"{TRAEFIK}/traefik.io_*.yaml")
+    return [each for pattern in patterns for each in context.charts.read_all(pattern)]
+
+
+def _permissions(context: Context) -> list[Object]:
+    """Let Traefik read Secrets beside the Gateway and beside the models, nowhere else."""
+    where = context.environment.gateway.namespace
+    files = ["kubernetes-gateway-rbac.yml"]
+    files += ["kubernetes-crd-rbac.yml"] if context.environment.gateway.mirrors == "traefik" else []
+    shipped = [each for file in files for each in context.charts.read(f"{TRAEFIK}/{file}")]
+    rules = [rule for each in shipped if each["kind"] == "ClusterRole" for rule in each["rules"]]
+    cluster = [
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]},
+        {"apiGroups": [GROUP], "resources": ["gatewayclasses"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [GROUP], "resources": ["gatewayclasses/status"], "verbs": ["update"]},
+    ]
+    bound = [
+        _object("rbac.authorization.k8s.io/v1", "RoleBinding", NAME, each, **_binding(NAME, where))
+        for each in sorted({where, context.environment.namespace})
+    ]
+    return [
+        _object("v1", "ServiceAccount", NAME, where),
+        _object("rbac.authorization.k8s.io/v1", "ClusterRole", NAME, rules=rules),
+        _object("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-classes", rules=cluster),
+        _object(
+            "rbac.authorization.k8s.io/v1",
+            "ClusterRoleBinding",
+            f"{NAME}-classes",
+            **_binding(f"{NAME}-classes", where),
+        ),
+        *bound,
+    ]
+
+
+def _binding(role: str, account_namespace: str) -> dict[str, Any]:
+    return {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_namespace}],
+    }
+
+
+def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
+    gateway = context.environment.gateway
+    outer, inner = PORTS[gateway.scheme]
+    labels = {"app.kubernetes.io/name": NAME}
+    arguments = traefik.arguments(
+        {gateway.scheme: f":{inner}"},
+        ping=f":{PING}",
+        metrics=f":{METRICS}",
+        namespaces=tuple(sorted({gateway.namespace, context.environment.namespace})),
+        copies=gateway.mirrors == "traefik",
+    )
+    arguments += [
+        f"--entrypoints.{gateway.scheme}.transport.lifecycle.requestacceptgracetimeout={GRACE}",
+        f"--providers.kubernetesgateway.statusaddress.service.name={NAME}",
+        f"--providers.kubernetesgateway.statusaddress.service.namespace={gateway.namespace}",
+    ]
+    ports = {gateway.scheme: inner, "ping": PING, "metrics": METRICS}
+    container = {
+        "name": NAME,
+        "image": IMAGE,
+        "args": arguments,
+        "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
+        "readinessProbe": {"httpGet": {"path": "/ping", "port": "ping"}, "periodSeconds": 5},
+        "livenessProbe": {"httpGet": {"path": "/ping", "port": "ping"}, "failureThreshold": 6},
+        # No limit for processors: a gateway that is throttled looks like a slow model.
+        "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+    }
+    pod = {
+        "serviceAccountName": NAME,
+        "terminationGracePeriodSeconds": GRACE + 10,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels},
+            }
+        ],
+        "containers": [container],
+    }
+    scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS)}
+    deployment = {
+        "replicas": settings.replicas,
+        "selector": {"matchLabels": labels},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}},
+        "template": {"metadata": {"labels": labels, "annotations": scraped}, "spec": pod},
+    }
+    service = {
+        "type": settings.service,
+        "selector": labels,
+        "ports": [{"name": gateway.scheme, "port": outer, "targetPort": gateway.scheme}],
+    }
+    entrance = _object("v1", "Service", NAME, gateway.namespace, spec=service)
+    if settings.annotations:
+        entrance["metadata"]["annotations"] = dict(settings.annotations)
+    budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
+    budgets = [_object("policy/v1", "PodDisruptionBudget", NAME, gateway.namespace, spec=budget)]
+    return [
+        _object("apps/v1", "Deployment", NAME, gateway.namespace, spec=deployment),
+        entrance,
+        *(budgets if settings.replicas > 1 else []),
+    ]
+
+
+def _entrance(settings: GatewaySettings, context: Context) -> list[Object]:
+    """Declare the Gateway: all models' names, routes from the models' namespace alone."""
+    gateway = context.environment.gateway
+    names = f"*.{gateway.host_suffix}"
+    allowed = {"matchLabels": {"kubernetes.io/metadata.name": context.environment.namespace}}
+    listener: Object = {
+        "name": gateway.scheme,
+        "port": PORTS[gateway.scheme][1],
+        "protocol": gateway.scheme.upper(),
+        "hostname": names,
+        "allowedRoutes": {"namespaces": {"from": "Selector", "selector": allowed}},
+    }
+    certificates = []
+    if gateway.scheme == "https":
+        listener["tls"] = {"mode": "Terminate", "certificateRefs": [{"name": CERTIFICATE}]}
+        if settings.issuer:
+            signed = {
+                "secretName": CERTIFICATE,
+                "dnsNames": [names],
+                "issuerRef": {"kind": "ClusterIssuer", "name": settings.issuer},
+            }
+            certificates = [_object("cert-manager.io/v1", "Certificate", CERTIFICATE, gateway.namespace, spec=signed)]
+    spec = {"gatewayClassName": NAME, "listeners": [listener]}
+    return [
+        *certificates,
+        _object(f"{GROUP}/v1", "GatewayClass", NAME, spec={"controllerName": traefik.CONTROLLER}),
+        _object(f"{GROUP}/v1", "Gateway", gateway.name, gateway.namespace, spec=spec),
+    ]
+
+
+def _object(api_version: str, kind: str, name: str, where: str | None = None, **content: Any) -> Object:
+    metadata = {"name": name, **({"namespace": where} if where else {})}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
