@@ -54,7 +54,7 @@ class Provider(pulumi.ProviderResource):
         self,
         name: str,
         *,
-        kubeconfig: str,
+        kubeconfig: pulumi.Input[str],
         identifier: str,
         context: str | None = None,
         namespace: str,

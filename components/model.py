@@ -48,7 +48,7 @@ def refuse(name: str, args: ModelArgs) -> None:
     if len(set(declared)) != len(declared):
         raise ValueError(f"model {name}: expected InferenceServices of different names, got {declared}")
     for service in _trio(args.compiled):
-        if _selected(service, declared) is None:
+        if not _selected(service, declared):
             selector = service["spec"]["selector"]
             raise ValueError(
                 f"model {name}: {_name(service)} selects {selector}; expected the pods of one of {declared}"
@@ -115,9 +115,9 @@ def _trio(compiled: CompiledModel) -> tuple[Object, Object, Object]:
     return compiled.target, compiled.primary, compiled.canary_service
 
 
-def _selected(service: Object, declared: Iterable[str]) -> str | None:
-    """Say which of the declared InferenceServices a Service selects."""
-    return next((name for name in declared if names.selector(name) == service["spec"]["selector"]), None)
+def _selected(service: Object, declared: Iterable[str]) -> str:
+    """Say which of the declared InferenceServices a Service selects; of none, nothing."""
+    return next((name for name in declared if names.selector(name) == service["spec"]["selector"]), "")
 
 
 def _name(manifest: Object) -> str:

@@ -25,6 +25,10 @@ def connect(environment: Environment, project: Path) -> Kube:
     Raises:
         SlipwayError: The environment names no kubeconfig, or one that cannot be used.
     """
+    if environment.cluster.eks:
+        from slipway.aws import access
+
+        return access.connect(environment, TIMEOUT)
     return Kube.from_kubeconfig(kubeconfig(environment, project), environment.cluster.context, TIMEOUT)
 
 

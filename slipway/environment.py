@@ -12,6 +12,7 @@ from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.gitops.settings import GitOps
 from slipway.model_spec import NAME, Percent
+from slipway.platform.eks import EksSettings
 from slipway.platform.settings import Platform
 
 #: Something under which paths are asked: no slash at its end.
@@ -37,6 +38,15 @@ class Cluster(Frozen):
         min_length=1,
         description="The cluster's identity, whatever the kubeconfig says; only its change replaces every object.",
     )
+    eks: EksSettings | None = Field(
+        None, description="A cluster of our own on AWS, made by this stack; without it the kubeconfig's is used."
+    )
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Cluster:
+        if self.eks and self.kubeconfig:
+            raise ValueError("kubeconfig names an existing cluster, eks makes one; remove one of the two")
+        return self
 
 
 class RegistrySettings(Frozen):

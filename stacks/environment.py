@@ -24,14 +24,12 @@ from slipway.gitops.tree import model_directory
 from slipway.planning import EnvironmentPlan
 from slipway.release import Release
 from slipway.rollout import ObservedModel
-from stacks import joined, pacing, platform, settings
+from stacks import cloud, joined, pacing, platform, settings
+from stacks.cloud import Ground
 
 #: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
 #: status makes it add a line of its own, an exception makes it add a stack trace.
 TOLD = 32
-
-#: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
-NO_CLUSTER = '{"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}'
 
 
 async def main() -> None:
@@ -40,19 +38,22 @@ async def main() -> None:
     try:
         environment = settings.read()
         await joined.check(environment)
+        lay = cloud.prepare(environment)
         plan = prepare(Path.cwd(), environment) if "models" in environment.layers else None
         installs = platform.prepare(environment) if "platform" in environment.layers else []
     except SlipwayError as error:
         pulumi.log.error(str(error))
         sys.exit(TOLD)
     joined.tell(environment)
-    systems = install(environment, installs) if installs else None
+    ground = lay()
+    systems = install(environment, installs, ground) if installs else None
     shared = plan.shared() if plan else compile_shared(environment)
     # Where Argo CD applies a stack's models, these are in the same tree.
     if plan and environment.delivery == "gitops":
         shared = ()
     if shared or (plan and plan.compiled):
-        options = pulumi.ResourceOptions(providers=[provider(environment, environment.name, systems)])
+        under = [systems] if systems else ground.ready
+        options = pulumi.ResourceOptions(providers=[provider(environment, environment.name, ground, under)])
         if shared:
             Metrics(environment.name, MetricsArgs(templates=shared), options)
         if plan:
@@ -61,33 +62,33 @@ async def main() -> None:
         pulumi.export("models", {})
 
 
-def install(environment: Environment, installs: Sequence[tuple[str, platform.Install]]) -> Platform:
+def install(environment: Environment, installs: Sequence[tuple[str, platform.Install]], ground: Ground) -> Platform:
     """Register the systems under the models."""
     systems = Platform(environment.name)
-    way = provider(environment, f"{environment.name}-platform")
+    way = provider(environment, f"{environment.name}-platform", ground, ground.ready)
     options = pulumi.ResourceOptions(parent=systems, providers=[way])
-    outputs = {name: register(options) for name, register in installs}
+    outputs = {name: register(options, *ground.told(name)) for name, register in installs}
     systems.register_outputs(outputs)
     pulumi.export("platform", outputs)
     return systems
 
 
-def provider(environment: Environment, name: str, under: Platform | None = None) -> Provider:
+def provider(environment: Environment, name: str, ground: Ground, under: Sequence[pulumi.Resource]) -> Provider:
     """Declare a way to the environment's cluster.
 
     Args:
         environment: Whose.
         name: The provider's; its objects name it in the state.
+        ground: What the cluster stands on.
         under: What must be there before its objects, and goes after them: one edge here instead of one for each.
     """
-    file = environment.cluster.kubeconfig
     return Provider(
         name,
-        kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()),
+        kubeconfig=ground.kubeconfig,
         identifier=environment.cluster.identifier,
         context=environment.cluster.context,
         namespace=environment.namespace,
-        opts=pulumi.ResourceOptions(depends_on=[under] if under else []),
+        opts=pulumi.ResourceOptions(depends_on=list(under)),
     )
 
 

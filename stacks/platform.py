@@ -14,8 +14,8 @@ from slipway.model_spec import ModelSpec, load_model_specs
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 
-#: Registers a component; returns its outputs.
-Install = Callable[[pulumi.ResourceOptions], dict[str, Any]]
+#: Registers a component with options, then what it keeps outside of the cluster, if it does; returns its outputs.
+Install = Callable[..., dict[str, Any]]
 #: Takes a component's settings.
 Compile = Callable[[Context, Any], Install]
 

@@ -17,8 +17,9 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 #: What a copy of the project shares with the checkout.
 CODE = ("__main__.py", "stacks", "components", "slipway")
-#: What a copy leaves out: rendering its charts takes a second, and few tests are about them.
-PLATFORM = re.compile(r"^  slipway:platform:\n(?:    .*\n)*", re.MULTILINE)
+#: What a copy leaves out: rendering its charts takes a second, AWS would have
+#: to be asked; few tests are about them.
+PLATFORM = re.compile(r"^  slipway:platform:\n(?:    .*\n)*|^    eks:\n(?:      .*\n)*", re.MULTILINE)
 
 
 class Project:

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
+from google.protobuf import struct_pb2
 from projects import Project
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.proto import resource_pb2
@@ -61,13 +62,39 @@ class Engine(mocks.MockMonitor):
         )
         # The mock's own answer would go through an event loop in this thread that nobody closes.
         urn = self.make_urn(request.parent, request.type, request.name)
-        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id", object=request.object)
+        made = struct_pb2.Struct()
+        made.CopyFrom(request.object)
+        made.update(_filled_in(request))
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}-id", object=made)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         assert request.urn not in self.told, f"{request.urn} has registered its outputs twice"
         self.told.add(request.urn)
         self.outputs[_short(request.urn)] = rpc.deserialize_properties(request.outputs)
         return super().RegisterResourceOutputs(request)
+
+
+#: What AWS says of a resource once it is made, of what the program reads.
+MADE_BY_AWS: Mapping[str, Mapping[str, Any]] = {
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/cluster:Cluster": {
+        "endpoint": "https://cluster.example.com",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {"clusterSecurityGroupId": "sg-nodes"},
+    },
+    "aws:rds/instance:Instance": {
+        "address": "db.example.com",
+        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-1"}],
+    },
+}
+
+
+def _filled_in(request: Any) -> dict[str, Any]:
+    if not request.type.startswith("aws:"):
+        return {}
+    service = request.type.split(":")[1].partition("/")[0]
+    arn = f"arn:aws:{service}:eu-central-1:111122223333:{request.name}"
+    return {"arn": arn, **MADE_BY_AWS.get(request.type, {})}
 
 
 class _NoCalls(mocks.Mocks):

@@ -18,6 +18,7 @@ DOORS = {
     "pulumi": ("slipway/deploy.py", "slipway/lab/plugin", "stacks", "components", "__main__.py"),
     "pulumi_kubernetes": ("slipway/lab/plugin", "stacks", "components", "__main__.py"),
     "mlflow": ("slipway/registry", "slipway/lab/seed"),
+    "pulumi_aws": ("stacks/aws.py", "components/aws", "components/cluster.py"),
 }
 
 

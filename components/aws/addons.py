@@ -1,0 +1,60 @@
+"""Add-ons of a cluster on AWS.
+
+Addons("slipway-prod", AddonsArgs(cluster=cluster.name, settings=eks, names=AFTER_NODES, after=nodes.groups),
+       ResourceOptions(providers=[aws]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import eks
+
+from components import tokens
+from slipway.aws import addons
+from slipway.platform.eks import EksSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AddonsArgs:
+    """What `Addons` takes.
+
+    Args:
+        cluster: Name of the cluster.
+        settings: Of the environment: the versions.
+        names: Which ones.
+        after: What their pods need.
+    """
+
+    cluster: pulumi.Input[str]
+    settings: EksSettings
+    names: tuple[str, ...]
+    after: Sequence[pulumi.Resource]
+
+
+class Addons(pulumi.ComponentResource):
+    """Parts of a cluster that EKS itself installs, and updates.
+
+    Outputs:
+        installed: Each of them.
+    """
+
+    installed: list[pulumi.Resource]
+
+    def __init__(self, name: str, args: AddonsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.ADDONS, name, None, opts)
+        self.installed = []
+        for addon in args.names:
+            addon_args = eks.AddonArgs(
+                cluster_name=args.cluster,
+                addon_name=addon,
+                addon_version=args.settings.addons.get(addon),
+                configuration_values=addons.configuration(addon),
+                resolve_conflicts_on_create="OVERWRITE",
+                resolve_conflicts_on_update="OVERWRITE",
+            )
+            options = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+            self.installed.append(eks.Addon(f"{name}-{addon}", addon_args, options))
+        self.register_outputs({})

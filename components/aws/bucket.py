@@ -1,0 +1,118 @@
+"""A private bucket that forgets nothing.
+
+Bucket("slipway-prod-mlflow-111122223333-eu-central-1", BucketArgs(keep_days=365, protect=True),
+       ResourceOptions(providers=[aws]))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import s3
+
+from components import tokens
+from slipway.aws import policies
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BucketArgs:
+    """What `Bucket` takes.
+
+    Args:
+        keep_days: How long a version of an object can be deleted by nobody who may not lift that; the years after a
+            model was retired in which it can still be asked what it was.
+        protect: Whether Pulumi refuses to delete it.
+    """
+
+    keep_days: int
+    protect: bool
+
+
+class Bucket(pulumi.ComponentResource):
+    """Encrypted, versioned, object-locked, never public, by TLS only; its name is the component's.
+
+    Outputs:
+        arn: The bucket.
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.BUCKET, name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        bucket = s3.Bucket(
+            name,
+            s3.BucketArgs(bucket=name, object_lock_enabled=True),
+            pulumi.ResourceOptions(parent=self, protect=args.protect),
+        )
+        versions = s3.BucketVersioning(
+            name,
+            s3.BucketVersioningInitArgs(
+                bucket=bucket.id,
+                versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            ),
+            own,
+        )
+        retention = s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(mode="GOVERNANCE", days=args.keep_days)
+        lock = s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention)
+        s3.BucketObjectLockConfiguration(
+            name,
+            s3.BucketObjectLockConfigurationInitArgs(bucket=bucket.id, rule=lock),
+            pulumi.ResourceOptions(parent=self, depends_on=[versions]),
+        )
+        by_default = s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+            sse_algorithm="AES256"
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            name,
+            s3.BucketServerSideEncryptionConfigurationInitArgs(
+                bucket=bucket.id,
+                rules=[
+                    s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                        apply_server_side_encryption_by_default=by_default
+                    )
+                ],
+            ),
+            own,
+        )
+        s3.BucketOwnershipControls(
+            name,
+            s3.BucketOwnershipControlsArgs(
+                bucket=bucket.id, rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced")
+            ),
+            own,
+        )
+        closed = s3.BucketPublicAccessBlock(
+            name,
+            s3.BucketPublicAccessBlockArgs(
+                bucket=bucket.id,
+                block_public_acls=True,
+                block_public_policy=True,
+                ignore_public_acls=True,
+                restrict_public_buckets=True,
+            ),
+            own,
+        )
+        # S3 refuses two changes of a bucket's access at once.
+        policy = s3.BucketPolicyArgs(bucket=bucket.id, policy=bucket.arn.apply(policies.only_tls))
+        s3.BucketPolicy(name, policy, pulumi.ResourceOptions(parent=self, depends_on=[closed]))
+        s3.BucketLifecycleConfiguration(name, _lifecycle(bucket, args.keep_days), own)
+        self.arn = bucket.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def _lifecycle(bucket: s3.Bucket, keep_days: int) -> s3.BucketLifecycleConfigurationArgs:
+    """Forget what was overwritten or deleted once nothing locks it, and what an interrupted upload has left."""
+    rule = s3.BucketLifecycleConfigurationRuleArgs(
+        id="forget",
+        status="Enabled",
+        filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+        abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+            days_after_initiation=7
+        ),
+        noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+            noncurrent_days=keep_days
+        ),
+    )
+    return s3.BucketLifecycleConfigurationArgs(bucket=bucket.id, rules=[rule])

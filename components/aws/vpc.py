@@ -1,0 +1,135 @@
+"""The network of an environment on AWS.
+
+Vpc("slipway-prod", VpcArgs(network="10.0.0.0/16", zones=divide(…), nat="each-zone", log_days=90, cluster=…),
+        ResourceOptions(providers=[aws]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+from pulumi_aws import cloudwatch, ec2, iam
+
+from components import tokens
+from slipway.aws import policies
+from slipway.aws.network import Zone
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VpcArgs:
+    """What `Vpc` takes.
+
+    Args:
+        network: Of the VPC.
+        zones: Its parts, divided by `slipway.aws.network`.
+        nat: One NAT gateway for each zone, or one for all.
+        log_days: How long the log of its connections is kept.
+        cluster: Name of the cluster whose load balancers may be put here.
+    """
+
+    network: str
+    zones: Sequence[Zone]
+    nat: Literal["each-zone", "one"]
+    log_days: int
+    cluster: str
+
+
+class Vpc(pulumi.ComponentResource):
+    """A VPC whose nodes have private addresses only.
+
+    Outputs:
+        vpc_id: The VPC.
+        private_subnets: One for each zone, with nodes, pods, databases.
+    """
+
+    vpc_id: pulumi.Output[str]
+    private_subnets: list[pulumi.Output[str]]
+
+    def __init__(self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.VPC, name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        vpc = ec2.Vpc(
+            name,
+            ec2.VpcArgs(
+                cidr_block=args.network, enable_dns_hostnames=True, enable_dns_support=True, tags={"Name": name}
+            ),
+            own,
+        )
+        # A VPC's own group lets everything in that is in it; declared without rules, it has none.
+        ec2.DefaultSecurityGroup(name, ec2.DefaultSecurityGroupArgs(vpc_id=vpc.id), own)
+        _record_flows(name, vpc, args.log_days, own)
+        internet = ec2.InternetGateway(name, ec2.InternetGatewayArgs(vpc_id=vpc.id, tags={"Name": name}), own)
+        outside = _routes(f"{name}-public", vpc, own, gateway_id=internet.id)
+        gateways: list[ec2.NatGateway] = []
+        self.private_subnets = []
+        for zone in args.zones:
+            public = _subnet(f"{name}-public-{zone.name}", vpc, zone, zone.public, "elb", args.cluster, own)
+            _associate(f"{name}-public-{zone.name}", public, outside, own)
+            if not gateways or args.nat == "each-zone":
+                address = ec2.Eip(f"{name}-{zone.name}", ec2.EipArgs(domain="vpc"), own)
+                nat = ec2.NatGatewayArgs(allocation_id=address.id, subnet_id=public.id, tags={"Name": name})
+                gateways.append(ec2.NatGateway(f"{name}-{zone.name}", nat, own))
+            label = f"{name}-private-{zone.name}"
+            private = _subnet(label, vpc, zone, zone.private, "internal-elb", args.cluster, own)
+            table = _routes(label, vpc, own, nat_gateway_id=gateways[-1].id)
+            _associate(label, private, table, own)
+            self.private_subnets.append(private.id)
+        self.vpc_id = vpc.id
+        self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": self.private_subnets})
+
+
+def _subnet(
+    name: str, vpc: ec2.Vpc, zone: Zone, network: str, role: str, cluster: str, options: pulumi.ResourceOptions
+) -> ec2.Subnet:
+    # Where load balancers of Services go is told by tags (EKS user guide, "Network load balancing").
+    tags = {"Name": name, f"kubernetes.io/role/{role}": "1", f"kubernetes.io/cluster/{cluster}": "shared"}
+    args = ec2.SubnetArgs(
+        vpc_id=vpc.id, cidr_block=network, availability_zone=zone.name, map_public_ip_on_launch=False, tags=tags
+    )
+    return ec2.Subnet(name, args, options)
+
+
+def _routes(
+    name: str,
+    vpc: ec2.Vpc,
+    options: pulumi.ResourceOptions,
+    *,
+    gateway_id: pulumi.Input[str] | None = None,
+    nat_gateway_id: pulumi.Input[str] | None = None,
+) -> ec2.RouteTable:
+    table = ec2.RouteTable(name, ec2.RouteTableArgs(vpc_id=vpc.id, tags={"Name": name}), options)
+    route = ec2.RouteArgs(
+        route_table_id=table.id,
+        destination_cidr_block="0.0.0.0/0",
+        gateway_id=gateway_id,
+        nat_gateway_id=nat_gateway_id,
+    )
+    ec2.Route(name, route, options)
+    return table
+
+
+def _associate(name: str, subnet: ec2.Subnet, table: ec2.RouteTable, options: pulumi.ResourceOptions) -> None:
+    args = ec2.RouteTableAssociationArgs(subnet_id=subnet.id, route_table_id=table.id)
+    ec2.RouteTableAssociation(name, args, options)
+
+
+def _record_flows(name: str, vpc: ec2.Vpc, days: int, options: pulumi.ResourceOptions) -> None:
+    """Log who talked to whom."""
+    group = cloudwatch.LogGroup(f"{name}-flows", cloudwatch.LogGroupArgs(retention_in_days=days), options)
+    role = iam.Role(
+        f"{name}-flows", iam.RoleArgs(assume_role_policy=policies.trust("vpc-flow-logs.amazonaws.com")), options
+    )
+    actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    allowed = group.arn.apply(lambda arn: policies.document([policies.allow(actions, [arn, f"{arn}:*"])]))
+    iam.RolePolicy(f"{name}-flows", iam.RolePolicyArgs(role=role.id, policy=allowed), options)
+    log = ec2.FlowLogArgs(
+        vpc_id=vpc.id,
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_destination=group.arn,
+        iam_role_arn=role.arn,
+    )
+    ec2.FlowLog(name, log, options)

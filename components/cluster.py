@@ -1,0 +1,123 @@
+"""A cluster of an environment's own, on AWS.
+
+Cluster("slipway-prod", ClusterArgs(settings=eks, subnets=network.private_subnets, protect=True),
+        ResourceOptions(providers=[aws]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, eks, kms
+
+from components import tokens
+from components.aws import roles
+from slipway.aws.kubeconfig import kubeconfig
+from slipway.platform.eks import EksSettings
+
+#: All that EKS can log of its control plane.
+LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+ACCESS = "arn:aws:eks::aws:cluster-access-policy/"
+#: Reads everything but Secrets; the other reads those of one namespace only (EKS user guide, "Access policies").
+VIEWER, ADMIN = f"{ACCESS}AmazonEKSAdminViewPolicy", f"{ACCESS}AmazonEKSClusterAdminPolicy"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ClusterArgs:
+    """What `Cluster` takes.
+
+    Args:
+        settings: Of the environment.
+        subnets: Private ones, in two zones at least.
+        protect: Whether AWS, too, refuses to delete it.
+    """
+
+    settings: EksSettings
+    subnets: Sequence[pulumi.Input[str]]
+    protect: bool
+
+
+class Cluster(pulumi.ComponentResource):
+    """The control plane, with those who may use it.
+
+    Secrets are encrypted by a key of our own; the API has no public address unless the settings name who reaches it.
+
+    Outputs:
+        name: The cluster's name.
+        arn: The cluster.
+        kubeconfig: For people with the AWS CLI; Pulumi's plugin uses the same. It holds no secret.
+        security_group: Of the nodes; what they reach must let it in.
+        key_arn: The key of its Secrets.
+    """
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    security_group: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.CLUSTER, name, None, opts)
+        own, settings = pulumi.ResourceOptions(parent=self), args.settings
+        key = kms.Key(
+            name,
+            kms.KeyArgs(description=f"Secrets of {name}", enable_key_rotation=True, deletion_window_in_days=30),
+            own,
+        )
+        kms.Alias(name, kms.AliasArgs(name=f"alias/{name}", target_key_id=key.key_id), own)
+        role = roles.service_role(f"{name}-cluster", "eks.amazonaws.com", ["AmazonEKSClusterPolicy"], own)
+        # EKS would make it by itself, keeping everything for ever.
+        logs = cloudwatch.LogGroup(
+            name,
+            cloudwatch.LogGroupArgs(name=f"/aws/eks/{name}/cluster", retention_in_days=settings.log_days),
+            own,
+        )
+        cluster = eks.Cluster(
+            name,
+            eks.ClusterArgs(
+                name=name,
+                version=settings.version,
+                role_arn=role.arn,
+                access_config=eks.ClusterAccessConfigArgs(
+                    authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
+                ),
+                # Those that EKS puts in by itself could not be configured, nor updated.
+                bootstrap_self_managed_addons=False,
+                deletion_protection=args.protect,
+                enabled_cluster_log_types=LOGS,
+                encryption_config=eks.ClusterEncryptionConfigArgs(
+                    provider=eks.ClusterEncryptionConfigProviderArgs(key_arn=key.arn), resources=["secrets"]
+                ),
+                upgrade_policy=eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
+                vpc_config=eks.ClusterVpcConfigArgs(
+                    subnet_ids=args.subnets,
+                    endpoint_private_access=True,
+                    endpoint_public_access=bool(settings.public_access),
+                    public_access_cidrs=settings.public_access or None,
+                ),
+            ),
+            pulumi.ResourceOptions(parent=self, depends_on=[logs, *role.attached], protect=args.protect),
+        )
+        for title, principals, policy in (("admin", settings.admins, ADMIN), ("viewer", settings.viewers, VIEWER)):
+            for arn in principals:
+                _admit(f"{name}-{title}-{arn.rpartition('/')[2]}", cluster, arn, policy, own)
+        self.name, self.arn, self.key_arn = cluster.name, cluster.arn, key.arn
+        self.security_group = cluster.vpc_config.apply(lambda config: config.cluster_security_group_id or "")
+        authority = cluster.certificate_authority.apply(lambda found: found.data or "")
+        self.kubeconfig = pulumi.Output.all(cluster.endpoint, authority).apply(
+            lambda found: kubeconfig(name, settings.region, found[0], found[1])
+        )
+        self.register_outputs({"name": self.name, "arn": self.arn, "kubeconfig": self.kubeconfig})
+
+
+def _admit(name: str, cluster: eks.Cluster, principal: str, policy: str, options: pulumi.ResourceOptions) -> None:
+    entry = eks.AccessEntry(name, eks.AccessEntryArgs(cluster_name=cluster.name, principal_arn=principal), options)
+    association = eks.AccessPolicyAssociationArgs(
+        cluster_name=cluster.name,
+        principal_arn=entry.principal_arn,
+        policy_arn=policy,
+        access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+    )
+    eks.AccessPolicyAssociation(name, association, options)

@@ -1,0 +1,111 @@
+"""How this program itself asks the cluster of an environment on AWS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.auth import AuthBase
+
+from slipway.aws import account, names
+from slipway.aws.kubeconfig import kubeconfig
+from slipway.errors import ExitCode, NotYet, SlipwayError
+from slipway.kube import Kube
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
+
+#: EKS takes a token for fifteen minutes, whatever its URL says (aws-iam-authenticator: README.md).
+RENEW_AFTER = 10 * 60
+PREFIX = "k8s-aws-v1."
+
+
+def config(environment: Environment, client: account.Client | None = None) -> str:
+    """Return the kubeconfig of an environment's cluster, as AWS describes it.
+
+    Raises:
+        NotYet: There is no such cluster.
+        SlipwayError: It cannot be asked, or is not to be used yet.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    settings, name = names.eks(environment), names.prefix(environment)
+    where = f"Pulumi.{environment.name}.yaml: slipway:cluster.eks"
+    account.check_region(settings, where)
+    eks = (client or account.clients(settings.region))("eks")
+    try:
+        found = eks.describe_cluster(name=name)["cluster"]
+    except (BotoCoreError, ClientError) as error:
+        if type(error).__name__ == "ResourceNotFoundException":
+            raise NotYet(f"{where}: there is no cluster {name} in {settings.region} yet") from None
+        raise account.explain(error, where) from None
+    if found["status"] not in ("ACTIVE", "UPDATING"):
+        said = f"the cluster {name} is {found['status']}; wait until it is ACTIVE"
+        raise SlipwayError(f"{where}: {said}", ExitCode.UNREACHABLE)
+    return kubeconfig(name, settings.region, found["endpoint"], found["certificateAuthority"]["data"])
+
+
+def connect(environment: Environment, timeout: float) -> Kube:
+    """Return the cluster, with whatever credentials AWS's own tools would take.
+
+    Raises:
+        NotYet: There is no such cluster.
+        SlipwayError: It cannot be asked, or is not to be used yet.
+    """
+    found = json.loads(config(environment))
+    # Its user is the AWS CLI, which people have; this program signs by itself.
+    found["contexts"][0]["context"].pop("user")
+    kube = Kube.from_config(found, Path(), timeout=timeout)
+    kube.session.auth = Token(names.prefix(environment), names.eks(environment).region)
+    return kube
+
+
+class Token(AuthBase):
+    """Signs requests with a token that is renewed before it ends.
+
+    Args:
+        cluster: Name of the cluster.
+        region: Its region.
+    """
+
+    def __init__(self, cluster: str, region: str) -> None:
+        self.cluster, self.region = cluster, region
+        self._token, self._since = "", 0.0
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self._token or time.monotonic() - self._since > RENEW_AFTER:
+            self._token, self._since = token(self.cluster, self.region), time.monotonic()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def token(cluster: str, region: str, session: Any = None) -> str:
+    """Sign a question to AWS about who we are: EKS asks it in our name, so no AWS CLI is needed.
+
+    Raises:
+        SlipwayError: There are no credentials.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+    from botocore.signers import RequestSigner
+
+    session = session or boto3.Session(region_name=region)
+    sts = session.client("sts", region_name=region)
+    try:
+        credentials = session.get_credentials()
+        signer = RequestSigner(sts.meta.service_model.service_id, region, "sts", "v4", credentials, session.events)
+        question = {
+            "method": "GET",
+            "url": f"https://sts.{region}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+            "body": {},
+            "headers": {"x-k8s-aws-id": cluster},
+            "context": {},
+        }
+        url = signer.generate_presigned_url(question, region_name=region, expires_in=60, operation_name="")
+    except BotoCoreError as error:
+        raise account.explain(error, f"cluster {cluster}") from None
+    return PREFIX + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")

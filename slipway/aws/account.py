@@ -1,0 +1,170 @@
+"""Whether an account can take an environment: asked before anything is registered.
+
+A first `up` takes twenty minutes; what AWS would refuse at the end of them is said here, in one line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from slipway.aws import names
+from slipway.documents import nearest
+from slipway.errors import ExitCode, SlipwayError
+from slipway.platform.eks import EksSettings, NodePool
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
+
+#: Makes a client of a service; boto3's own, or a test's.
+Client = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A limit on vCPUs that run at once (EC2 user guide, "Instance type quotas")."""
+
+    code: str
+    name: str
+
+
+#: By the first letter of an instance type, for what is bought on demand and as spot.
+STANDARD = {"on-demand": Quota("L-1216C47A", "On-Demand Standard"), "spot": Quota("L-34B43A08", "Spot Standard")}
+GPU = {"on-demand": Quota("L-DB2E81BA", "On-Demand G and VT"), "spot": Quota("L-3819A6DF", "Spot G and VT")}
+#: Of a pool's first instance type; for others nothing is asked.
+FAMILIES = {**dict.fromkeys("acdhimrtz", STANDARD), "g": GPU}
+
+
+def check(environment: Environment, client: Client | None = None) -> None:
+    """Ask whether the credentials are the account's, and whether its limits leave room for the nodes.
+
+    Raises:
+        SlipwayError: They are not, they do not, or AWS gives no answer.
+    """
+    settings, where = names.eks(environment), f"Pulumi.{environment.name}.yaml: slipway:cluster.eks"
+    check_region(settings, where)
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    ask = client or clients(settings.region)
+    try:
+        _check_identity(settings, where, ask("sts").get_caller_identity())
+        if not _cluster_exists(ask("eks"), names.prefix(environment)):
+            _check_quotas(settings, where, ask)
+    except (BotoCoreError, ClientError) as error:
+        raise explain(error, where) from None
+
+
+def clients(region: str) -> Client:
+    """Return what makes clients that give up within seconds."""
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(region_name=region)
+    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    return lambda service: session.client(service, config=config)
+
+
+def check_region(settings: EksSettings, where: str) -> None:
+    """Refuse a region that AWS has not, without asking it.
+
+    Raises:
+        SlipwayError: Names the nearest.
+    """
+    import boto3
+
+    known = boto3.Session().get_available_regions("eks")
+    for field, regions in (("region", (settings.region,)), ("replicate_to", settings.replicate_to)):
+        for region in regions:
+            if region not in known:
+                near = nearest(region, known)
+                hint = f"nearest is {near!r}" if near else f"as {known[0]!r} is one"
+                raise SlipwayError(f"{where}.{field}: AWS has no region {region!r} with EKS; {hint}")
+
+
+def explain(error: Exception, where: str) -> SlipwayError:
+    """Say in one line why AWS gave no answer."""
+    kind = type(error).__name__
+    # An error of the service carries its answer; all others come from this machine.
+    refused = getattr(error, "response", {}).get("Error", {})
+    if kind in ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "SSOTokenLoadError") or (
+        kind in ("UnauthorizedSSOTokenError", "CredentialRetrievalError", "ProfileNotFound")
+    ):
+        said = "no AWS credentials; sign in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+        return SlipwayError(f"{where}: {said}", ExitCode.UNREACHABLE)
+    if refused.get("Code") in (
+        "InvalidClientTokenId",
+        "ExpiredToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    ):
+        said = f"AWS does not take the credentials ({refused['Code']}); sign in again"
+        return SlipwayError(f"{where}: {said}, in a shell without the lab's variables", ExitCode.UNREACHABLE)
+    if refused:
+        said = str(refused.get("Message", "")).splitlines()[0] if refused.get("Message") else kind
+        return SlipwayError(f"{where}: AWS refuses ({refused.get('Code')}): {said}")
+    return SlipwayError(f"{where}: AWS cannot be reached ({kind})", ExitCode.UNREACHABLE)
+
+
+def _check_identity(settings: EksSettings, where: str, identity: Mapping[str, str]) -> None:
+    if identity["Account"] != settings.account:
+        raise SlipwayError(
+            f"{where}.account: {settings.account}, but the AWS credentials are of {identity['Account']};"
+            " use that account's, or correct it"
+        )
+    who = principal(identity["Arn"])
+    # Roles of IAM Identity Center have a path, which a session's ARN does not tell.
+    if who.rpartition("/")[2] not in {admin.rpartition("/")[2] for admin in settings.admins}:
+        raise SlipwayError(f"{where}.admins: without {who}, which runs this: its cluster would not let it in; add it")
+
+
+def principal(arn: str) -> str:
+    """Return the role of a session, which is what access is given to; a user is itself."""
+    head, _, rest = arn.partition(":assumed-role/")
+    return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
+
+
+def _cluster_exists(eks: Any, name: str) -> bool:
+    try:
+        eks.describe_cluster(name=name)
+    except eks.exceptions.ResourceNotFoundException:
+        return False
+    return True
+
+
+def _check_quotas(settings: EksSettings, where: str, ask: Client) -> None:
+    """Compare what the smallest and the largest cluster of these settings run with what the account may."""
+    cpus = _cpus(ask("ec2"), [pool.instance_types[0] for pool in settings.pools.values()])
+    quotas = ask("service-quotas")
+    for quota, (least, most) in needs(settings.pools, cpus).items():
+        limit = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)["Quota"]["Value"]
+        if limit < most:
+            wants = f"{least} vCPUs at once" if limit < least else f"up to {most} vCPUs"
+            raise SlipwayError(
+                f"{where}.pools: want {wants} of {quota.name} instances, the account's quota in {settings.region} is"
+                f" {limit:.0f}; request more (`aws service-quotas request-service-quota-increase --service-code ec2"
+                f" --quota-code {quota.code} --desired-value {most}`), or lower the pools' maximum"
+            )
+
+
+def needs(pools: Mapping[str, NodePool], cpus: Mapping[str, int]) -> dict[Quota, tuple[int, int]]:
+    """Sum up the vCPUs of the smallest and the largest cluster, by quota.
+
+    Args:
+        pools: The node pools.
+        cpus: How many each instance type has.
+    """
+    least, most = Counter[Quota](), Counter[Quota]()
+    for pool in pools.values():
+        kind = pool.instance_types[0]
+        family = FAMILIES.get(kind[0])
+        if family:
+            least[family[pool.capacity]] += pool.minimum * cpus[kind]
+            most[family[pool.capacity]] += pool.maximum * cpus[kind]
+    return {quota: (least[quota], most[quota]) for quota in most}
+
+
+def _cpus(ec2: Any, kinds: Iterable[str]) -> dict[str, int]:
+    found = ec2.describe_instance_types(InstanceTypes=sorted(set(kinds)))["InstanceTypes"]
+    return {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}

@@ -1,0 +1,115 @@
+"""The AWS part of an environment: from the account to nodes that are Ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws
+
+from components.aws.addons import Addons, AddonsArgs
+from components.aws.bucket import Bucket, BucketArgs
+from components.aws.database import DatabaseArgs
+from components.aws.endpoints import Endpoints, EndpointsArgs
+from components.aws.images import Images, ImagesArgs
+from components.aws.mlflow_store import DATABASE, MlflowStore, MlflowStoreArgs
+from components.aws.nodes import Nodes, NodesArgs
+from components.aws.roles import PodRole, PodRoleArgs
+from components.aws.vpc import Vpc, VpcArgs
+from components.cluster import Cluster, ClusterArgs
+from slipway.aws import addons, names
+from slipway.aws.identities import Identity, identities
+from slipway.aws.network import divide
+from slipway.environment import Environment
+from stacks.cloud import Ground
+
+
+def declare(environment: Environment) -> Ground:
+    """Declare it all; the settings have been checked."""
+    settings, name = names.eks(environment), names.prefix(environment)
+    protect, tags = environment.protect, {"slipway.dev/environment": environment.name}
+    provider = pulumi_aws.Provider(
+        name,
+        pulumi_aws.ProviderArgs(
+            region=settings.region,
+            # Credentials of another account end a run before it changes anything there.
+            allowed_account_ids=[settings.account],
+            default_tags=pulumi_aws.ProviderDefaultTagsArgs(tags=tags),
+        ),
+    )
+
+    options = pulumi.ResourceOptions(providers=[provider])
+    vpc = Vpc(
+        name,
+        VpcArgs(
+            network=settings.network,
+            zones=divide(settings.network, settings.region, settings.zones),
+            nat=settings.nat,
+            log_days=settings.log_days,
+            cluster=name,
+        ),
+        options,
+    )
+    reach = EndpointsArgs(
+        services=settings.endpoints,
+        region=settings.region,
+        network=settings.network,
+        vpc_id=vpc.vpc_id,
+        subnets=vpc.private_subnets,
+    )
+    Endpoints(name, reach, options)
+    cluster = Cluster(name, ClusterArgs(settings=settings, subnets=vpc.private_subnets, protect=protect), options)
+    # A node without the CNI never becomes Ready; the CNI without its role gives no pod an address.
+    roles = [_pod_role(name, identity, settings.account, cluster, options) for identity in identities(environment)]
+    held = [role.association for role in roles]
+    early = AddonsArgs(cluster=cluster.name, settings=settings, names=addons.FIRST, after=held)
+    first = Addons(f"{name}-first", early, options)
+    machines = NodesArgs(
+        cluster=cluster.name, pools=settings.pools, subnets=vpc.private_subnets, tags=tags, after=first.installed
+    )
+    nodes = Nodes(name, machines, options)
+    late = AddonsArgs(cluster=cluster.name, settings=settings, names=addons.AFTER_NODES, after=nodes.groups)
+    rest = Addons(name, late, options)
+    images = ImagesArgs(
+        prefix=f"slipway/{environment.name}",
+        repositories=settings.repositories,
+        account=settings.account,
+        key_arn=cluster.key_arn,
+        replicate_to=settings.replicate_to,
+    )
+    repositories = Images(name, images, options)
+    stores = _stores(environment, vpc, cluster, options)
+    told = {"cluster": cluster.name, "kubeconfig": cluster.kubeconfig, "repositories": repositories.urls}
+    pulumi.export("aws", told)
+    return Ground(kubeconfig=cluster.kubeconfig, ready=rest.installed, stores=stores)
+
+
+def _pod_role(
+    name: str, identity: Identity, account: str, cluster: Cluster, options: pulumi.ResourceOptions
+) -> PodRole:
+    args = PodRoleArgs(identity=identity, account=account, cluster=cluster.name, cluster_arn=cluster.arn)
+    return PodRole(f"{name}-{identity.name}", args, options)
+
+
+def _stores(
+    environment: Environment, vpc: Vpc, cluster: Cluster, options: pulumi.ResourceOptions
+) -> Mapping[str, MlflowStore]:
+    """Declare the buckets and the database of what the environment installs."""
+    settings, protect = names.eks(environment), environment.protect
+    closed = BucketArgs(keep_days=settings.keep_days, protect=protect)
+    if getattr(environment.platform, "backup", None):
+        Bucket(names.bucket(environment, "backup"), closed, options)
+    if getattr(environment.platform, "feature_store", None):
+        Bucket(names.bucket(environment, "features"), closed, options)
+    if not getattr(environment.platform, "mlflow", None):
+        return {}
+    database = DatabaseArgs(
+        settings=settings.database,
+        database=DATABASE,
+        vpc_id=vpc.vpc_id,
+        subnets=vpc.private_subnets,
+        reached_from=cluster.security_group,
+        protect=protect,
+    )
+    args = MlflowStoreArgs(bucket=names.bucket(environment, "mlflow"), keep_days=settings.keep_days, database=database)
+    return {"mlflow": MlflowStore(f"{names.prefix(environment)}-mlflow", args, options)}
