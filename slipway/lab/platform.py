@@ -40,6 +40,8 @@ class Part:
 #: By the name of the component's settings (slipway/platform/settings.py).
 PARTS: Mapping[str, Part] = {
     "kyverno": Part(tools=("kyverno",)),
+    # People commit in front of a lab, and nothing there sends Argo CD a webhook.
+    "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis")),
 }
 
 

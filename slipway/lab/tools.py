@@ -123,4 +123,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
 }
 
 #: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
-ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30}
+ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30, "redis": 10}
+
+#: What is built only for who asks for it.
+ON_DEMAND = frozenset({*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis"})

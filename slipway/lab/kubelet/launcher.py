@@ -97,7 +97,10 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
             _call("mount private", LIBC.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
             files = FileSystem(orders["staging"])
             files.protect((*SCRATCH, orders["home"]))
-            files.mount_all(orders["mounts"])
+            mounts, home = orders["mounts"], orders["home"]
+            hidden = any(hides(mount["target"], home) for mount in mounts)
+            again = [{"source": home, "target": home, "read_only": False}] if hidden else []
+            files.mount_all([*mounts, *again])
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
             # Where the machine itself runs out of memory, the kernel is to end a container, not the control plane.
             with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
@@ -119,6 +122,11 @@ def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
     except FileNotFoundError:
         # Python's own message names the last directory of PATH that it tried.
         raise OSError("command not found" + ("" if "/" in argv[0] else f" on PATH {env.get('PATH', '')}")) from None
+
+
+def hides(target: str, path: str) -> bool:
+    """Tell whether a path can no longer be seen once something is mounted at a target."""
+    return path.startswith(f"{target}/")
 
 
 class FileSystem:
@@ -147,17 +155,28 @@ class FileSystem:
 
     def mount_all(self, mounts: list[dict[str, Any]]) -> None:
         """Put each source at its target."""
+        # What hides the pod's own directory, as /tmp does where the lab lies in there, comes last with all that is in
+        # it; by then the sources that it hides are held by descriptors.
+        hiding = tuple(f"{mount['target']}/" for mount in mounts if hides(mount["target"], self.staging))
+        last = [mount for mount in mounts if f"{mount['target']}/".startswith(hiding)]
         for mount in mounts:
-            target = os.path.realpath(mount["target"])
-            self._make(target, os.path.isdir(mount["source"]))
-            _mount(mount["source"], target, None, MS_BIND | MS_REC)
-            if mount["read_only"]:
-                flags = os.statvfs(target).f_flag & LOCKED
-                _mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | flags)
-            else:
-                # A bind mount starts with the flags of where its source lies, and that is read-only now.
-                _set_read_only(target, False)
-            self.own.append(target)
+            if mount not in last:
+                self._mount(mount, mount["source"])
+        held = [(mount, f"/proc/self/fd/{os.open(mount['source'], os.O_PATH)}") for mount in last]
+        for mount, source in held:
+            self._mount(mount, source)
+
+    def _mount(self, mount: dict[str, Any], source: str) -> None:
+        target = os.path.realpath(mount["target"])
+        self._make(target, os.path.isdir(source))
+        _mount(source, target, None, MS_BIND | MS_REC)
+        if mount["read_only"]:
+            flags = os.statvfs(target).f_flag & LOCKED
+            _mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | flags)
+        else:
+            # A bind mount starts with the flags of where its source lies, and that is read-only now.
+            _set_read_only(target, False)
+        self.own.append(target)
 
     def _make(self, target: str, directory: bool) -> None:
         """Make a mount point without writing to the machine's own directories."""

@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import Any
 
 Object = dict[str, Any]
+#: The names under which Argo CD's one binary lies in its image; each makes it something else.
+ARGOCD = (
+    "argocd",
+    "argocd-application-controller",
+    "argocd-applicationset-controller",
+    "argocd-cmp-server",
+    "argocd-git-ask-pass",
+    "argocd-k8s-auth",
+    "argocd-notifications",
+    "argocd-repo-server",
+    "argocd-server",
+)
 
 
 def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
@@ -15,11 +27,21 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
     Args:
         place: Says where a binary is, or will be.
     """
+    redis = place("redis-server")
     return {
         # By tag as by digest: what runs is what tools/kyverno pins.
         "*/kyverno/kyvernopre[:@]*": _binary(place("kyverno-init"), "/ko-app/kyverno-init"),
         "*/kyverno/kyverno[:@]*": _binary(place("kyverno"), "/ko-app/kyverno"),
         "*/kyverno/reports-controller[:@]*": _binary(place("kyverno-reports"), "/ko-app/reports-controller"),
+        "*/argoproj/argocd[:@]*": {
+            "files": {
+                **{f"/usr/local/bin/{name}": str(place("argocd")) for name in ARGOCD},
+                "/usr/local/bin/helm": str(place("helm")),
+            },
+            # The machine may have no gpg; without it no commit's signature is checked.
+            "env": {"ARGOCD_GPG_ENABLED": "false"},
+        },
+        "*/redis[:@]*": {"entrypoint": ["redis-server"], "files": {"/usr/local/bin/redis-server": str(redis)}},
     }
 
 
