@@ -163,6 +163,14 @@ def _argocd(context: Context, settings: Any) -> Install:
     return lambda options: ArgoCd(context.environment.name, args, options).outputs
 
 
+def _mlflow(context: Context, settings: Any) -> Install:
+    from components.mlflow import Mlflow, MlflowArgs
+    from slipway.platform.mlflow import artifacts, compile_mlflow
+
+    args = MlflowArgs(objects=compile_mlflow(settings, context), artifacts=artifacts(settings, context))
+    return lambda options: Mlflow(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
@@ -175,6 +183,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "gateway": _gateway,
     "kserve": _kserve,
     "flagger": _flagger,
+    "mlflow": _mlflow,
     "monitoring": _monitoring,
     "services": _services,
     "argocd": _argocd,

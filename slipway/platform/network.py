@@ -13,6 +13,7 @@ from slipway.platform.charts import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.namespaces import ENFORCE, Stage, namespace
+from slipway.platform.workloads import service_account
 
 #: Where the judge with its companions runs.
 SLIPWAY = "slipway"
@@ -60,12 +61,13 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
 
     environment = context.environment
     models, training = environment.namespace, settings.training_namespace
-    outside = {name: Opening((network(to.cidr),), to.ports) for name, to in settings.egress.items()}
+    reached = outside(settings)
+    registry = {"mlflow": Opening((pods_of("mlflow"),), (5000,))} if environment.platform.mlflow else {}
     return (
         namespace(models, settings.stage),
         namespace(training, settings.stage),
-        _service_account(models, environment.service_account),
-        _service_account(training, TRAINER),
+        service_account(models, environment.service_account),
+        service_account(training, TRAINER),
         *isolate(
             models,
             ingress={
@@ -73,22 +75,17 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
                 "monitoring": Opening((pods_of(settings.monitoring_namespace),), (METRICS_PORT,)),
             },
             # Their agents send what was asked, what was answered, to be joined with labels.
-            egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **outside},
+            egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **reached},
         ),
         *isolate(
             training,
             # The workers of one job find each other.
             ingress={"itself": Opening((pods_of(training),))},
-            egress={"itself": Opening((pods_of(training),)), **outside},
+            egress={"itself": Opening((pods_of(training),)), **registry, **reached},
         ),
     )
 
 
-def _service_account(where: str, name: str) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": name, "namespace": where},
-        # Neither asks the API server anything; cloud credentials come by a token of their own.
-        "automountServiceAccountToken": False,
-    }
+def outside(settings: NetworkSettings) -> dict[str, Opening]:
+    """Return the openings to what is outside of the cluster, by their names."""
+    return {name: Opening((network(to.cidr),), to.ports) for name, to in settings.egress.items()}

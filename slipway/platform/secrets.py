@@ -5,8 +5,7 @@ So no secret stands in Git, in the settings or in Pulumi's state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -14,6 +13,9 @@ from slipway.documents import Frozen
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
 from slipway.platform.namespaces import ENFORCE, namespace
+
+if TYPE_CHECKING:
+    from slipway.environment import Environment
 
 NAMESPACE = "external-secrets"
 CHART = Chart(
@@ -80,27 +82,29 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
     return (namespace(NAMESPACE, ENFORCE), *definitions, *context.charts.render(CHART, values), store)
 
 
-def external_secret(where: str, name: str, key: Any, template: Mapping[str, str] | None = None) -> Object:
+def entry(environment: Environment, name: str) -> str:
+    """Name an entry of an environment in the store: its role may read nothing else."""
+    return f"slipway/{environment.name}/{name}"
+
+
+def external_secret(where: str, name: str, key: Any, every: str = "1h0m0s") -> Object:
     """Ask for a Secret of a name, which holds every field of an entry of the store.
 
     Args:
         where: Its namespace, which the store's settings must name.
         name: Of the Secret.
         key: Name or ARN of the entry, whose value is a JSON object.
-        template: The Secret's own fields, made of the entry's: `{"uri": "…{{ .password }}…"}`. None takes all.
+        every: How soon a change of the entry arrives; asking costs (five cents for ten thousand times).
     """
-    target: Object = {"name": name, "creationPolicy": "Owner"}
-    if template:
-        target["template"] = {"engineVersion": "v2", "data": dict(template)}
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
         # What reads the Secret must not be started before it is there.
         "metadata": {"name": name, "namespace": where, "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
         "spec": {
-            "refreshInterval": "1h0m0s",
+            "refreshInterval": every,
             "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
-            "target": target,
+            "target": {"name": name, "creationPolicy": "Owner"},
             "dataFrom": [{"extract": {"key": key}}],
         },
     }

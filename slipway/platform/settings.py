@@ -11,6 +11,7 @@ from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.gateway import GatewaySettings
 from slipway.platform.kserve import KserveSettings
 from slipway.platform.kyverno import KyvernoSettings
+from slipway.platform.mlflow import MlflowSettings
 from slipway.platform.monitoring import MonitoringSettings
 from slipway.platform.network import NetworkSettings
 from slipway.platform.secrets import SecretsSettings
@@ -37,3 +38,4 @@ class Platform(Frozen):
     monitoring: MonitoringSettings | None = None
     services: ServicesSettings | None = None
     argocd: ArgoCdSettings | None = None
+    mlflow: MlflowSettings | None = None

@@ -62,7 +62,7 @@ class System:
             service_account(self.namespace, self.name),
             *(_permissions(self.name, self.namespace, self.may) if self.may else ()),
             *self.files.values(),
-            *([self._volume()] if self._stored else []),
+            *([claim(self.namespace, self.name, self.storage_gib)] if self.data and self.storage_gib else []),
             self._deployment(),
             self._service(),
         )
@@ -115,11 +115,13 @@ class System:
         spec = {"selector": {"app.kubernetes.io/name": self.name}, "ports": [port]}
         return {**manifest("v1", "Service", self.name, self.namespace), "spec": spec}
 
-    def _volume(self) -> Object:
-        claim = manifest("v1", "PersistentVolumeClaim", self.name, self.namespace)
-        claim["metadata"]["annotations"] = dict(_SKIP_AWAIT)
-        size = {"requests": {"storage": f"{self.storage_gib}Gi"}}
-        return {**claim, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
+
+def claim(namespace: str, name: str, gib: int) -> Object:
+    """Ask for a volume that one pod writes to."""
+    asked = manifest("v1", "PersistentVolumeClaim", name, namespace)
+    asked["metadata"]["annotations"] = dict(_SKIP_AWAIT)
+    size = {"requests": {"storage": f"{gib}Gi"}}
+    return {**asked, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
 
 
 def config_map(name: str, namespace: str, files: Mapping[str, str]) -> Object:

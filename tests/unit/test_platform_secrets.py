@@ -53,11 +53,11 @@ def test_the_service_account_is_the_one_that_the_role_is_bound_to(objects: list[
 
 
 def test_a_secret_is_asked_for_by_the_name_of_its_entry() -> None:
-    asked = external_secret("mlflow", "login", "slipway/prod/mlflow", {"uri": "{{ .password }}"})
+    asked = external_secret("mlflow", "login", "slipway/prod/mlflow", every="5m0s")
     assert asked["spec"]["secretStoreRef"]["name"] == STORE
     assert asked["spec"]["dataFrom"] == [{"extract": {"key": "slipway/prod/mlflow"}}]
-    assert asked["spec"]["target"]["template"]["data"] == {"uri": "{{ .password }}"}
-    assert "template" not in external_secret("mlflow", "login", "slipway/prod/mlflow")["spec"]["target"]
+    assert asked["spec"]["target"]["name"] == "login"
+    assert asked["spec"]["refreshInterval"] == "5m0s"
 
 
 def test_a_region_that_cannot_be_one_is_refused() -> None:

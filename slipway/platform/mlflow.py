@@ -1,0 +1,270 @@
+"""MLflow: the registry that environments are deployed from, for people who log in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError, at
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.isolation import Opening, isolate, pods_of
+from slipway.platform.network import outside
+from slipway.platform.secrets import entry, external_secret
+from slipway.platform.systems import claim, config_map, revision
+from slipway.platform.workloads import deployment, manifest, secret_variable, service, service_account
+
+NAMESPACE = "mlflow"
+PORT, POSTGRES_PORT = 5000, 5432
+#: Secrets of the namespace: who administers MLflow, the login of its database, that of an S3 which is not of AWS.
+ADMIN, LOGIN, S3 = "mlflow-admin", "mlflow-database", "mlflow-s3"
+LOGIN_MOUNT, VOLUME_MOUNT = "/run/database", "/mlflow"
+START = Path(__file__).with_name("mlflow_start.py")
+#: A worker of 3.17 takes 264 MB before it has done anything.
+WORKER_MEMORY = 384
+POSTGRES = "docker.io/library/postgres:17.6"
+
+
+class MlflowSettings(Frozen):
+    """MLflow."""
+
+    database: Literal["rds", "postgres", "sqlite"] = Field(
+        default="postgres",
+        description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on a volume.",
+    )
+    artifacts: str | None = Field(
+        default=None,
+        pattern=r"^s3://[^/]+(/.+)?[^/]$",
+        description="Where clients put models, as s3://bucket/path; without it the bucket beside a cluster on AWS, else"
+        " a volume, from which nothing can be served.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
+    )
+    storage_gib: int | None = Field(
+        default=20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
+    )
+    host: str | None = Field(default=None, description="Host that people reach it at, by the environment's Gateway.")
+    permission: Literal["NO_PERMISSIONS", "READ", "EDIT"] = Field(
+        default="READ", description="What a user may do who was given nothing else; MLflow's own default."
+    )
+    replicas: int = Field(default=1, ge=1, description="Servers; more than one need a database that is no file.")
+    workers: int = Field(default=2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
+    image: str = Field(
+        default="ghcr.io/mlflow/mlflow:v3.17.2-full",
+        description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
+    )
+
+    @model_validator(mode="after")
+    def _files_have_one_writer(self) -> MlflowSettings:
+        if self.replicas > 1 and (self.database == "sqlite" or (self.artifacts is None and self.database != "rds")):
+            raise ValueError(f"expected one replica, since a volume has one writer, got {self.replicas}")
+        return self
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that is made beside the cluster.
+
+    Args:
+        host: Its address; known when it is there, so it may be an output of Pulumi's.
+        secret: Name or ARN of what holds its login, in the environment's store of secrets.
+    """
+
+    host: Any
+    secret: Any
+
+
+#: What a preview shows until the database is there.
+TO_BE_MADE = Database("to-be-made.invalid", "to-be-made")
+
+
+def compile_mlflow(settings: MlflowSettings, context: Context, database: Database = TO_BE_MADE) -> tuple[Object, ...]:
+    """Declare the server, what it needs, who reaches it.
+
+    Args:
+        settings: MLflow's.
+        context: Where.
+        database: Where RDS answers, if that is what the settings ask for.
+
+    Raises:
+        SlipwayError: RDS is asked for where nothing makes it.
+    """
+    environment = context.environment
+    on_aws = getattr(environment.cluster, "eks", None)
+    field = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.mlflow.database")
+    if settings.database == "rds" and not on_aws:
+        raise SlipwayError(f"{field}rds is made beside a cluster on AWS; set slipway:cluster.eks, or take 'postgres'")
+    if settings.database == "rds" and not environment.platform.secrets:
+        raise SlipwayError(f"{field}rds keeps its login in Secrets Manager; set slipway:platform.secrets too")
+    return (
+        manifest("v1", "Namespace", NAMESPACE),
+        service_account(NAMESPACE, "mlflow"),
+        *_secrets(settings, context, database),
+        *(_postgres(settings) if settings.database == "postgres" else ()),
+        *_server(settings, artifacts(settings, context), database),
+        *(_route(settings.host, context) if settings.host else ()),
+        *_policies(settings, context),
+    )
+
+
+def artifacts(settings: MlflowSettings, context: Context) -> str | None:
+    """Say where clients put models; None is the server's own volume."""
+    return settings.artifacts
+
+
+def _secrets(settings: MlflowSettings, context: Context, database: Database) -> list[Object]:
+    """Ask for the Secrets; where the environment has no store, somebody makes them (docs/operations.md)."""
+    environment = context.environment
+    if not environment.platform.secrets:
+        return []
+    found = [external_secret(NAMESPACE, ADMIN, entry(environment, ADMIN))]
+    if settings.database == "postgres":
+        found.append(external_secret(NAMESPACE, LOGIN, entry(environment, LOGIN)))
+    if settings.database == "rds":
+        # RDS changes the password by itself; from then on MLflow cannot connect, until this is asked again.
+        found.append(external_secret(NAMESPACE, LOGIN, database.secret, every="5m0s"))
+    if settings.s3_endpoint:
+        found.append(external_secret(NAMESPACE, S3, entry(environment, S3)))
+    return found
+
+
+def _postgres(settings: MlflowSettings) -> list[Object]:
+    container = {
+        "image": POSTGRES,
+        "env": [
+            {"name": "PGDATA", "value": "/data/postgres"},
+            {"name": "POSTGRES_DB", "value": "mlflow"},
+            {"name": "POSTGRES_USER_FILE", "value": f"{LOGIN_MOUNT}/username"},
+            {"name": "POSTGRES_PASSWORD_FILE", "value": f"{LOGIN_MOUNT}/password"},
+        ],
+        "ports": [{"name": "postgres", "containerPort": POSTGRES_PORT, "protocol": "TCP"}],
+        "readinessProbe": {"exec": {"command": ["pg_isready", "--host=127.0.0.1"]}},
+        "resources": {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
+        "volumeMounts": [
+            {"name": "login", "mountPath": LOGIN_MOUNT, "readOnly": True},
+            {"name": "data", "mountPath": "/data"},
+            {"name": "socket", "mountPath": "/var/run/postgresql"},
+        ],
+    }
+    volumes = {"login": _login(), "data": _volume(settings, "postgres"), "socket": {"emptyDir": {}}}
+    return [
+        service_account(NAMESPACE, "postgres"),
+        *([claim(NAMESPACE, "postgres", settings.storage_gib)] if settings.storage_gib else []),
+        deployment(NAMESPACE, "postgres", container, volumes=volumes, replaced=True),
+        service(NAMESPACE, "postgres", POSTGRES_PORT),
+    ]
+
+
+def _server(settings: MlflowSettings, place: str | None, database: Database) -> list[Object]:
+    files = config_map("mlflow", NAMESPACE, {START.name: START.read_text()})
+    stored = settings.database == "sqlite" or place is None
+    memory = f"{settings.workers * WORKER_MEMORY}Mi"
+    container: Object = {
+        "image": settings.image,
+        "command": ["python", f"/etc/mlflow/{START.name}"],
+        "args": _options(settings, place),
+        "env": _environment(settings, database),
+        "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
+        "startupProbe": {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 5, "failureThreshold": 60},
+        "readinessProbe": {"httpGet": {"path": "/health", "port": "http"}},
+        "resources": {"requests": {"cpu": "250m", "memory": memory}, "limits": {"memory": memory}},
+        "volumeMounts": [{"name": "start", "mountPath": "/etc/mlflow", "readOnly": True}],
+    }
+    volumes: dict[str, Object] = {"start": {"configMap": {"name": "mlflow"}}}
+    if settings.database != "sqlite":
+        volumes["login"] = _login()
+        container["volumeMounts"].append({"name": "login", "mountPath": LOGIN_MOUNT, "readOnly": True})
+        # A login that is newer than what the server was started with: only a new start takes it.
+        unchanged = f"[ ! {LOGIN_MOUNT}/password -nt /tmp/accounts.ini ]"
+        container["livenessProbe"] = {"exec": {"command": ["sh", "-c", unchanged]}, "failureThreshold": 1}
+    if stored:
+        volumes["data"] = _volume(settings, "mlflow")
+        container["volumeMounts"].append({"name": "data", "mountPath": VOLUME_MOUNT})
+    server = deployment(NAMESPACE, "mlflow", container, replicas=settings.replicas, volumes=volumes, replaced=stored)
+    server["spec"]["template"]["metadata"]["annotations"] = {"slipway.dev/files": revision({"/etc/mlflow": files})}
+    disruption = manifest("policy/v1", "PodDisruptionBudget", "mlflow", NAMESPACE)
+    selector = {"matchLabels": {"app.kubernetes.io/name": "mlflow"}}
+    return [
+        files,
+        *([claim(NAMESPACE, "mlflow", settings.storage_gib)] if stored and settings.storage_gib else []),
+        server,
+        service(NAMESPACE, "mlflow", PORT),
+        *([{**disruption, "spec": {"minAvailable": 1, "selector": selector}}] if settings.replicas > 1 else []),
+    ]
+
+
+def _options(settings: MlflowSettings, place: str | None) -> list[str]:
+    inside = [f"mlflow{domain}:{PORT}" for domain in ("", ".mlflow", ".mlflow.svc", ".mlflow.svc.cluster.local")]
+    hosts = [*inside, *([settings.host] if settings.host else []), "localhost:*", "127.0.0.1:*"]
+    # Clients write to a bucket themselves: only then a version's address is one that a server can load from.
+    stored = (
+        ["--no-serve-artifacts", f"--default-artifact-root={place}"]
+        if place
+        else ["--serve-artifacts", f"--artifacts-destination={VOLUME_MOUNT}/artifacts"]
+    )
+    common = ["--host=0.0.0.0", f"--port={PORT}", f"--workers={settings.workers}", "--app-name=basic-auth"]
+    return [*common, f"--allowed-hosts={','.join(hosts)}", *stored]
+
+
+def _environment(settings: MlflowSettings, database: Database) -> list[Object]:
+    login = LOGIN_MOUNT if settings.database != "sqlite" else "/nowhere"
+    if settings.database == "sqlite":
+        address: Any = f"sqlite:///{VOLUME_MOUNT}/mlflow.db"
+    elif settings.database == "postgres":
+        address = f"postgresql://postgres:{POSTGRES_PORT}/mlflow"
+    else:
+        address = f"postgresql://$(DATABASE_HOST):{POSTGRES_PORT}/mlflow?sslmode=require"
+    found = [
+        *([{"name": "DATABASE_HOST", "value": database.host}] if settings.database == "rds" else []),
+        {"name": "DATABASE", "value": address},
+        {"name": "DATABASE_LOGIN", "value": login},
+        {"name": "DEFAULT_PERMISSION", "value": settings.permission},
+        secret_variable("MLFLOW_AUTH_ADMIN_USERNAME", ADMIN, "username"),
+        secret_variable("MLFLOW_AUTH_ADMIN_PASSWORD", ADMIN, "password"),
+        secret_variable("MLFLOW_FLASK_SERVER_SECRET_KEY", ADMIN, "flask_secret_key"),
+        # Jobs of its assistant; each would be a process more.
+        {"name": "MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "value": "false"},
+    ]
+    if settings.s3_endpoint:
+        found += [
+            {"name": "MLFLOW_S3_ENDPOINT_URL", "value": settings.s3_endpoint},
+            secret_variable("AWS_ACCESS_KEY_ID", S3, "access_key"),
+            secret_variable("AWS_SECRET_ACCESS_KEY", S3, "secret_key"),
+        ]
+    return found
+
+
+def _route(host: str, context: Context) -> list[Object]:
+    gateway = context.environment.gateway
+    spec = {
+        "parentRefs": [{"name": gateway.name, "namespace": gateway.namespace}],
+        "hostnames": [host],
+        "rules": [{"backendRefs": [{"name": "mlflow", "port": PORT}]}],
+    }
+    return [{**manifest("gateway.networking.k8s.io/v1", "HTTPRoute", "mlflow", NAMESPACE), "spec": spec}]
+
+
+def _policies(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:
+    environment, chosen = context.environment, context.environment.platform.network
+    if chosen is None:
+        return ()
+    ingress = {"training": Opening((pods_of(chosen.training_namespace),), (PORT,))}
+    egress = outside(chosen)
+    if settings.host:
+        ingress["gateway"] = Opening((pods_of(environment.gateway.namespace),), (PORT,))
+    if settings.database == "postgres":
+        ingress["itself"] = egress["itself"] = Opening((pods_of(NAMESPACE),), (POSTGRES_PORT,))
+    return isolate(NAMESPACE, ingress, egress)
+
+
+def _login() -> Object:
+    return {"secret": {"secretName": LOGIN}}
+
+
+def _volume(settings: MlflowSettings, name: str) -> Object:
+    return {"persistentVolumeClaim": {"claimName": name}} if settings.storage_gib else {"emptyDir": {}}
