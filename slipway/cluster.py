@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from slipway import rollout
+from slipway import llm_rollout, rollout
 from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import Kube, KubeError, Objects
@@ -54,13 +54,15 @@ def kubeconfig(environment: Environment, project: Path) -> Path:
 
 
 def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, ObservedModel]:
-    """Read the rollout state of models: three lists, whatever their number.
+    """Read the rollout state of models: four lists, whatever their number.
 
     Raises:
         KubeError: The cluster cannot be reached or refuses.
         SlipwayError: A Service of a model selects what is none of its versions.
     """
-    return rollout.observe_all(sorted(models), objects(kube, namespace))
+    wanted = sorted(models)
+    llms = llm_rollout.observe_all(list_if_known(kube, llm_rollout.LLM, namespace))
+    return rollout.observe_all(wanted, objects(kube, namespace)) | {name: llms[name] for name in wanted if name in llms}
 
 
 def objects(kube: Kube, namespace: str) -> Objects:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from slipway import documents
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
+from slipway.llm_spec import Llm
+from slipway.quantities import Cpu, Memory
 
 #: A DNS-1035 label, as Kubernetes asks of a Service's name.
 NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
@@ -19,33 +20,6 @@ LABEL_VALUE = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 #: A C identifier: what every shell takes as an environment variable's name.
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
-_BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
-
-
-def _canonical_cpu(value: str) -> str:
-    if not re.fullmatch(r"[1-9][0-9]*m?", value):
-        raise ValueError(f"expected cores as '2' or thousandths as '1500m', got {value!r}")
-    if value.endswith("000m"):
-        raise ValueError(f"expected the canonical form {value[:-4]!r}, got {value!r}")
-    return value
-
-
-def _canonical_memory(value: str) -> str:
-    match = re.fullmatch(r"([1-9][0-9]*)(Ki|Mi|Gi|Ti|Pi|Ei)", value)
-    if not match:
-        raise ValueError(f"expected a whole number with Ki, Mi, Gi or Ti, as '512Mi', got {value!r}")
-    number, unit = int(match[1]), _BINARY.index(match[2])
-    while number % 1024 == 0 and unit < len(_BINARY) - 1:
-        number, unit = number // 1024, unit + 1
-    canonical = f"{number}{_BINARY[unit]}"
-    if canonical != value:
-        raise ValueError(f"expected the canonical form {canonical!r}, got {value!r}")
-    return value
-
-
-#: Only canonical quantities: the API server rewrites others, which would show as a difference for ever.
-Cpu = Annotated[str, AfterValidator(_canonical_cpu)]
-Memory = Annotated[str, AfterValidator(_canonical_memory)]
 EnvName = Annotated[str, Field(pattern=ENV_NAME)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 
@@ -216,6 +190,8 @@ class ModelSpec(Frozen):
     #: Whom its pods are paid by: a label of theirs, which bills can be split by.
     cost_center: Annotated[str, Field(pattern=LABEL_VALUE)] | None = None
     serving: Serving = Serving()
+    #: A large language model: served by vLLM as an LLMInferenceService instead of by MLServer.
+    llm: Llm | None = None
     objectives: Objectives
     gates: tuple[Gate, ...] = ()
     rollout: Rollout
@@ -226,6 +202,18 @@ class ModelSpec(Frozen):
             raise ValueError(
                 f"expected serving.replicas.min of at least 1 with strategy {self.rollout.strategy!r}: only 'knative'"
                 " keeps requests until a pod is there, with any other the first ones fail"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_served_by_vllm(self) -> ModelSpec:
+        if self.llm is None:
+            return self
+        if self.serving.replicas.min != self.serving.replicas.max or self.serving.scaling:
+            raise ValueError("expected serving.replicas of the same min and max, no scaling: an LLM keeps its replicas")
+        if self.rollout.strategy not in ("canary", "immediate"):
+            raise ValueError(
+                f"expected rollout.strategy 'canary' or 'immediate' of an LLM, got {self.rollout.strategy!r}"
             )
         return self
 

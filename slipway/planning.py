@@ -5,12 +5,20 @@ The program registers what stands here, `slipway plan` prints it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from slipway import documents, regions
-from slipway.compile import CompiledModel, compile_model, compile_shared, refusals, serving_changes
+from slipway import documents, llm_rollout, regions
+from slipway.compile import (
+    CompiledLlm,
+    CompiledModel,
+    compile_llm,
+    compile_model,
+    compile_shared,
+    refusals,
+    serving_changes,
+)
 from slipway.compile.objects import Object
 from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
@@ -34,6 +42,7 @@ class EnvironmentPlan:
         plans: What is planned, by name; a model with a problem may have none.
         compiled: The objects of each model; none with problems. Whoever registers them takes them out one by one: a
             thousand models' objects are not held until the last of them is done.
+        llms: The same of large language models.
         notices: What a person should know.
         problems: Why it cannot be; with any, nothing is.
     """
@@ -44,6 +53,7 @@ class EnvironmentPlan:
     observed: Mapping[str, ObservedModel] | None
     plans: Mapping[str, ModelPlan] = field(default_factory=dict)
     compiled: dict[str, CompiledModel] = field(default_factory=dict)
+    llms: dict[str, CompiledLlm] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     problems: tuple[SlipwayError, ...] = ()
 
@@ -103,21 +113,29 @@ def plan_environment(
         else:
             notices += plans[name].notices
     problems += map(SlipwayError, refusals(specs, plans, environment))
-    compiled = {} if problems else {name: compile_model(specs[name], plans[name], environment) for name in plans}
-    said, refused = _policies(environment, compiled, observed or {})
+    compiled, llms = dict[str, CompiledModel](), dict[str, CompiledLlm]()
+    for name, plan in plans.items() if not problems else ():
+        if specs[name].llm:
+            llms[name] = compile_llm(specs[name], plan, environment)
+            notices += llm_rollout.notices(name, plan)
+        else:
+            compiled[name] = compile_model(specs[name], plan, environment)
+    said, refused = _policies(environment, [*compiled.values(), *llms.values()], observed or {})
     notices += said
     if refused:
-        problems, compiled = refused, {}
+        problems, compiled, llms = refused, {}, {}
     if observed:
+        declared: dict[str, CompiledModel | CompiledLlm] = {**compiled, **llms}
+        for name, each in declared.items():
+            notices += serving_changes(each.inference_services, observed[name].services)
         for name, objects in compiled.items():
-            notices += serving_changes(objects, observed[name].services)
             if observed[name].target_version not in (None, plans[name].target.version):
                 notices += _pace(specs[name], plans[name], objects, environment)
-    return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, tuple(notices), tuple(problems))
+    return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, llms, tuple(notices), tuple(problems))
 
 
 def _policies(
-    environment: Environment, compiled: Mapping[str, CompiledModel], observed: Mapping[str, ObservedModel]
+    environment: Environment, compiled: Sequence[CompiledModel | CompiledLlm], observed: Mapping[str, ObservedModel]
 ) -> tuple[list[str], list[SlipwayError]]:
     """Hold what is compiled to the environment's policies."""
     if environment.platform.policies is None:
@@ -125,7 +143,7 @@ def _policies(
     # Imported only here, with the library that evaluates them.
     from slipway.policy.preview import judge
 
-    objects = (each for model in compiled.values() for each in model.inference_services)
+    objects = (each for model in compiled for each in model.inference_services)
     return judge(environment, objects, {name for seen in observed.values() for name in seen.services})
 
 

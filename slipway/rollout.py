@@ -237,7 +237,7 @@ def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> 
         metadata = found["metadata"]
         if found["kind"] == "InferenceService":
             model = (metadata.get("labels") or {}).get(names.MODEL, "")
-            services.setdefault(model, {})[metadata["name"]] = _observed_service(metadata, found.get("status") or {})
+            services.setdefault(model, {})[metadata["name"]] = observed_service(metadata, found.get("status") or {})
         else:
             model = metadata["name"]
             by_name[found["kind"], model] = found
@@ -262,7 +262,8 @@ def _appliers(metadata: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(pulumi | ({"Argo CD"} if names.TRACKING in (metadata.get("annotations") or {}) else set()))
 
 
-def _observed_service(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> ObservedService:
+def observed_service(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> ObservedService:
+    """Read one InferenceService."""
     annotations = metadata.get("annotations") or {}
     version = metadata["name"].rpartition("-v")[2]
     conditions = status.get("conditions") or []

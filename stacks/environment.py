@@ -11,12 +11,14 @@ from pathlib import Path
 import pulumi
 
 from components.delivered import Delivered, DeliveredArgs
+from components.llm import Llm, LlmArgs
 from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
 from components.platform import Platform
 from slipway import cluster, names, planning, regions, rollout, verification
 from slipway.compile import compile_shared
+from slipway.compile.llm import url_path
 from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.gitops import guard
@@ -51,7 +53,7 @@ async def main() -> None:
     # Where Argo CD applies a stack's models, these are in the same tree.
     if plan and environment.delivery == "gitops":
         shared = ()
-    if shared or (plan and plan.compiled):
+    if shared or (plan and (plan.compiled or plan.llms)):
         under = [systems] if systems else ground.ready
         options = pulumi.ResourceOptions(providers=[provider(environment, environment.name, ground, under)])
         if shared:
@@ -180,6 +182,9 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
         outputs[name] = model.outputs
         return model.registered()
 
+    for name, llm in plan.llms.items():
+        url = f"http://{names.host(name, environment.gateway.host_suffix)}{url_path(name, environment.namespace)}"
+        outputs[name] = Llm(name, LlmArgs(compiled=llm, target=plan.plans[name].target, url=url), options).outputs
     each: list[Callable[[], Awaitable[None]]] = [functools.partial(register, name) for name in sorted(compiled)]
     await pacing.paced(each)
     pulumi.export("models", outputs)

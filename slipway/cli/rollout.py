@@ -150,12 +150,38 @@ def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
     _say(try_again(kube, books, lambda environ: Deployment(project(), stack, environ).up()), as_json)
 
 
-def _books(model: str, stack: str) -> tuple[Books, Kube]:
-    """Return what is written about a model, with the cluster."""
+@app.command()
+def step(
+    model: Model,
+    stack: Stack = "local",
+    to: Annotated[int | None, typer.Option(min=0, max=100, help="Percent; the next step without it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With --to 0: why it is never taken again.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Give the candidate of a large language model its next share of the traffic; at 100 it is stable."""
+    from slipway.delivery.llm import step as step_model
+
+    books, kube = _books(model, stack, llm=True)
+    _say(step_model(kube, books, to, reason), as_json)
+
+
+def _books(model: str, stack: str, *, llm: bool = False) -> tuple[Books, Kube]:
+    """Return what is written about a model, with the cluster.
+
+    Raises:
+        SlipwayError: Its traffic is moved in another way.
+    """
     from slipway.cli.project import project, spec_of
     from slipway.delivery.books import Books
 
     spec = spec_of(model)
+    if bool(spec.llm) is not llm:
+        where = f"models/{model}.yaml: "
+        raise SlipwayError(
+            f"{where}no llm in it: Flagger moves its traffic, nobody has to step"
+            if llm
+            else f"{where}llm: Flagger does not move its traffic: `slipway rollout step {model}`, back with --to 0"
+        )
     environment, kube = _environment(stack)
     return Books(project(), environment, spec), kube
 

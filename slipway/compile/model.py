@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from slipway import names
@@ -23,6 +23,7 @@ from slipway.compile.objects import (
     Service,
     ServicePort,
     ServiceSpec,
+    Wire,
 )
 from slipway.compile.scaling import AUTOSCALER, scaling, tolerations
 from slipway.compile.traefik import compile_copies
@@ -118,7 +119,7 @@ def served(
     )
 
 
-def provenance(release: Release, wire: InferenceServiceSpec) -> dict[str, str]:
+def provenance(release: Release, wire: Wire) -> dict[str, str]:
     """Return the annotations that tell where a served model comes from, as what it is served."""
     canonical = wire.model_dump_json(by_alias=True, exclude_none=True)
     return {
@@ -131,10 +132,10 @@ def provenance(release: Release, wire: InferenceServiceSpec) -> dict[str, str]:
     }
 
 
-def serving_changes(compiled: CompiledModel, services: Mapping[str, ObservedService]) -> tuple[str, ...]:
+def serving_changes(wanted_services: Iterable[Object], services: Mapping[str, ObservedService]) -> tuple[str, ...]:
     """Say which running InferenceServices were created from other serving settings than today's."""
     changed = []
-    for wanted in compiled.inference_services:
+    for wanted in wanted_services:
         name, annotations = wanted["metadata"]["name"], wanted["metadata"]["annotations"]
         runs = services.get(name)
         if runs and runs.serving_digest != annotations[names.SERVING_DIGEST]:

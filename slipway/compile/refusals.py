@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from slipway import names
+from slipway.compile.llm import llm_refusals
 from slipway.compile.metrics import LARGEST_LATENCY_MS
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
 from slipway.compile.quota import over_quota
-from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, running, setting
+from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, rising_steps, running, setting
 from slipway.environment import Environment
 from slipway.errors import at
 from slipway.model_spec import ModelSpec
@@ -52,10 +53,10 @@ def refusals(specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], env
     found = [*_environment(environment)]
     for name, spec in specs.items():
         found += _name(spec, plans.get(name), specs)
-        for check in _SPEC_CHECKS:
+        for check in _LLM_CHECKS if spec.llm else _SPEC_CHECKS:
             found += check(spec, environment)
         if name in plans:
-            for check_plan in _PLAN_CHECKS:
+            for check_plan in _LLM_PLAN_CHECKS if spec.llm else _PLAN_CHECKS:
                 found += check_plan(spec, plans[name], environment)
     return [*found, *over_quota(specs, plans, environment)]
 
@@ -171,3 +172,6 @@ _SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (
     _scaling,
 )
 _PLAN_CHECKS: tuple[Callable[[ModelSpec, ModelPlan, Environment], Iterator[str]], ...] = (_origin, _gates, running)
+#: Neither MLServer nor Flagger has to do with an LLM.
+_LLM_CHECKS = (rising_steps, _serving, llm_refusals)
+_LLM_PLAN_CHECKS = (_origin, _gates)

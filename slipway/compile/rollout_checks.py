@@ -54,6 +54,11 @@ def running(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Itera
         )
 
 
+def rising_steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
+    """Refuse a model's own steps that go back."""
+    yield from increasing(spec.rollout.steps or (), field_of(spec, "rollout.steps"))
+
+
 def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     strategy, where = spec.rollout.strategy, field_of(spec, "rollout.strategy")
     if strategy == "knative":

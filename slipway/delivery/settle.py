@@ -61,7 +61,7 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
             " see that Flagger runs, then settle",
             ExitCode.BUSY,
         )
-    _refuse_alone(books, live)
+    refuse_alone(books, live)
     if not _news(books, state, written):
         return [f"{model}: v{live} serves; nothing to settle"]
     release = books.release_id(state, live)
@@ -83,7 +83,7 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
     return [*(done or [f"{model}: v{live} is settled already"]), *([following.why] if following.next == "up" else [])]
 
 
-def _refuse_alone(books: Books, live: int) -> None:
+def refuse_alone(books: Books, live: int) -> None:
     """Pins that several stacks share say what serves in all of them.
 
     Raises:

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.model_spec import Cpu, Memory
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
+from slipway.quantities import Cpu, Memory
 
 
 class Quota(Frozen):

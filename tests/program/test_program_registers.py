@@ -154,3 +154,17 @@ def test_a_pinned_environment_imports_no_mlflow(project, run, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     assert run(observed=seen(7, 7, "Succeeded", 7)).exit_status is None
     assert not [name for name in sys.modules if name.split(".")[0] == "mlflow"]
+
+
+def test_a_large_language_model_comes_after_the_copy_of_its_weights(project, run):
+    spec = {"serving": {"gpus": 1}, "llm": {"node_cache": {"node_groups": ["gpu"], "size": "40Gi"}}}
+    project.pinned(STABLE)
+    project.spec("churn", **spec)
+    ran = run()
+    service = ran.one("LLMInferenceService", "churn-v7")
+    assert service.depends_on == {"churn-v7"}
+    assert service.ignore_changes == ("spec", "metadata.labels", "metadata.annotations")
+    assert ran.engine.outputs["churn"]["url"] == (
+        "http://churn.staging.models.example.com/publishers/models/models/churn/v1/chat/completions"
+    )
+    assert not [one for one in ran.objects if one.type.endswith((":Canary", ":InferenceService"))]

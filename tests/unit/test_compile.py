@@ -384,9 +384,9 @@ def test_an_inference_service_never_changes_with_the_plan_around_it() -> None:
 def test_a_changed_serving_setting_is_told_for_the_version_that_keeps_the_old_one() -> None:
     before = compiled(a_plan(V7)).inference_services[0]["metadata"]["annotations"][names.SERVING_DIGEST]
     running = {"churn-v7": ObservedService(7, V7.id, True, before)}
-    assert serving_changes(compiled(), running) == ()
+    assert serving_changes(compiled().inference_services, running) == ()
     bigger = a_spec(serving={"cpu": "2"})
-    assert serving_changes(compiled(spec=bigger), running) == (
+    assert serving_changes(compiled(spec=bigger).inference_services, running) == (
         "churn-v7: serving settings have changed since it was created; it stays as it is,"
         " and the next version takes them",
     )

@@ -11,7 +11,7 @@ from projects import Project
 
 from slipway import planning, regions
 from slipway.delivery.books import Books
-from slipway.delivery.settle import _refuse_alone
+from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
 from slipway.pins import Pin
 from slipway.regions import Earlier
@@ -123,10 +123,10 @@ def test_shared_pins_are_settled_when_every_region_serves_the_same(project, monk
     books = Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
     assert books.elsewhere() == {"prod-us": 7}
     with pytest.raises(SlipwayError, match="prod-us serves v7, of the same pins") as raised:
-        _refuse_alone(books, 8)
+        refuse_alone(books, 8)
     assert raised.value.exit_code is ExitCode.BUSY
     served["churn"] = 8
-    _refuse_alone(books, 8)
+    refuse_alone(books, 8)
 
 
 def test_what_one_region_rejects_stays_a_candidate_while_another_serves_it(project):

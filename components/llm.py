@@ -1,0 +1,68 @@
+"""One large language model as its users see it.
+
+Llm("assistant", LlmArgs(compiled=compile_llm(spec, plan, environment), target=plan.target, url="http://…"), options)
+
+Its outputs are those of `Model`: url, release, digest, version; the release is the one that is tried or serves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components import tokens
+from components.manifest import Manifest
+from components.model import CREATE_ONLY
+from slipway.compile import CompiledLlm
+from slipway.release import Release
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LlmArgs:
+    """What `Llm` takes.
+
+    Args:
+        compiled: The objects.
+        target: The release that the plan is about.
+        url: Where users ask for chat completions, in the manner of OpenAI's API.
+    """
+
+    compiled: CompiledLlm
+    target: Release
+    url: str
+
+
+class Llm(pulumi.ComponentResource):
+    """The LLMInferenceServices of a model, after the copies of their weights.
+
+    They are created once and never updated: their weights are moved by `slipway rollout step`.
+    """
+
+    #: What the program says about the model: url, release, digest, version.
+    outputs: dict[str, object]
+
+    def __init__(self, name: str, args: LlmArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(tokens.LLM, name, None, opts)
+        # KServe looks for a copy when an LLMInferenceService is created, not later.
+        caches = {
+            cache["metadata"]["name"]: Manifest(
+                cache["metadata"]["name"], cache, pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
+            )
+            for cache in args.compiled.caches
+        }
+        for manifest in args.compiled.inference_services:
+            service = manifest["metadata"]["name"]
+            needs = [caches[service]] if service in caches else []
+            Manifest(
+                service,
+                manifest,
+                pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=CREATE_ONLY),
+            )
+        self.outputs = {
+            "url": args.url,
+            "release": args.target.id,
+            "digest": args.target.artifact.digest,
+            "version": args.target.version,
+        }
+        self.register_outputs(self.outputs)

@@ -1,0 +1,226 @@
+"""The objects of a large language model.
+
+Each release is an LLMInferenceService of its own, like any model's; all of a model's are one group of KServe's router,
+which gives each its share by weight. KServe's routes may lead to an InferencePool, which Flagger cannot write, so the
+weights are moved by `slipway rollout step`, not by Flagger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from slipway import names
+from slipway.compile.model import provenance, resources_of
+from slipway.compile.objects import EnvVar, Manifest, Metadata, Object, Quantity, Resources, Subdomain, Toleration, Wire
+from slipway.compile.rollout_checks import field_of, setting
+from slipway.compile.scaling import tolerations
+from slipway.environment import Environment
+from slipway.model_spec import ModelSpec
+from slipway.release import Release
+from slipway.rollout import ModelPlan
+
+API_VERSION: Literal["serving.kserve.io/v1alpha2"] = "serving.kserve.io/v1alpha2"
+KIND: Literal["LLMInferenceService"] = "LLMInferenceService"
+#: All of the traffic; weights are proportions, and those of a group add up to this.
+ALL = 100
+#: What KServe's own template appends to `vllm serve` (config/llmisvcconfig/config-llm-template.yaml).
+ARGUMENTS_VARIABLE = "VLLM_ADDITIONAL_ARGS"
+
+
+class LlmModel(Wire):
+    """What is loaded, and by which name users ask for it: the same for every release."""
+
+    uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
+    name: str
+
+
+class Parallelism(Wire):
+    """How one replica is spread over its GPUs."""
+
+    tensor: Annotated[int, Field(ge=2)]
+
+
+class KvCache(Wire):
+    """Where keys go that the GPU has no room for."""
+
+    cpu: Quantity
+
+
+class GatewayRef(Wire):
+    """The Gateway that users reach."""
+
+    name: str
+    namespace: str
+
+
+class GatewayRefs(Wire):
+    """Which Gateways carry the route."""
+
+    refs: tuple[GatewayRef, ...]
+
+
+class Route(Wire):
+    """A share of the group's traffic, by routes that KServe makes."""
+
+    http: dict[str, Any] = Field(default_factory=dict)
+    group: str
+    weight: Annotated[int, Field(ge=0, le=ALL)]
+
+
+class Router(Wire):
+    """How requests get to a replica."""
+
+    gateway: GatewayRefs
+    route: Route
+    #: An empty one is llm-d's, as KServe ships it; None asks any replica.
+    scheduler: dict[str, Any] | None
+
+
+class Container(Wire):
+    """What is said about vLLM's container; KServe's template has the rest."""
+
+    name: Literal["main"] = "main"
+    env: tuple[EnvVar, ...]
+    resources: Resources
+
+
+class Template(Wire):
+    """The pod of a replica."""
+
+    service_account_name: Subdomain = Field(serialization_alias="serviceAccountName")
+    tolerations: tuple[Toleration, ...] | None
+    containers: tuple[Container, ...]
+
+
+class LlmSpec(Wire):
+    """What an LLMInferenceService runs."""
+
+    model: LlmModel
+    replicas: Annotated[int, Field(ge=1)]
+    parallelism: Parallelism | None
+    kv_cache: KvCache | None = Field(serialization_alias="kvCacheOffloading")
+    template: Template
+    router: Router
+
+
+class LlmInferenceService(Manifest):
+    """KServe's LLMInferenceService: one for each release."""
+
+    api_version: Literal["serving.kserve.io/v1alpha2"] = Field(default=API_VERSION, serialization_alias="apiVersion")
+    kind: Literal["LLMInferenceService"] = KIND
+    metadata: Metadata
+    spec: LlmSpec
+
+
+@dataclass(frozen=True)
+class CompiledLlm:
+    """What one large language model becomes."""
+
+    inference_services: tuple[Object, ...]
+    #: Copies of the weights on nodes, made before whoever loads them.
+    caches: tuple[Object, ...] = ()
+
+
+def compile_llm(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledLlm:
+    """Turn a plan into objects; what is new begins without traffic, unless nobody else has it."""
+    first = plan.live or plan.stable
+    releases = sorted(plan.declared, key=lambda release: release.version)
+    return CompiledLlm(
+        tuple(_service(spec, release, ALL if release is first else 0, environment) for release in releases),
+        tuple(_cache(spec, release) for release in releases) if spec.llm and spec.llm.node_cache else (),
+    )
+
+
+def url_path(model: str, namespace: str) -> str:
+    """Return the path that all releases of a model share (KServe's "publisher" path, config-llm-router-route.yaml)."""
+    return f"/publishers/{namespace}/models/{model}/v1/chat/completions"
+
+
+def llm_refusals(spec: ModelSpec, environment: Environment) -> Iterator[str]:
+    """Say why an LLM cannot be served as its spec asks, in this environment."""
+    if environment.delivery == "gitops":
+        yield (
+            f"{field_of(spec, 'llm')}its weights are moved in the cluster, and Argo CD would take them back; set"
+            f" {setting(environment, 'delivery')}direct in a stack of its own"
+        )
+    if ARGUMENTS_VARIABLE in spec.serving.env:
+        yield f"{field_of(spec, f'serving.env.{ARGUMENTS_VARIABLE}')}set by the platform; write llm.arguments"
+
+
+def _service(spec: ModelSpec, release: Release, weight: int, environment: Environment) -> Object:
+    wire = LlmSpec(
+        model=LlmModel(uri=_uri(spec, release), name=spec.name),
+        replicas=spec.serving.replicas.min,
+        parallelism=Parallelism(tensor=spec.serving.gpus) if spec.serving.gpus > 1 else None,
+        kv_cache=KvCache(cpu=spec.llm.kv_cache) if spec.llm and spec.llm.kv_cache else None,
+        template=Template(
+            service_account_name=environment.service_account,
+            tolerations=tolerations(spec),
+            containers=(Container(env=_env(spec), resources=resources_of(spec)),),
+        ),
+        router=Router(
+            gateway=GatewayRefs(
+                refs=(GatewayRef(name=environment.gateway.name, namespace=environment.gateway.namespace),)
+            ),
+            route=Route(group=spec.name, weight=weight),
+            scheduler={} if spec.llm and spec.llm.scheduler else None,
+        ),
+    )
+    # The weight moves, what is served does not.
+    at_rest = wire.model_copy(update={"router": wire.router.model_copy(update={"route": None})})
+    metadata = Metadata(
+        name=names.inference_service(spec.name, release.version),
+        namespace=environment.namespace,
+        labels={names.MODEL: spec.name, **({names.COST_CENTER: spec.cost_center} if spec.cost_center else {})},
+        annotations={**provenance(release, at_rest), "pulumi.com/waitFor": "condition=Ready"},
+    )
+    return LlmInferenceService(metadata=metadata, spec=wire).manifest()
+
+
+def _uri(spec: ModelSpec, release: Release) -> str:
+    path = spec.llm.path.strip("/") if spec.llm else ""
+    return f"{release.artifact.uri}/{path}" if path else release.artifact.uri
+
+
+def _env(spec: ModelSpec) -> tuple[EnvVar, ...]:
+    env = {**spec.serving.env, ARGUMENTS_VARIABLE: " ".join(_arguments(spec))}
+    return tuple(EnvVar(name=name, value=env[name]) for name in sorted(env))
+
+
+def _arguments(spec: ModelSpec) -> Iterator[str]:
+    llm = spec.llm
+    if llm is None:
+        return
+    if spec.serving.gpus:
+        yield f"--gpu-memory-utilization={llm.gpu_memory_percent / 100:g}"
+    if llm.context_tokens:
+        yield f"--max-model-len={llm.context_tokens}"
+    if llm.concurrent_requests:
+        yield f"--max-num-seqs={llm.concurrent_requests}"
+    if llm.quantization:
+        yield f"--quantization={llm.quantization}"
+    if not llm.prefix_caching:
+        yield "--no-enable-prefix-caching"
+    yield from llm.arguments
+
+
+def _cache(spec: ModelSpec, release: Release) -> Object:
+    cache = spec.llm.node_cache if spec.llm else None
+    assert cache is not None
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "LocalModelCache",
+        "metadata": {
+            "name": names.inference_service(spec.name, release.version),
+            "labels": {names.MODEL: spec.name},
+        },
+        "spec": {
+            "sourceModelUri": _uri(spec, release),
+            "modelSize": cache.size,
+            "nodeGroups": list(cache.node_groups),
+        },
+    }

@@ -1,0 +1,79 @@
+"""Moves the weights of a large language model's group, one step at a time."""
+
+from __future__ import annotations
+
+import time
+
+from slipway import cluster, llm_rollout
+from slipway.compile.canary import rollout_steps
+from slipway.delivery.books import Books
+from slipway.delivery.ledger import Deed
+from slipway.delivery.settle import refuse_alone
+from slipway.errors import ExitCode, SlipwayError
+from slipway.kube import Kube
+from slipway.llm_rollout import ALL, LLM, Member
+
+
+def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = None) -> list[str]:
+    """Give the candidate its next share, or the one that is named; returns what was done.
+
+    At everybody it is written down as stable. Nothing but readiness is looked at here: who steps has looked at what
+    the model answers.
+
+    Args:
+        kube: The cluster.
+        books: Where it is written down.
+        to: Percent; 0 takes all of the traffic back. None takes the next of the rollout's steps.
+        reason: With 0: why the candidate is never taken again; None lets it be tried again.
+
+    Raises:
+        SlipwayError: There is no candidate, or it is not ready.
+    """
+    spec, environment = books.spec, books.environment
+    group = llm_rollout.members(cluster.list_if_known(kube, LLM, environment.namespace)).get(spec.name, [])
+    stable, candidate = _pair(books, group)
+    weight = llm_rollout.next_weight(candidate.weight, rollout_steps(spec, environment)) if to is None else to
+    if weight and not candidate.service.ready:
+        raise SlipwayError(
+            f"{spec.name}: {candidate.name} is not ready, so it gets no traffic; see `kubectl describe"
+            f" llminferenceservice {candidate.name}`",
+            ExitCode.BUSY,
+        )
+    done = []
+    # Who gains comes first: in between there is too much of both, never nobody.
+    order = [(candidate, weight), (stable, ALL - weight)]
+    for member, share in order if weight >= candidate.weight else reversed(order):
+        if member.weight != share:
+            body = {"spec": {"router": {"route": {"weight": share}}}}
+            kube.patch(*LLM, member.name, environment.namespace, body)
+            done.append(f"{member.name}: {member.weight}% became {share}%")
+    release, back = candidate.service.release_id, stable.service.release_id
+    if weight == ALL:
+        refuse_alone(books, candidate.service.version)
+        done += [_note(books, "settled", candidate, back, "stepped to everybody"), books.settle(release)]
+    elif weight == 0 and reason:
+        done += [
+            _note(books, "rejected", candidate, back, reason),
+            books.reject(release, candidate.service.version, reason, serves=False, back=back),
+        ]
+    done = [each for each in done if each]
+    return done or [f"{spec.name}: {candidate.name} has {weight}% already"]
+
+
+def _pair(books: Books, group: list[Member]) -> tuple[Member, Member]:
+    """Return who is stable with who is tried."""
+    name, written = books.spec.name, books.recorded()
+    by_version = {member.service.version: member for member in group}
+    live = llm_rollout.observe(group).live_version if group else None
+    if written.wanted not in by_version or live is None:
+        raise SlipwayError(f"{name}: v{written.wanted} does not run in {books.environment.name}; `slipway up` first")
+    others = [version for version in by_version if version != written.wanted]
+    if not others:
+        raise SlipwayError(f"{name}: v{written.wanted} serves everybody; pin a candidate, `slipway up`, then step")
+    stable = written.stable if written.stable in others else live if live in others else others[0]
+    return by_version[stable], by_version[written.wanted]
+
+
+def _note(books: Books, deed: Deed, candidate: Member, other: str, reason: str) -> str:
+    service = candidate.service
+    return books.note(deed, service.release_id, service.version, other=other, reason=reason, now=time.time())

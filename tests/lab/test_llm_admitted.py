@@ -1,0 +1,83 @@
+"""Large language models before the real API server, with KServe's own definitions.
+
+Their controller with its webhooks does not run in the lab: it would need GPUs to have anything to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from builders import a_plan, a_release, a_spec, an_environment
+
+from slipway.compile import compile_llm
+from slipway.compile.objects import Object
+from slipway.kube import Kube, KubeError
+from slipway.lab import toolchain
+
+DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+CRD = "github.com/kserve/kserve/config/crd/full"
+FILES = (
+    f"{CRD}/llmisvc/serving.kserve.io_llminferenceservices.yaml",
+    f"{CRD}/localmodel/serving.kserve.io_localmodelcaches.yaml",
+)
+NAMESPACE = "test-llm"
+V7, V8 = a_release("assistant", 7), a_release("assistant", 8)
+SERVING = {"cpu": "8", "memory": "64Gi", "gpus": 2, "replicas": {"min": 2, "max": 2}}
+FULL = {
+    "context_tokens": 8192,
+    "quantization": "fp8",
+    "kv_cache": "20Gi",
+    "node_cache": {"node_groups": ["gpu"], "size": "40Gi"},
+    "arguments": ["--dtype=bfloat16"],
+}
+
+
+def established(definition: Object) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
+
+
+@pytest.fixture(scope="module")
+def kube(lab: Any) -> Kube:
+    lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for file in FILES:
+        definition = yaml.load((toolchain.data("charts") / file).read_text(), Loader=yaml.CSafeLoader)
+        lab.kube.apply(definition, force=True)
+        lab.kube.wait_for(*DEFINITION, definition["metadata"]["name"], None, established, timeout=60)
+    return Kube.from_kubeconfig(lab.kubeconfig)
+
+
+def compiled(llm: dict[str, Any]) -> list[Object]:
+    found = compile_llm(
+        a_spec("assistant", serving=SERVING, llm=llm), a_plan(V7, V8), an_environment(namespace=NAMESPACE)
+    )
+    return [*found.caches, *found.inference_services]
+
+
+@pytest.mark.parametrize("llm", [{}, FULL, {"scheduler": False}], ids=["defaults", "everything set", "no scheduler"])
+def test_every_object_of_an_llm_is_accepted_as_it_is(kube: Kube, llm: dict[str, Any]) -> None:
+    for sent in compiled(llm):
+        got = kube.create(sent, dry_run=True)
+        assert {key: got["spec"][key] for key in sent["spec"]} == sent["spec"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("router", "route", "wieght"), 1, "unknown field"),
+        (("router", "route", "weight"), -1, "greater than or equal to 0"),
+        (("router", "route", "group"), "Not A Name", "should match"),
+        (("parallelism", "tensr"), 2, "unknown field"),
+        (("template", "containers"), [{"name": "main", "enf": []}], "unknown field"),
+    ],
+)
+def test_a_field_that_kserve_does_not_know_is_refused(kube: Kube, path: tuple[str, ...], value: Any, said: str) -> None:
+    service = compiled({})[-1]
+    place = service["spec"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(KubeError, match=said):
+        kube.create(service, dry_run=True)
