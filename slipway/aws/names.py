@@ -17,8 +17,11 @@ LONGEST_BUCKET = 63
 
 
 def prefix(environment: Environment) -> str:
-    """Return what every name of an environment begins with; the cluster has just this name."""
-    return f"slipway-{environment.name}"
+    """Return what every name of an environment begins with; the cluster has just this name.
+
+    Stacks that stand on another one's platform name what that one has made.
+    """
+    return f"slipway-{environment.platform_stack or environment.name}"
 
 
 def bucket(environment: Environment, purpose: Purpose) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from builders import a_release
+from builders import a_release, an_environment
 from projects import Project
 
 from slipway import planning, regions
+from slipway.aws import names as aws_names
 from slipway.delivery.books import Books
 from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
@@ -152,3 +153,8 @@ def test_layers_that_do_not_fit_together_are_refused(project, changes, said):
     with pytest.raises(SlipwayError) as raised:
         stack(project, "x", **changes)
     assert f"Pulumi.x.yaml: slipway:{said}" in str(raised.value)
+
+
+def test_a_stack_on_anothers_platform_names_what_that_one_has_made_on_aws():
+    assert aws_names.prefix(an_environment("prod-models", platform_stack="prod")) == "slipway-prod"
+    assert aws_names.prefix(an_environment("prod")) == "slipway-prod"
