@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from components.manifest import Manifest
+from slipway.platform import images
 from slipway.platform.namespaces import audited
 
 #: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
@@ -28,10 +30,10 @@ def install(
     Args:
         parent: The component that they belong to.
         objects: Whole manifests; each of a kind of its own name within a namespace. A namespace that says nothing of
-            policies is audited.
+            policies is audited; images get the digests of the project's lock file.
         kept: Kinds that stay in the cluster when the component goes.
     """
-    objects = [audited(each) for each in objects]
+    objects = images.pinned((audited(each) for each in objects), images.load(Path.cwd()))
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
 
     def wave(each: Mapping[str, Any]) -> int:

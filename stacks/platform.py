@@ -9,10 +9,11 @@ from typing import Any
 import pulumi
 
 from slipway.environment import Environment
-from slipway.lab import toolchain
-from slipway.model_spec import ModelSpec, load_model_specs
-from slipway.platform.charts import Charts
+from slipway.errors import SlipwayError
+from slipway.platform import images
+from slipway.platform.compiling import compile_all, context_of
 from slipway.platform.context import Context
+from slipway.platform.namespaces import ENFORCE
 
 #: Registers a component with options, then what it keeps outside of the cluster, if it does; returns its outputs.
 Install = Callable[..., dict[str, Any]]
@@ -35,15 +36,30 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
         wanted = [(name, compile_) for name, compile_ in wanted if name != "policies"]
     if not wanted:
         return []
-    charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
-    context = Context(environment, charts, _models())
+    context = context_of(environment, Path.cwd())
+    say_unlocked(environment, context)
     return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
 
 
-def _models() -> tuple[ModelSpec, ...]:
-    """Read what people say of the models; a checkout of the platform alone has none."""
-    directory = Path.cwd() / "models"
-    return tuple(load_model_specs(directory).values()) if directory.is_dir() else ()
+def say_unlocked(environment: Environment, context: Context) -> None:
+    """Say which images have no digest in the lock file.
+
+    Raises:
+        SlipwayError: Some have none where policies are enforced, and this is no preview.
+    """
+    known = images.load(Path.cwd()).images
+    named = {image for objects in compile_all(context).values() for image in images.references(objects)}
+    lacking = sorted(named - set(known))
+    if not lacking:
+        return
+    said = (
+        f"{images.FILE}: {len(lacking)} of {len(named)} images have no digest, so a moved tag would change what runs:"
+        f" {lacking[0]} first; run `slipway images lock` and commit the file"
+    )
+    network = environment.platform.network
+    if network and network.stage == ENFORCE and not pulumi.runtime.is_dry_run():
+        raise SlipwayError(said)
+    pulumi.log.info(said)
 
 
 # Each imports its own component: what a stack does not install costs it nothing.

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from slipway.cli import config, demo, judge, lab, models, observe, pins, rehearse, release, render, rollout, stack
+from slipway.cli import (
+    config,
+    demo,
+    images,
+    judge,
+    lab,
+    models,
+    observe,
+    pins,
+    rehearse,
+    release,
+    render,
+    rollout,
+    stack,
+)
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
@@ -27,6 +41,7 @@ app.add_typer(release.app, name="release")
 app.add_typer(pins.app, name="pins")
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(config.app, name="config")
+app.add_typer(images.app, name="images")
 app.command("rehearse")(rehearse.rehearse)
 app.command("plan")(stack.plan)
 app.command("render")(render.render)

@@ -6,18 +6,18 @@ admission, and stops before the store.
 
 from __future__ import annotations
 
-import importlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from projects import CHECKOUT
 
 from slipway.kube import Kube, KubeError
-from slipway.lab import manifests, toolchain
-from slipway.platform.charts import Charts, Object
-from slipway.platform.context import Context
+from slipway.lab import manifests
+from slipway.platform.charts import Object
+from slipway.platform.compiling import compile_one, context_of
 from slipway.platform.settings import Platform
 from slipway.stack_file import read_environment
 
@@ -50,12 +50,10 @@ INSTALLED = [
 
 def compiled(stack: str, name: str, *, kept: bool = True) -> tuple[Object, ...]:
     """Compile a component as an environment sets it."""
-    cache = toolchain.cache() / "rendered" if kept else None
-    charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), cache)
-    context = Context(read_environment(CHECKOUT, "prod" if stack == "any" else stack), charts)
-    module = importlib.import_module(f"slipway.platform.{name}")
-    found: tuple[Object, ...] = getattr(module, f"compile_{name}")(settings_of(name, stack), context)
-    return found
+    context = context_of(read_environment(CHECKOUT, "prod" if stack == "any" else stack), CHECKOUT)
+    if not kept:
+        context = replace(context, charts=replace(context.charts, kept=None))
+    return compile_one(name, settings_of(name, stack), context)
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from builders import an_environment
 from projects import CHECKOUT
+from typer.testing import CliRunner
 
+from components import installing
+from slipway import documents
+from slipway.cli import root
 from slipway.errors import SlipwayError
 from slipway.lab import toolchain
-from slipway.platform import cert_manager, gateway
+from slipway.platform import cert_manager, gateway, image_registries, images
 from slipway.platform.charts import Charts, Object
 from slipway.platform.context import Context
 from slipway.platform.flagger import FlaggerSettings, compile_flagger
 from slipway.platform.gateway import GatewaySettings, compile_gateway
+from slipway.platform.images import Images
 from slipway.platform.kserve import KserveSettings, compile_kserve
 from slipway.platform.kyverno import KyvernoSettings, compile_kyverno
+from stacks.platform import prepare
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +192,72 @@ def test_traefiks_image_is_of_the_module_that_its_permissions_come_from() -> Non
     for folder in ("charts", "traefik"):
         pins = (CHECKOUT / "tools" / folder / "go.mod").read_text()
         assert pins.split("github.com/traefik/traefik/v3 ")[1].split()[0] == version
+
+
+def locked(tmp_path: Path, *images: str) -> None:
+    """Write a lock file."""
+    documents.write(tmp_path / "images.yaml", Images(images=dict.fromkeys(images, f"sha256:{'0' * 64}")))
+
+
+@pytest.mark.parametrize(
+    ("stage", "preview", "refused"), [("enforce", False, True), ("enforce", True, False), ("audit", False, False)]
+)
+def test_an_image_without_a_digest_is_noted_and_where_policies_are_enforced_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, preview: bool, refused: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", said.append)
+    environment = an_environment(platform={"network": {"stage": stage}, "flagger": {}})
+    expected = (
+        "images.yaml: 1 of 1 images have no digest, so a moved tag would change what runs:"
+        " ghcr.io/fluxcd/flagger:1.41.0 first; run `slipway images lock` and commit the file"
+    )
+    if refused:
+        with pytest.raises(SlipwayError, match=re.escape(expected)):
+            prepare(environment)
+    else:
+        prepare(environment)
+        assert said == [expected]
+    locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0")
+    said.clear()
+    prepare(environment)
+    assert said == []
+
+
+def test_the_lock_asks_for_what_has_no_digest_and_forgets_what_nothing_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def digest(image: str, _: object) -> str:
+        asked.append(image)
+        return f"sha256:{'1' * 64}"
+
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(CHECKOUT / name, tmp_path)
+    locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0", "example.com/gone:1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLIPWAY_PROJECT", str(tmp_path))
+    monkeypatch.setattr(image_registries, "digest", digest)
+    done = CliRunner().invoke(root.app, ["images", "lock", "--json"])
+    assert done.exit_code == 0, done.output
+    found = images.load(tmp_path).images
+    assert found["ghcr.io/fluxcd/flagger:1.41.0"] == f"sha256:{'0' * 64}"
+    assert found["docker.io/library/traefik:v3.6.0"] == f"sha256:{'1' * 64}"
+    assert "example.com/gone:1" not in found
+    assert sorted(asked) == sorted(set(found) - {"ghcr.io/fluxcd/flagger:1.41.0"})
+
+
+def test_what_is_installed_names_the_digests_of_the_lock_file(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Object] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(installing, "Manifest", lambda _, manifest, __: made.append(manifest))
+    monkeypatch.setattr(pulumi, "ResourceOptions", lambda **_: None)
+    locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0")
+    installing.install(None, compile_flagger(FlaggerSettings(), context))  # type: ignore[arg-type]
+    (server,) = one(tuple(made), "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert server["image"] == f"ghcr.io/fluxcd/flagger:1.41.0@sha256:{'0' * 64}"

@@ -48,7 +48,8 @@ class ImageTable:
     images: Mapping[str, Image]
 
     def find(self, image: str) -> Image | None:
-        """Return what stands for an image; an exact name goes before a pattern."""
+        """Return what stands for an image, whatever its digest; an exact name goes before a pattern."""
+        image = image.partition("@")[0]
         name = image.removeprefix("docker.io/").removeprefix("library/")
         for wanted in (image, name):
             if wanted in self.images:

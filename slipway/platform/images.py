@@ -1,0 +1,94 @@
+"""Which bytes an image's tag stands for: the lock file `images.yaml`.
+
+A tag can be moved, so nothing that is installed names one alone. `slipway images lock` asks each registry once; the
+answer is reviewed, like every other pin.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from slipway import documents
+from slipway.documents import Frozen, Sorted
+
+Object = dict[str, Any]
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+FILE = "images.yaml"
+#: KServe's configuration holds, as JSON in text, the images that it puts beside a model's server.
+KSERVE_CONFIG = "inferenceservice-config"
+
+#: Texts of any meaning; megabytes of schemas, which name fields.
+NO_PODS = ("ConfigMap", "CustomResourceDefinition", "Secret")
+
+
+class Images(Frozen):
+    """The lock file."""
+
+    written_by_slipway: ClassVar[bool] = True
+
+    #: Digest by the reference that a chart, or a manifest of ours, names.
+    images: Sorted[str, Digest] = Field(default_factory=dict)
+
+
+def load(project: Path) -> Images:
+    """Read the lock file; a project without one has no digest."""
+    path = project / FILE
+    return documents.read(path, Images) if path.is_file() else Images()
+
+
+def references(objects: Iterable[Mapping[str, Any]]) -> set[str]:
+    """List the images that objects name without a digest."""
+    return {image for each in objects for image in _named(each) if "@" not in image}
+
+
+def pinned(objects: Iterable[Mapping[str, Any]], images: Images) -> tuple[Object, ...]:
+    """Add its digest to each image that the lock file knows."""
+
+    def pin(image: str) -> str:
+        digest = images.images.get(image)
+        return f"{image}@{digest}" if digest else image
+
+    return tuple(_replaced(each, pin) for each in objects)
+
+
+def _named(each: Mapping[str, Any]) -> Iterator[str]:
+    found: list[str] = []
+
+    def note(image: str) -> str:
+        found.append(image)
+        return image
+
+    _replaced(each, note)
+    yield from found
+
+
+def _replaced(each: Mapping[str, Any], change: Callable[[str], str]) -> Object:
+    if each["kind"] == "ConfigMap" and each["metadata"]["name"] == KSERVE_CONFIG:
+        data = {key: text if key == "_example" else _in_json(text, change) for key, text in each["data"].items()}
+        return {**each, "data": data}
+    if each["kind"] in NO_PODS:
+        return dict(each)
+    changed: Object = _walk(each, change)
+    return changed
+
+
+def _in_json(text: str, change: Callable[[str], str]) -> str:
+    content = json.loads(text)
+    changed = _walk(content, change)
+    return text if changed == content else json.dumps(changed, indent=1)
+
+
+def _walk(value: Any, change: Callable[[str], str]) -> Any:
+    """Change every image: the text under a key of that name, with a tag or a digest, wherever a kind has it."""
+    if isinstance(value, Mapping):
+        return {
+            key: change(inner) if key == "image" and isinstance(inner, str) and ":" in inner else _walk(inner, change)
+            for key, inner in value.items()
+        }
+    return [_walk(each, change) for each in value] if isinstance(value, list) else value
