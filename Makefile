@@ -25,7 +25,7 @@ test-unit: setup-dev ## The tests that need neither network nor binaries, in sec
 
 test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
-	@$(BIN)/python -m pytest -v -m policies tests/policies
+	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py
 
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
 	@$(BIN)/python -m pytest -v -s -m soak tests/lab/test_soak.py
@@ -34,8 +34,9 @@ bench: setup-dev tools ## The table of docs/performance.md
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench.rollouts
 
-docs: setup ## The pages that are written from the settings
+docs: setup ## What is written from the settings: pages, policies
 	@$(BIN)/slipway config compare --markdown > docs/environments.md
+	@$(BIN)/python -m slipway.policy
 
 setup: ## The Python environment .venv
 	@$(call need_python) && $(PYTHON) -m slipway.bootstrap

@@ -39,5 +39,7 @@ class Policies(pulumi.ComponentResource):
     def __init__(self, name: str, args: PoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.POLICIES, name, None, opts)
         install(self, args.objects)
-        self.outputs = {"names": [each["metadata"]["name"] for each in args.objects]}
+        self.outputs = {
+            "names": [each["metadata"]["name"] for each in args.objects if each["kind"] == "ValidatingPolicy"]
+        }
         self.register_outputs(self.outputs)

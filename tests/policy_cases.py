@@ -166,7 +166,7 @@ def _served_gpus() -> list[Case]:
         make(None, "number", **{limit: {"nvidia.com/gpu": 2}}),
         make(None, "reason", **{limit: {"nvidia.com/gpu": "8"}, f"@{BUSINESS_CASE}": "fraud, approved by risk"}),
         make(0, "three", **{limit: {"nvidia.com/gpu": "3"}}),
-        make(0, "milli", **{limit: {"nvidia.com/gpu": "2000m"}}),
+        make(0, "milli", **{limit: {"nvidia.com/gpu": "2500m"}}),
         make(0, "no-reason", **{limit: {"nvidia.com/gpu": "8"}, f"@{BUSINESS_CASE}": " "}),
     ]
 
@@ -182,7 +182,7 @@ def _gpus() -> list[Case]:
         make(None, "one-and-one", **{"spec.containers": [container("1"), {**container(1), "name": "other"}]}),
         make(None, "initialising", **{"spec.initContainers": [container("2")], "spec.containers": [container("1")]}),
         make(None, "reason", **{"spec.containers": [container("4")], f"@{BUSINESS_CASE}": "fraud"}),
-        make(0, "milli", **{f"spec.containers.0.{limit}": {"nvidia.com/gpu": "2000m"}}),
+        make(0, "milli", **{f"spec.containers.0.{limit}": {"nvidia.com/gpu": "2500m"}}),
         make(1, "three", **{"spec.containers": [container("3")]}),
         make(1, "two-and-one", **{"spec.containers": [container("2"), container(1)]}),
         make(2, "initialising-four", **{"spec.initContainers": [container(4)]}),

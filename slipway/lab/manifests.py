@@ -19,6 +19,7 @@ import yaml
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import network
 from slipway.platform import runtimes
+from slipway.platform.namespaces import AUDIT, namespace
 from slipway.platform.traefik import CONTROLLER
 
 Object = dict[str, Any]
@@ -75,8 +76,8 @@ def before_controllers(kserve: Path) -> list[Object]:
 
 
 def namespaces() -> list[Object]:
-    """Make the namespaces."""
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
+    """Make the namespaces; policies audit there, as in every environment where people try things out."""
+    return [namespace(name, AUDIT, {}) for name in NAMESPACES]
 
 
 def inference_service_config(kserve: Path) -> Object:

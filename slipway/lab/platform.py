@@ -42,6 +42,8 @@ PARTS: Mapping[str, Part] = {
     "kyverno": Part(tools=("kyverno",)),
     # People commit in front of a lab, and nothing there sends Argo CD a webhook.
     "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis")),
+    # Beside kyverno, which brings their kind.
+    "policies": Part(tools=("kyverno",), seconds=5),
 }
 
 

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
+from slipway.policy.rule import INFERENCE_SERVICE
 from slipway.policy.settings import PoliciesSettings
+
+#: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
+READER: Object = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {
+        "name": "slipway-policies",
+        "labels": {"rbac.kyverno.io/aggregate-to-reports-controller": "true"},
+    },
+    "rules": [
+        {
+            "apiGroups": [INFERENCE_SERVICE.group],
+            "resources": [INFERENCE_SERVICE.resource],
+            "verbs": ["get", "list", "watch"],
+        }
+    ],
+}
 
 
 def compile_policies(settings: PoliciesSettings, context: Context) -> tuple[Object, ...]:
@@ -13,4 +31,4 @@ def compile_policies(settings: PoliciesSettings, context: Context) -> tuple[Obje
     from slipway.policy.kyverno import policies
     from slipway.policy.rules import rules
 
-    return policies(rules(settings, context.environment), settings.exempt_namespaces)
+    return (READER, *policies(rules(settings, context.environment), settings.exempt_namespaces))

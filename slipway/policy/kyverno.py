@@ -61,6 +61,9 @@ def policy(rule: Rule, stage: Stage, exempt: tuple[str, ...] = ()) -> Object:
         "matchConditions": [{"name": "starts-or-changes", "expression": _CHANGES}],
         "validations": [{"expression": check.expression, "message": check.message} for check in rule.checks],
     }
+    if "/" in target.resource:
+        # A scan finds objects; this is a request.
+        spec["evaluation"] = {"background": {"enabled": False}}
     return {
         "apiVersion": "policies.kyverno.io/v1",
         "kind": "ValidatingPolicy",

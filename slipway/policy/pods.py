@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from slipway.policy.rule import POD, Check, Rule
+from slipway.policy.rule import DEBUGGING, POD, Check, Rule
 from slipway.policy.serving import BUSINESS_CASE
 from slipway.policy.settings import PoliciesSettings
 
@@ -85,6 +86,15 @@ def images(settings: PoliciesSettings) -> Rule:
             ),
         ),
     )
+
+
+def debugging(rule: Rule) -> Rule:
+    """Hold containers that are put into a running pod to a rule too.
+
+    As a rule of its own: Kyverno asks for pods alone where it is to derive what holds for Deployments, and then its
+    webhook does not hear of these (seen with 1.19.1).
+    """
+    return replace(rule, name=f"{rule.name}-debugging", title=f"{rule.title} While debugging too.", target=DEBUGGING)
 
 
 def unprivileged() -> Rule:

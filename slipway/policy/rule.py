@@ -18,6 +18,8 @@ class Target:
 INFERENCE_SERVICE = Target("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
 #: Kyverno derives the same rule for what makes pods (Deployment, Job …), as long as a rule names nothing but pods.
 POD = Target("", "v1", "pods", "Pod")
+#: Containers that are put into a running pod. Nothing that is compiled is one: no object has this kind.
+DEBUGGING = Target("", "v1", "pods/ephemeralcontainers", "Pod/ephemeralcontainers")
 
 
 @dataclass(frozen=True)

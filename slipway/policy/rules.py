@@ -11,6 +11,7 @@ from slipway.policy.settings import PoliciesSettings
 
 def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, ...]:
     """Return all rules, as an environment has set them."""
+    images, unprivileged = pods.images(settings), pods.unprivileged()
     return (
         serving.provenance(),
         serving.pinned_storage(settings),
@@ -18,6 +19,8 @@ def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, .
         serving.served_gpus(settings),
         pods.gpus(settings),
         pods.spot_training(training(environment)),
-        pods.images(settings),
-        pods.unprivileged(),
+        images,
+        pods.debugging(images),
+        unprivileged,
+        pods.debugging(unprivileged),
     )

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from builders import a_plan, a_release, a_spec, an_environment
 from policy_cases import CASES, ENVIRONMENT, POD, SERVICE, SETTINGS, URI, Case, changed
+from projects import CHECKOUT
 
 from slipway.compile import compile_model
 from slipway.platform import namespaces
 from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL
+from slipway.policy.__main__ import files
 from slipway.policy.check import holds, violations
 from slipway.policy.kyverno import policies
 from slipway.policy.preview import judge
@@ -27,15 +29,19 @@ def test_a_rule_says_of_an_object_what_it_should(case: Case) -> None:
 
 
 def test_every_expression_has_an_object_that_nothing_else_refuses() -> None:
-    assert {(rule.name, number) for rule in RULES for number in range(len(rule.checks))} == {
-        (case.rule.name, case.broken) for case in CASES if case.broken is not None
-    }
+    checks = {check for rule in RULES for check in rule.checks}
+    assert checks == {case.rule.checks[case.broken] for case in CASES if case.broken is not None}
 
 
 def test_what_is_compiled_breaks_no_rule() -> None:
     release = a_release(uri=URI)
     compiled = compile_model(a_spec(serving={"gpus": 2}), a_plan(release), ENVIRONMENT)
     assert list(violations(RULES, compiled.inference_services)) == []
+
+
+def test_the_policies_that_people_review_are_those_that_are_installed() -> None:
+    written = {file.name: file.read_text() for file in (CHECKOUT / "policies").glob("*.yaml")}
+    assert written == files(CHECKOUT), "run `make docs`"
 
 
 def test_a_rule_of_one_namespace_leaves_others_alone() -> None:
