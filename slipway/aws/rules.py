@@ -7,7 +7,7 @@ every resource that an environment declares, and at `pulumi preview --policy-pac
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def violations(resources: Iterable[Resource]) -> list[str]:
     return [
         f"{each.type} {each.name}: {said}"
         for each in found
-        for said in (*check(each.type, each.properties), *_companions(each, found))
+        for said in (*check(each.type, each.properties), *companions(each, found))
     ]
 
 
@@ -89,7 +89,7 @@ def present(key: str, said: str) -> Check:
 
 
 def _at(value: Any, keys: list[str]) -> Iterator[Any]:
-    if isinstance(value, list | tuple) and keys:
+    if _is_list(value) and keys:
         for each in value:
             yield from _at(each, keys)
     elif not keys:
@@ -99,8 +99,14 @@ def _at(value: Any, keys: list[str]) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Read a flag that travels as text, a whole number that travels as a fraction."""
+    """Read a flag that travels as text; a list may be one of the engine's own."""
+    if _is_list(value):
+        return [_plain(each) for each in value]
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def policy(key: str) -> Check:
@@ -134,7 +140,7 @@ def _statement(statement: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return list(value) if _is_list(value) else [value]
 
 
 def _closed(properties: Properties) -> Iterator[str]:
@@ -179,8 +185,8 @@ def _keeps_backups(properties: Properties) -> Iterator[str]:
         yield "can be restored for less than a week; set backupRetentionPeriod to 7 or more"
 
 
-def _companions(resource: Resource, all_: list[Resource]) -> Iterator[str]:
-    """Demand the resources without which another is not safe; they name it by its logical name's own."""
+def companions(resource: Resource, all_: list[Resource]) -> Iterator[str]:
+    """Demand the resources without which another is not safe; they have the same logical name."""
     for type_ in COMPANIONS.get(resource.type, ()):
         if not any(each.type == type_ and each.name == resource.name for each in all_):
             yield f"has no {type_.rpartition(':')[2]} of its name; declare one"
