@@ -106,6 +106,8 @@ class Deployment:
         own = {**os.environ, **(environ or {})}
         # The language host runs the first `python` on PATH: it must be the one that has the SDK.
         own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
+        # Otherwise the engine fetches the plugin of every installed SDK, AWS's too, for stacks that use none of it.
+        own.setdefault("PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL", "true")
         self._environ = own
 
     def preview(self, on_step: OnStep | None = None) -> Summary:

@@ -9,10 +9,9 @@ import pulumi_aws
 
 from components.aws.addons import Addons, AddonsArgs
 from components.aws.bucket import Bucket, BucketArgs
-from components.aws.database import DatabaseArgs
+from components.aws.database import Database, DatabaseArgs
 from components.aws.endpoints import Endpoints, EndpointsArgs
 from components.aws.images import Images, ImagesArgs
-from components.aws.mlflow_store import DATABASE, MlflowStore, MlflowStoreArgs
 from components.aws.nodes import Nodes, NodesArgs
 from components.aws.roles import PodRole, PodRoleArgs
 from components.aws.vpc import Vpc, VpcArgs
@@ -93,23 +92,22 @@ def _pod_role(
 
 def _stores(
     environment: Environment, vpc: Vpc, cluster: Cluster, options: pulumi.ResourceOptions
-) -> Mapping[str, MlflowStore]:
+) -> Mapping[str, Database]:
     """Declare the buckets and the database of what the environment installs."""
-    settings, protect = names.eks(environment), environment.protect
-    closed = BucketArgs(keep_days=settings.keep_days, protect=protect)
-    if getattr(environment.platform, "backup", None):
-        Bucket(names.bucket(environment, "backup"), closed, options)
-    if getattr(environment.platform, "feature_store", None):
-        Bucket(names.bucket(environment, "features"), closed, options)
-    if not getattr(environment.platform, "mlflow", None):
+    settings, protect, installed = names.eks(environment), environment.protect, environment.platform
+    wanted: dict[names.Purpose, object] = {"mlflow": installed.mlflow, "backup": installed.backup}
+    wanted["features"] = getattr(installed, "feature_store", None)
+    for purpose in sorted(purpose for purpose, there in wanted.items() if there):
+        args = BucketArgs(keep_days=settings.keep_days, protect=protect)
+        Bucket(names.bucket(environment, purpose), args, options)
+    if not installed.mlflow or installed.mlflow.database != "rds":
         return {}
     database = DatabaseArgs(
         settings=settings.database,
-        database=DATABASE,
+        database="mlflow",
         vpc_id=vpc.vpc_id,
         subnets=vpc.private_subnets,
         reached_from=cluster.security_group,
         protect=protect,
     )
-    args = MlflowStoreArgs(bucket=names.bucket(environment, "mlflow"), keep_days=settings.keep_days, database=database)
-    return {"mlflow": MlflowStore(f"{names.prefix(environment)}-mlflow", args, options)}
+    return {"mlflow": Database(f"{names.prefix(environment)}-mlflow", database, options)}

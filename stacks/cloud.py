@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pulumi
 
 from slipway.environment import Environment
-from slipway.errors import ExitCode, SlipwayError
 
 #: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
 NO_CLUSTER = '{"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}'
@@ -53,12 +51,6 @@ def prepare(environment: Environment) -> Callable[[], Ground]:
 
         found = access.config(environment)
         return lambda: Ground(kubeconfig=found)
-    if importlib.util.find_spec("pulumi_aws") is None:
-        raise SlipwayError(
-            f"Pulumi.{environment.name}.yaml: slipway:cluster.eks: the package pulumi-aws is not installed;"
-            " `pip install -r requirements-aws.txt -c constraints.txt`",
-            ExitCode.MACHINE,
-        )
     from slipway.aws import account
 
     account.check(environment)

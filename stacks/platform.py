@@ -181,10 +181,16 @@ def _argocd(context: Context, settings: Any) -> Install:
 
 def _mlflow(context: Context, settings: Any) -> Install:
     from components.mlflow import Mlflow, MlflowArgs
-    from slipway.platform.mlflow import artifacts, compile_mlflow
+    from slipway.platform.mlflow import Database, artifacts, compile_mlflow
 
-    args = MlflowArgs(objects=compile_mlflow(settings, context), artifacts=artifacts(settings, context))
-    return lambda options: Mlflow(context.environment.name, args, options).outputs
+    objects, place = compile_mlflow(settings, context), artifacts(settings, context)
+
+    def register(options: pulumi.ResourceOptions, made: Any = None) -> dict[str, Any]:
+        # Only now is it known where RDS will answer; nothing else is different.
+        told = compile_mlflow(settings, context, Database(made.host, made.secret_arn)) if made else objects
+        return Mlflow(context.environment.name, MlflowArgs(objects=told, artifacts=place), options).outputs
+
+    return register
 
 
 #: In the order in which they are declared.

@@ -1,6 +1,6 @@
 """A private bucket that forgets nothing.
 
-Bucket("slipway-prod-mlflow-111122223333-eu-central-1", BucketArgs(keep_days=365, protect=True),
+Bucket("slipway-prod-mlflow-123456789012-eu-central-1", BucketArgs(keep_days=365, protect=True),
        ResourceOptions(providers=[aws]))
 """
 

@@ -1,6 +1,6 @@
 """Roles: what a service or a pod may do on AWS.
 
-PodRole("slipway-prod-models", PodRoleArgs(identity=identity, account="111122223333", cluster=cluster.name,
+PodRole("slipway-prod-models", PodRoleArgs(identity=identity, account="123456789012", cluster=cluster.name,
         cluster_arn=cluster.arn), ResourceOptions(providers=[aws]))
 """
 

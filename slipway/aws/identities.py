@@ -52,14 +52,14 @@ def _identities(environment: Environment) -> Iterator[Identity]:
     )
     yield Identity("autoscaler", "kube-system", "cluster-autoscaler", _autoscaler(prefix))
     installed = environment.platform
-    artifacts = [names.bucket(environment, "mlflow")] if getattr(installed, "mlflow", None) else []
+    artifacts = [names.bucket(environment, "mlflow")] if installed.mlflow else []
     read = [statement for bucket in (*artifacts, *settings.artifact_buckets) for statement in read_bucket(bucket)]
     written = [statement for bucket in artifacts for statement in write_bucket(bucket)]
     if read:
         yield Identity("models", environment.namespace, environment.service_account, tuple(read))
     if installed.network and written:
         yield Identity("training", installed.network.training_namespace, TRAINER, tuple(written))
-    if getattr(installed, "mlflow", None):
+    if installed.mlflow:
         yield Identity("mlflow", "mlflow", "mlflow", tuple(written))
     if installed.secrets:
         # RDS names the secret of a database itself, with a tag that says whose it is.
@@ -73,7 +73,7 @@ def _identities(environment: Environment) -> Iterator[Identity]:
             "external-secrets",
             (allow(ask, [own]), allow(ask, [databases], StringLike=ours)),
         )
-    if getattr(installed, "backup", None):
+    if installed.backup:
         yield Identity(
             "backup", "velero", "velero", (*write_bucket(names.bucket(environment, "backup")), *_snapshots())
         )

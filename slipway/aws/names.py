@@ -41,7 +41,7 @@ def bucket(environment: Environment, purpose: Purpose) -> str:
 
 def secrets(environment: Environment) -> str:
     """Return the path in Secrets Manager below which an environment's secrets are."""
-    return f"{environment.name}/"
+    return f"slipway/{environment.name}/"
 
 
 def eks(environment: Environment) -> EksSettings:

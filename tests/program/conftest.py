@@ -17,6 +17,7 @@ from projects import Project
 from pulumi.runtime import mocks, rpc, set_all_config
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
+from states import MADE_BY_AWS
 
 from slipway.rollout import ObservedModel
 from stacks import environment
@@ -74,26 +75,11 @@ class Engine(mocks.MockMonitor):
         return super().RegisterResourceOutputs(request)
 
 
-#: What AWS says of a resource once it is made, of what the program reads.
-MADE_BY_AWS: Mapping[str, Mapping[str, Any]] = {
-    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
-    "aws:eks/cluster:Cluster": {
-        "endpoint": "https://cluster.example.com",
-        "certificateAuthority": {"data": "Q0E="},
-        "vpcConfig": {"clusterSecurityGroupId": "sg-nodes"},
-    },
-    "aws:rds/instance:Instance": {
-        "address": "db.example.com",
-        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:rds!db-1"}],
-    },
-}
-
-
 def _filled_in(request: Any) -> dict[str, Any]:
     if not request.type.startswith("aws:"):
         return {}
     service = request.type.split(":")[1].partition("/")[0]
-    arn = f"arn:aws:{service}:eu-central-1:111122223333:{request.name}"
+    arn = f"arn:aws:{service}:eu-central-1:123456789012:{request.name}"
     return {"arn": arn, **MADE_BY_AWS.get(request.type, {})}
 
 

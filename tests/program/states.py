@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from builders import a_release
 
 from slipway.rollout import ObservedModel, ObservedService
@@ -17,3 +20,18 @@ def seen(live: int, target: int, phase: str, *versions: int) -> dict[str, Observ
         if version in versions
     }
     return {"churn": ObservedModel(live, target, phase, services)}
+
+
+#: What AWS says of a resource once it is made, of what the program reads.
+MADE_BY_AWS: Mapping[str, Mapping[str, Any]] = {
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 1},
+    "aws:eks/cluster:Cluster": {
+        "endpoint": "https://cluster.example.com",
+        "certificateAuthority": {"data": "Q0E="},
+        "vpcConfig": {"clusterSecurityGroupId": "sg-nodes"},
+    },
+    "aws:rds/instance:Instance": {
+        "address": "db.example.com",
+        "masterUserSecrets": [{"secretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1"}],
+    },
+}

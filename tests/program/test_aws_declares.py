@@ -12,15 +12,17 @@ import pulumi
 import pytest
 from projects import CHECKOUT
 from pulumi_aws import Provider
+from states import MADE_BY_AWS
 
-from components.aws.database import DatabaseArgs
-from components.aws.mlflow_store import MlflowStore, MlflowStoreArgs
+from components.aws.bucket import Bucket, BucketArgs
+from components.aws.database import Database, DatabaseArgs
 from slipway.aws import account, rules
 from slipway.aws.rules import Resource
 from slipway.errors import SlipwayError
+from slipway.lab import toolchain
 from slipway.platform.eks import DatabaseSettings
 from slipway.stack_file import read_environment
-from stacks import environment
+from stacks import environment, platform
 
 STACKS = ("dev", "staging", "prod")
 
@@ -37,7 +39,7 @@ def settings_of(stack: str, **changes: object) -> dict[str, object]:
 
 #: What was run: nothing changes it, and each run takes a quarter of a second.
 RUNS: dict[tuple[str, bool], Any] = {}
-VIEWER = "arn:aws:iam::111122223333:role/people/analyst"
+VIEWER = "arn:aws:iam::123456789012:role/people/analyst"
 OPENED = {"viewers": [VIEWER], "public_access": ["203.0.113.0/24"], "replicate_to": ["eu-west-1"]}
 
 
@@ -62,7 +64,7 @@ def up(run, monkeypatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def store(run, monkeypatch):
-    """Declare MLflow's store."""
+    """Declare a database with a bucket."""
 
     async def declare():
         database = DatabaseArgs(
@@ -73,9 +75,9 @@ def store(run, monkeypatch):
             reached_from="sg-nodes",
             protect=True,
         )
-        args = MlflowStoreArgs(bucket="slipway-prod-mlflow", keep_days=365, database=database)
         options = pulumi.ResourceOptions(providers=[Provider("aws", region="eu-central-1")])
-        pulumi.export("secret", MlflowStore("slipway-prod-mlflow", args, options).database_secret_arn)
+        Database("slipway-prod-mlflow", database, options)
+        Bucket("slipway-prod-artifacts", BucketArgs(keep_days=365, protect=True), options)
 
     monkeypatch.setattr(environment, "main", declare)
     ran = run("prod", preview=False)
@@ -95,7 +97,7 @@ def test_no_resource_of_an_environment_breaks_a_rule(up, stack):
     assert len({each.type for each in declared}) > 20
 
 
-def test_no_resource_of_mlflows_store_breaks_a_rule(store):
+def test_no_resource_of_a_store_breaks_a_rule(store):
     assert rules.violations(of_aws(store)) == []
 
 
@@ -108,7 +110,7 @@ def test_everything_on_aws_is_in_the_region_of_the_one_provider_that_refuses_oth
     ran = up()
     (provider,) = [each for each in ran.engine.registered if each.type == "pulumi:providers:aws"]
     assert provider.inputs["region"] == "eu-central-1"
-    assert json.loads(provider.inputs["allowedAccountIds"]) == ["111122223333"]
+    assert json.loads(provider.inputs["allowedAccountIds"]) == ["123456789012"]
     assert all("::slipway-prod::" in each.provider for each in ran.engine.registered if each.type.startswith("aws:"))
 
 
@@ -167,7 +169,7 @@ def test_only_named_principals_get_in_and_viewers_see_no_secrets(up):
         if each.type.endswith(":AccessPolicyAssociation")
     }
     assert given == {
-        "arn:aws:iam::111122223333:role/slipway": "AmazonEKSClusterAdminPolicy",
+        "arn:aws:iam::123456789012:role/slipway": "AmazonEKSClusterAdminPolicy",
         VIEWER: "AmazonEKSAdminViewPolicy",
     }
 
@@ -181,7 +183,7 @@ def test_the_api_has_a_public_address_only_for_named_networks(up):
 def test_images_are_copied_to_the_regions_of_the_stacks_that_come_after(up):
     assert not [each for each in of_aws(up()) if each.type.endswith(":ReplicationConfiguration")]
     (rule,) = one(of_aws(up(opened=True)), "ReplicationConfiguration").properties["replicationConfiguration"]["rules"]
-    assert rule["destinations"] == [{"region": "eu-west-1", "registryId": "111122223333"}]
+    assert rule["destinations"] == [{"region": "eu-west-1", "registryId": "123456789012"}]
     assert rule["repositoryFilters"] == [{"filter": "slipway/prod/", "filterType": "PREFIX_MATCH"}]
 
 
@@ -214,8 +216,29 @@ def test_the_database_answers_the_nodes_alone_and_its_password_is_in_no_state(st
 def test_what_the_store_holds_is_protected_and_locked(store):
     protected = {each.type.rpartition(":")[2] for each in store.engine.registered if each.protect}
     assert protected == {"Bucket", "Instance"}
-    lock = one(of_aws(store), "BucketObjectLockConfiguration", "slipway-prod-mlflow").properties
+    lock = one(of_aws(store), "BucketObjectLockConfiguration", "slipway-prod-artifacts").properties
     assert lock["rule"] == {"defaultRetention": {"mode": "GOVERNANCE", "days": 365}}
+
+
+def test_mlflow_is_told_where_its_database_answers_and_what_holds_its_login(run, monkeypatch):
+    monkeypatch.setattr(account, "check", lambda environment: None)
+    monkeypatch.setattr(platform, "COMPONENTS", {"mlflow": platform.COMPONENTS["mlflow"]})
+    for name in ("binary", "data"):
+        monkeypatch.setattr(toolchain, name, lambda _: CHECKOUT)
+    installed = {"mlflow": {"database": "rds"}, "secrets": {"region": "eu-central-1"}}
+    ran = run("prod", preview=False, settings={**settings_of("prod"), "platform": installed})
+    assert ran.exit_status is None, ran.said
+    (container,) = ran.one("Deployment", "mlflow/mlflow").inputs["spec"]["template"]["spec"]["containers"]
+    assert {"name": "DATABASE_HOST", "value": "db.example.com"} in container["env"]
+    keys = [
+        each.inputs["spec"]["dataFrom"][0]["extract"]["key"]
+        for each in ran.objects
+        if each.type.endswith(":ExternalSecret")
+    ]
+    assert MADE_BY_AWS["aws:rds/instance:Instance"]["masterUserSecrets"][0]["secretArn"] in keys
+    buckets = [each.name for each in of_aws(ran) if each.type == "aws:s3/bucket:Bucket"]
+    assert buckets == ["slipway-prod-mlflow-123456789012-eu-central-1"]
+    assert rules.violations(of_aws(ran)) == []
 
 
 @pytest.mark.parametrize("preview", [True, False])

@@ -90,7 +90,7 @@ def test_secrets_are_read_from_the_environments_own_path_and_of_its_own_database
         each for each in identities(on_aws(platform={"secrets": {"region": "eu-central-1"}})) if each.name == "secrets"
     ]
     own, databases = secrets.statements
-    assert own["Resource"] == ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/*"]
+    assert own["Resource"] == ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:slipway/prod/*"]
     (condition,) = databases["Condition"]["StringLike"].values()
     assert condition == "arn:aws:rds:eu-central-1:111122223333:db:slipway-prod-*"
 
