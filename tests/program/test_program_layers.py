@@ -11,8 +11,9 @@ from states import STABLE
 from components import tokens
 from slipway.environment import LAYERS
 from slipway.errors import NotYet
+from slipway.platform import compiling
 from slipway.platform.charts import Charts
-from stacks import environment, platform
+from stacks import environment
 
 TOLD = environment.TOLD
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flagger-system"}}
@@ -22,8 +23,8 @@ NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "flag
 def flagger(monkeypatch):
     """Settings of a platform with one component, whose chart nobody renders here."""
     monkeypatch.setattr(Charts, "render", lambda *_: (NAMESPACE,))
-    monkeypatch.setattr(platform.toolchain, "binary", lambda name: name)
-    monkeypatch.setattr(platform.toolchain, "data", lambda name: name)
+    monkeypatch.setattr(compiling.toolchain, "binary", lambda name: name)
+    monkeypatch.setattr(compiling.toolchain, "data", lambda name: name)
     return {"platform": {"flagger": {}}}
 
 
