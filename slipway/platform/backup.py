@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from slipway.aws import names
 from slipway.documents import Frozen
+from slipway.errors import SlipwayError, at
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import deployment, manifest, service_account
@@ -19,8 +21,10 @@ LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
 class BackupSettings(Frozen):
     """Velero."""
 
-    bucket: str = Field(min_length=3, description="S3 bucket that holds the backups; not one that they back up.")
-    region: str = Field(min_length=1, description="Region of the bucket, as eu-central-1.")
+    bucket: str | None = Field(
+        default=None, min_length=3, description="S3 bucket that holds the backups; the one beside a cluster on AWS."
+    )
+    region: str | None = Field(default=None, description="Region of the bucket; that of a cluster on AWS.")
     endpoint: str | None = Field(
         default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
     )
@@ -36,7 +40,12 @@ class BackupSettings(Frozen):
 
 
 def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:
-    """Declare Velero, its bucket, its schedule."""
+    """Declare Velero, its bucket, its schedule.
+
+    Raises:
+        SlipwayError: Nothing says where backups go.
+    """
+    bucket, region = _place(settings, context)
     server = deployment(
         NAMESPACE,
         "velero",
@@ -70,10 +79,23 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
         service_account(NAMESPACE, "velero"),
         _everything(),
         server,
-        _location(settings, context),
-        *([_snapshots(settings)] if settings.volumes else []),
+        _location(settings, bucket, region, context),
+        *([_snapshots(region)] if settings.volumes else []),
         _schedule(settings),
     )
+
+
+def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
+    """Say which bucket it is, in which region."""
+    environment = context.environment
+    eks = environment.cluster.eks
+    bucket = settings.bucket or (names.bucket(environment, "backup") if eks else None)
+    region = settings.region or (eks.region if eks else None)
+    if bucket and region:
+        return bucket, region
+    missing = "region" if bucket else "bucket"
+    field = at(f"Pulumi.{environment.name}.yaml", None, f"slipway:platform.backup.{missing}")
+    raise SlipwayError(f"{field}missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself")
 
 
 def _everything() -> Object:
@@ -85,22 +107,22 @@ def _everything() -> Object:
     }
 
 
-def _location(settings: BackupSettings, context: Context) -> Object:
-    config = {"region": settings.region}
+def _location(settings: BackupSettings, bucket: str, region: str, context: Context) -> Object:
+    config = {"region": region}
     if settings.endpoint:
         config |= {"s3Url": settings.endpoint, "s3ForcePathStyle": "true"}
     spec = {
         "provider": "velero.io/aws",
         "default": True,
         # A drill restores one environment's backups into another's cluster, so each has a place of its own.
-        "objectStorage": {"bucket": settings.bucket, "prefix": context.environment.name},
+        "objectStorage": {"bucket": bucket, "prefix": context.environment.name},
         "config": config,
     }
     return {**manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE), "spec": spec}
 
 
-def _snapshots(settings: BackupSettings) -> Object:
-    spec = {"provider": "velero.io/aws", "config": {"region": settings.region}}
+def _snapshots(region: str) -> Object:
+    spec = {"provider": "velero.io/aws", "config": {"region": region}}
     return {**manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE), "spec": spec}
 
 

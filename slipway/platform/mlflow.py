@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from slipway.aws import names
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
-from slipway.platform.isolation import Opening, isolate, pods_of
+from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.network import outside
 from slipway.platform.secrets import entry, external_secret
 from slipway.platform.systems import claim, config_map, revision
@@ -34,7 +35,7 @@ class MlflowSettings(Frozen):
 
     database: Literal["rds", "postgres", "sqlite"] = Field(
         default="postgres",
-        description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on a volume.",
+        description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on one.",
     )
     artifacts: str | None = Field(
         default=None,
@@ -58,12 +59,6 @@ class MlflowSettings(Frozen):
         default="ghcr.io/mlflow/mlflow:v3.17.2-full",
         description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
     )
-
-    @model_validator(mode="after")
-    def _files_have_one_writer(self) -> MlflowSettings:
-        if self.replicas > 1 and (self.database == "sqlite" or (self.artifacts is None and self.database != "rds")):
-            raise ValueError(f"expected one replica, since a volume has one writer, got {self.replicas}")
-        return self
 
 
 @dataclass(frozen=True)
@@ -89,24 +84,30 @@ def compile_mlflow(settings: MlflowSettings, context: Context, database: Databas
     Args:
         settings: MLflow's.
         context: Where.
-        database: Where RDS answers, if that is what the settings ask for.
+        database: Where RDS answers, beside a cluster on AWS.
 
     Raises:
-        SlipwayError: RDS is asked for where nothing makes it.
+        SlipwayError: Several servers would write to one volume, or nothing would fetch the login of RDS.
     """
-    environment = context.environment
-    on_aws = getattr(environment.cluster, "eks", None)
-    field = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.mlflow.database")
-    if settings.database == "rds" and not on_aws:
-        raise SlipwayError(f"{field}rds is made beside a cluster on AWS; set slipway:cluster.eks, or take 'postgres'")
+    environment, place = context.environment, artifacts(settings, context)
+    file, field = f"Pulumi.{environment.name}.yaml", "slipway:platform.mlflow"
+    if settings.database == "rds" and not environment.cluster.eks:
+        where = at(file, None, f"{field}.database")
+        raise SlipwayError(f"{where}rds is made beside a cluster on AWS; set slipway:cluster.eks, or take 'postgres'")
     if settings.database == "rds" and not environment.platform.secrets:
-        raise SlipwayError(f"{field}rds keeps its login in Secrets Manager; set slipway:platform.secrets too")
+        where = at(file, None, f"{field}.database")
+        raise SlipwayError(f"{where}rds keeps its login in Secrets Manager; set slipway:platform.secrets too")
+    if settings.replicas > 1 and _writes(settings, place):
+        raise SlipwayError(
+            f"{at(file, None, f'{field}.replicas')}expected 1, since a volume has one writer, got {settings.replicas}; with database"
+            " 'postgres' and artifacts in a bucket there is no volume"
+        )
     return (
         manifest("v1", "Namespace", NAMESPACE),
         service_account(NAMESPACE, "mlflow"),
         *_secrets(settings, context, database),
         *(_postgres(settings) if settings.database == "postgres" else ()),
-        *_server(settings, artifacts(settings, context), database),
+        *_server(settings, place, database),
         *(_route(settings.host, context) if settings.host else ()),
         *_policies(settings, context),
     )
@@ -114,7 +115,14 @@ def compile_mlflow(settings: MlflowSettings, context: Context, database: Databas
 
 def artifacts(settings: MlflowSettings, context: Context) -> str | None:
     """Say where clients put models; None is the server's own volume."""
-    return settings.artifacts
+    if settings.artifacts or not context.environment.cluster.eks:
+        return settings.artifacts
+    return f"s3://{names.bucket(context.environment, 'mlflow')}"
+
+
+def _writes(settings: MlflowSettings, place: str | None) -> bool:
+    """Tell whether the server itself keeps anything."""
+    return settings.database == "sqlite" or place is None
 
 
 def _secrets(settings: MlflowSettings, context: Context, database: Database) -> list[Object]:
@@ -162,7 +170,7 @@ def _postgres(settings: MlflowSettings) -> list[Object]:
 
 def _server(settings: MlflowSettings, place: str | None, database: Database) -> list[Object]:
     files = config_map("mlflow", NAMESPACE, {START.name: START.read_text()})
-    stored = settings.database == "sqlite" or place is None
+    stored = _writes(settings, place)
     memory = f"{settings.workers * WORKER_MEMORY}Mi"
     container: Object = {
         "image": settings.image,
@@ -257,6 +265,9 @@ def _policies(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:
     egress = outside(chosen)
     if settings.host:
         ingress["gateway"] = Opening((pods_of(environment.gateway.namespace),), (PORT,))
+    eks = environment.cluster.eks
+    if settings.database == "rds" and eks:
+        egress["database"] = Opening((network(eks.network),), (POSTGRES_PORT,))
     if settings.database == "postgres":
         ingress["itself"] = egress["itself"] = Opening((pods_of(NAMESPACE),), (POSTGRES_PORT,))
     return isolate(NAMESPACE, ingress, egress)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from slipway.documents import Frozen
+from slipway.errors import SlipwayError, at
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
 from slipway.platform.namespaces import ENFORCE, namespace
@@ -42,9 +43,10 @@ STORE = "aws"
 class SecretsSettings(Frozen):
     """External Secrets with AWS Secrets Manager."""
 
-    region: str = Field(
+    region: str | None = Field(
+        default=None,
         pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
-        description="Region of Secrets Manager, as eu-central-1.",
+        description="Region of Secrets Manager, as eu-central-1; that of a cluster on AWS.",
     )
     replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; one is the chart's default.")
     namespaces: tuple[str, ...] = Field(
@@ -55,7 +57,16 @@ class SecretsSettings(Frozen):
 
 
 def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object, ...]:
-    """Render External Secrets with its one store, which takes the credentials of the controller's own pod."""
+    """Render External Secrets with its one store, which takes the credentials of the controller's own pod.
+
+    Raises:
+        SlipwayError: Nothing says which region it is.
+    """
+    environment = context.environment
+    region = settings.region or (environment.cluster.eks.region if environment.cluster.eks else None)
+    if region is None:
+        field = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.secrets.region")
+        raise SlipwayError(f"{field}missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself")
     values = {
         "replicaCount": settings.replicas,
         "leaderElect": settings.replicas > 1,
@@ -74,7 +85,7 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
         "kind": "ClusterSecretStore",
         "metadata": {"name": STORE},
         "spec": {
-            "provider": {"aws": {"service": "SecretsManager", "region": settings.region}},
+            "provider": {"aws": {"service": "SecretsManager", "region": region}},
             "conditions": [{"namespaces": list(settings.namespaces)}],
         },
     }

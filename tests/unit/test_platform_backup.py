@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import an_environment
+from projects import CHECKOUT
 
+from slipway.errors import SlipwayError
 from slipway.lab import toolchain
 from slipway.platform.backup import BackupSettings, compile_backup
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
+from slipway.stack_file import read_environment
 
 BUCKET = {"bucket": "backups", "region": "eu-central-1"}
 
@@ -62,3 +66,20 @@ def test_the_server_of_the_definitions_version_runs_confined_under_the_account_t
 def test_what_cron_does_not_know_is_refused(schedule: str) -> None:
     with pytest.raises(ValueError, match="schedule"):
         BackupSettings(**BUCKET, schedule=schedule)
+
+
+@pytest.mark.parametrize(("given", "missing"), [({}, "bucket"), ({"bucket": "backups"}, "region")])
+def test_backups_that_could_go_nowhere_are_refused(given: dict[str, str], missing: str) -> None:
+    context = Context(an_environment("prod"), Charts(Path("no-helm"), Path("no-charts")))
+    with pytest.raises(SlipwayError, match=rf"Pulumi\.prod\.yaml: slipway:platform\.backup\.{missing}: missing"):
+        compile_backup(BackupSettings(**given), context)
+
+
+def test_beside_a_cluster_on_aws_there_is_a_bucket() -> None:
+    environment = read_environment(CHECKOUT, "prod")
+    assert environment.platform.backup is not None
+    context = Context(environment, Charts(toolchain.binary("helm"), toolchain.data("charts")))
+    (found,) = [
+        each for each in compile_backup(environment.platform.backup, context) if each["kind"] == "BackupStorageLocation"
+    ]
+    assert found["spec"]["objectStorage"]["bucket"] == "slipway-prod-backup-111122223333-eu-central-1"

@@ -16,19 +16,21 @@ from builders import an_environment
 from slipway.errors import SlipwayError
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
-from slipway.platform.mlflow import START, MlflowSettings, compile_mlflow
+from slipway.platform.mlflow import START, Database, compile_mlflow
 
 NETWORK = {"network": {"egress": {"s3": {"cidr": "10.0.0.0/16"}}}}
 BUCKET = "s3://models/mlflow"
+ADMIN = "arn:aws:iam::111122223333:role/slipway"
 Found = dict[tuple[str, str], dict[str, Any]]
 
 
-def compiled(platform: dict[str, Any] | None = None, **settings: Any) -> Found:
+def compiled(platform: dict[str, Any] | None = None, cluster: dict[str, Any] | None = None, **settings: Any) -> Found:
     """Everything, by kind with name."""
-    environment = an_environment("prod", platform={**NETWORK, "mlflow": settings, **(platform or {})})
+    changes = {"cluster": cluster} if cluster else {}
+    environment = an_environment("prod", platform={**NETWORK, "mlflow": settings, **(platform or {})}, **changes)
     context = Context(environment, Charts(Path("no-helm"), Path("no-charts")))
     assert environment.platform.mlflow is not None
-    found = compile_mlflow(environment.platform.mlflow, context)
+    found = compile_mlflow(environment.platform.mlflow, context, Database("db.internal", "arn:of-the-login"))
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
 
@@ -103,15 +105,40 @@ def test_logins_are_asked_of_the_environments_store_if_it_has_one() -> None:
     assert not [kind for kind, _ in compiled(s3_endpoint="http://s3:9000") if kind == "ExternalSecret"]
 
 
-def test_rds_is_refused_where_nothing_makes_it() -> None:
-    with pytest.raises(SlipwayError, match=r"mlflow\.database: rds is made beside a cluster on AWS"):
-        compiled(database="rds")
+EKS = {"identifier": "prod", "eks": {"account": "111122223333", "region": "eu-central-1", "admins": [ADMIN]}}
+
+
+def test_beside_a_cluster_on_aws_the_database_is_rds_whose_login_is_asked_for_often() -> None:
+    objects = compiled({**NETWORK, "secrets": {}}, cluster=EKS, database="rds", replicas=2)
+    values = {each["name"]: each.get("value") for each in server(objects)["env"]}
+    assert values["DATABASE"] == "postgresql://$(DATABASE_HOST):5432/mlflow?sslmode=require"
+    assert values["DATABASE_HOST"] == "db.internal"
+    login = objects["ExternalSecret", "mlflow-database"]["spec"]
+    assert login["dataFrom"] == [{"extract": {"key": "arn:of-the-login"}}]
+    assert login["refreshInterval"] == "5m0s"
+    assert ("Deployment", "postgres") not in objects
+    (way,) = objects["NetworkPolicy", "to-database"]["spec"]["egress"]
+    assert way == {"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"port": 5432, "protocol": "TCP"}]}
+    assert "--default-artifact-root=s3://slipway-prod-mlflow-111122223333-eu-central-1" in server(objects)["args"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"), [(None, "set slipway:cluster.eks"), (EKS, "set slipway:platform.secrets")]
+)
+def test_rds_is_refused_where_nothing_makes_it_or_nothing_fetches_its_login(cluster: Any, said: str) -> None:
+    with pytest.raises(SlipwayError, match=rf"mlflow\.database: rds .*; {said}"):
+        compiled(cluster=cluster, database="rds")
+
+
+def test_a_changed_login_starts_the_server_anew() -> None:
+    (command,) = [server(compiled())["livenessProbe"]["exec"]["command"][-1]]
+    assert command == "[ ! /run/database/password -nt /tmp/accounts.ini ]"
 
 
 @pytest.mark.parametrize("settings", [{"database": "sqlite", "artifacts": BUCKET}, {"database": "postgres"}])
 def test_servers_that_would_write_to_one_volume_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="a volume has one writer"):
-        MlflowSettings.model_validate({**settings, "replicas": 2})
+    with pytest.raises(SlipwayError, match=r"mlflow\.replicas: expected 1, since a volume has one writer, got 2"):
+        compiled(**settings, replicas=2)
 
 
 def test_several_servers_are_never_all_taken_away_at_once() -> None:

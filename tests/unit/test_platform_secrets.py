@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import an_environment
 from projects import CHECKOUT
 
+from slipway.errors import SlipwayError
 from slipway.lab import toolchain
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
@@ -63,3 +66,9 @@ def test_a_secret_is_asked_for_by_the_name_of_its_entry() -> None:
 def test_a_region_that_cannot_be_one_is_refused() -> None:
     with pytest.raises(ValueError, match="region"):
         SecretsSettings(region="Frankfurt")
+
+
+def test_a_cluster_that_is_not_on_aws_must_say_which_region_it_is() -> None:
+    context = Context(an_environment("prod"), Charts(Path("no-helm"), Path("no-charts")))
+    with pytest.raises(SlipwayError, match=r"Pulumi\.prod\.yaml: slipway:platform\.secrets\.region: missing"):
+        compile_secrets(SecretsSettings(), context)
