@@ -99,8 +99,8 @@ def compile_mlflow(settings: MlflowSettings, context: Context, database: Databas
         raise SlipwayError(f"{where}rds keeps its login in Secrets Manager; set slipway:platform.secrets too")
     if settings.replicas > 1 and _writes(settings, place):
         raise SlipwayError(
-            f"{at(file, None, f'{field}.replicas')}expected 1, since a volume has one writer, got {settings.replicas}; with database"
-            " 'postgres' and artifacts in a bucket there is no volume"
+            f"{at(file, None, f'{field}.replicas')}expected 1, since a volume has one writer, got {settings.replicas};"
+            " with database 'postgres' and artifacts in a bucket there is no volume"
         )
     return (
         manifest("v1", "Namespace", NAMESPACE),
