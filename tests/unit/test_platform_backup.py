@@ -82,4 +82,6 @@ def test_beside_a_cluster_on_aws_there_is_a_bucket() -> None:
     (found,) = [
         each for each in compile_backup(environment.platform.backup, context) if each["kind"] == "BackupStorageLocation"
     ]
-    assert found["spec"]["objectStorage"]["bucket"] == "slipway-prod-backup-111122223333-eu-central-1"
+    eks = environment.cluster.eks
+    assert eks is not None
+    assert found["spec"]["objectStorage"]["bucket"] == f"slipway-prod-backup-{eks.account}-{eks.region}"
