@@ -27,6 +27,7 @@ STACKS = ("dev", "staging", "prod", "any")
 ELSEWHERE: frozenset[str] = frozenset()
 #: By stack with component.
 Compiled = dict[tuple[str, str], tuple[Object, ...]]
+NAMESPACE = ("v1", "Namespace")
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 
@@ -64,20 +65,19 @@ def platform() -> Compiled:
 
 @pytest.fixture(scope="module")
 def kube(lab: Any, platform: Compiled) -> Kube:
-    """The lab's API server, with all namespaces, with the definitions that other objects are of."""
+    """The lab's API server, with the namespaces, with the definitions that other objects are of."""
     kube: Kube = lab.kube
     objects = {identity(each): each for declared in platform.values() for each in declared}.values()
     kinds = {(each["apiVersion"].partition("/")[0], each["kind"]) for each in objects}
-    there = {each["metadata"]["name"] for each in kube.list(*DEFINITION)}
+    there = {each["metadata"]["name"] for kind in (DEFINITION, NAMESPACE) for each in kube.list(*kind)}
+    missing = [each for each in objects if each["metadata"]["name"] not in there]
     definitions = [
         each
-        for each in objects
-        if each["kind"] == DEFINITION[1]
-        and each["metadata"]["name"] not in there
-        and (each["spec"]["group"], each["spec"]["names"]["kind"]) in kinds
+        for each in missing
+        if each["kind"] == DEFINITION[1] and (each["spec"]["group"], each["spec"]["names"]["kind"]) in kinds
     ]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(kube.apply, [*(each for each in objects if each["kind"] == "Namespace"), *definitions]))
+        list(pool.map(kube.apply, [*(each for each in missing if each["kind"] == NAMESPACE[1]), *definitions]))
     for each in definitions:
         kube.wait_for(*DEFINITION, each["metadata"]["name"], None, established, timeout=60)
     return Kube.from_kubeconfig(lab.kubeconfig)
@@ -109,7 +109,7 @@ def test_every_object_is_accepted_as_it_is(kube: Kube, platform: Compiled, stack
 def refusal(kube: Kube, each: Object) -> str | None:
     """Say why the server refuses an object."""
     try:
-        if each["kind"] in ("Namespace", DEFINITION[1]):
+        if each["kind"] in (NAMESPACE[1], DEFINITION[1]):
             kube.apply(each, dry_run=True, force=True)
         elif each["kind"] == "ClusterServingRuntime":
             # Two for one format are refused by KServe, so it takes the place of the lab's own.
@@ -135,7 +135,7 @@ def test_no_object_is_declared_twice(platform: Compiled, stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_every_namespace_that_is_used_is_declared(platform: Compiled, stack: str) -> None:
     objects = [each for (where, _), declared in platform.items() if where == stack for each in declared]
-    declared = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
+    declared = {each["metadata"]["name"] for each in objects if each["kind"] == NAMESPACE[1]}
     used = {each["metadata"].get("namespace") for each in objects} - {None, "kube-system"}
     assert used - declared == set()
 
