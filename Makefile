@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
-.PHONY: help docs demo test test-unit soak bench setup setup-dev tools lint format types check lock
+.PHONY: help docs demo test test-unit test-policies test-platform soak bench setup setup-dev tools lint format types check lock
 
 # The Python that makes .venv: the first that is new enough and can make environments. `make PYTHON=… demo` chooses one.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -26,6 +26,10 @@ test-unit: setup-dev ## The tests that need neither network nor binaries, in sec
 test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
 	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py
+
+test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus
+	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("alertmanager", "argocd", "kyverno", "redis")'
+	@$(BIN)/python -m pytest -v -m platform tests/lab
 
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
 	@$(BIN)/python -m pytest -v -s -m soak tests/lab/test_soak.py

@@ -13,6 +13,7 @@ import yaml
 
 from slipway.errors import SlipwayError
 from slipway.lab import shell, state, toolchain
+from slipway.lab.kubelet.platform_images import OWN_IMAGE
 from slipway.lab.paths import Paths, private_directory, write_private
 from slipway.progress import step
 
@@ -44,6 +45,14 @@ PARTS: Mapping[str, Part] = {
     "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis")),
     # Beside kyverno, which brings their kind.
     "policies": Part(tools=("kyverno",), seconds=5),
+    # Of what it installs only what the lab has binaries of; its rollouts look every ten seconds.
+    "monitoring": Part(
+        {"scrape_interval_seconds": 1, "storage_gib": None, "memory": "512Mi", "states": False, "grafana": False},
+        tools=("alertmanager",),
+        seconds=20,
+    ),
+    # Beside the lab's own: nobody asks them, which are the ones of `monitoring` to measure.
+    "services": Part({"image": OWN_IMAGE, "storage_gib": None}, seconds=20),
 }
 
 

@@ -79,6 +79,9 @@ class MonitoringSettings(Frozen):
         default=None,
         description="Webhook that is told of drifted inputs, as Argo Workflows' or Tekton's; none tells nobody.",
     )
+    states: bool = Field(
+        default=True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."
+    )
     grafana: bool = Field(
         default=True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}."
     )
@@ -101,7 +104,7 @@ def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         *_prometheus(settings, context),
         *_alertmanager(settings),
-        *_kube_state_metrics(),
+        *(_kube_state_metrics() if settings.states else ()),
         *(grafana.compile_grafana(NAMESPACE, GRAFANA) if settings.grafana else ()),
         *_secrets(settings, environment),
         *_network(environment),

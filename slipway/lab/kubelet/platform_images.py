@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import slipway
 
 Object = dict[str, Any]
 #: The names under which Argo CD's one binary lies in its image; each makes it something else.
@@ -19,6 +22,9 @@ ARGOCD = (
     "argocd-repo-server",
     "argocd-server",
 )
+
+#: This project's own image, which is the checkout that runs the lab.
+OWN_IMAGE = "slipway.dev/slipway:checkout"
 
 
 def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
@@ -42,6 +48,13 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
             "env": {"ARGOCD_GPG_ENABLED": "false"},
         },
         "*/redis[:@]*": {"entrypoint": ["redis-server"], "files": {"/usr/local/bin/redis-server": str(redis)}},
+        "*/prometheus/prometheus[:@]*": _binary(place("prometheus"), "/bin/prometheus"),
+        "*/prometheus/alertmanager[:@]*": _binary(place("alertmanager"), "/bin/alertmanager"),
+        OWN_IMAGE: {
+            "venv": sys.prefix,
+            "env": {"PYTHONPATH": "/opt/slipway"},
+            "files": {"/opt/slipway/slipway": str(Path(slipway.__file__).parent)},
+        },
     }
 
 
