@@ -7,6 +7,7 @@ from __future__ import annotations
 
 MODEL = "slipway:model:Model"
 DELIVERED = "slipway:model:Delivered"
+LLM_SERVING = "slipway:llm_serving:LlmServing"
 LLM = "slipway:llm:Llm"
 METRICS = "slipway:metrics:Metrics"
 PLATFORM = "slipway:platform:Platform"

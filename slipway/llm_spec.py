@@ -39,8 +39,9 @@ class Llm(Frozen):
     prefix_caching: bool = True
     #: Main memory for keys that no longer fit into the GPU's; needs vLLM 0.22. None drops them.
     kv_cache: Memory | None = None
-    #: Whether llm-d's scheduler chooses the replica, by its queue and by the prefixes that it holds.
-    scheduler: bool = True
+    #: Whether llm-d's scheduler chooses the replica, by its queue, by the prefixes that it holds; the Gateway must be
+    #: one that routes to InferencePools.
+    scheduler: bool = False
     node_cache: NodeCache | None = None
     #: Further arguments of `vllm serve`, as `--dtype=bfloat16`.
     arguments: tuple[Argument, ...] = ()

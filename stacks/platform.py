@@ -97,6 +97,19 @@ def _kserve(context: Context, settings: Any) -> Install:
     return lambda options: Kserve(context.environment.name, args, options).outputs
 
 
+def _llm_serving(context: Context, settings: Any) -> Install:
+    from components.llm_serving import LlmServing, LlmServingArgs
+    from slipway.platform.llm_serving import compile_llm_serving
+
+    args = LlmServingArgs(objects=compile_llm_serving(settings, context))
+
+    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
+        LlmServing(context.environment.name, args, options)
+        return {}
+
+    return register
+
+
 def _kyverno(context: Context, settings: Any) -> Install:
     from components.kyverno import Kyverno, KyvernoArgs
     from slipway.platform.kyverno import compile_kyverno
@@ -204,6 +217,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "cert_manager": _cert_manager,
     "gateway": _gateway,
     "kserve": _kserve,
+    "llm_serving": _llm_serving,
     "flagger": _flagger,
     "mlflow": _mlflow,
     "monitoring": _monitoring,

@@ -147,6 +147,11 @@ def llm_refusals(spec: ModelSpec, environment: Environment) -> Iterator[str]:
             f"{field_of(spec, 'llm')}its weights are moved in the cluster, and Argo CD would take them back; set"
             f" {setting(environment, 'delivery')}direct in a stack of its own"
         )
+    if spec.llm and spec.llm.scheduler and environment.platform.gateway:
+        yield (
+            f"{field_of(spec, 'llm.scheduler')}needs a Gateway that routes to InferencePools, and Traefik,"
+            f" {setting(environment, 'platform.gateway')}routes to none; leave it out"
+        )
     if ARGUMENTS_VARIABLE in spec.serving.env:
         yield f"{field_of(spec, f'serving.env.{ARGUMENTS_VARIABLE}')}set by the platform; write llm.arguments"
 

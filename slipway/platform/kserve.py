@@ -12,7 +12,7 @@ from slipway.errors import SlipwayError
 from slipway.platform import runtimes
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
+from slipway.platform.namespaces import AUDIT, HOST_PATHS, POD_SECURITY, namespace
 
 NAMESPACE = "kserve"
 MODULE = "github.com/kserve/kserve/charts"
@@ -57,6 +57,8 @@ class KserveSettings(Frozen):
 def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, ...]:
     """Render KServe with its definitions and with the runtimes that are wanted."""
     knative = settings.mode == "Knative"
+    llm = context.environment.platform.llm_serving
+    cached = llm is not None and llm.node_cache is not None
     values = {
         "kserve": {
             "controller": {
@@ -70,11 +72,13 @@ def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, 
             },
             # Models are files whose digest is checked, never images beside the server.
             "storage": {"enableModelcar": False},
+            "localmodel": {"enabled": cached},
         }
     }
     definitions = context.charts.render(DEFINITIONS, {})
     controller = [_adjusted(each, settings) for each in context.charts.render(CONTROLLER, values)]
-    return (namespace(NAMESPACE, AUDIT), *definitions, *controller, *_runtimes(settings, context), *_budget(settings))
+    own = namespace(NAMESPACE, AUDIT, HOST_PATHS if cached else POD_SECURITY)
+    return (own, *definitions, *controller, *_runtimes(settings, context), *_budget(settings))
 
 
 def _adjusted(each: Object, settings: KserveSettings) -> Object:

@@ -27,6 +27,8 @@ POD_SECURITY: Mapping[str, str] = {
     "pod-security.kubernetes.io/enforce": "baseline",
     "pod-security.kubernetes.io/warn": "restricted",
 }
+#: Where a system of ours keeps something on nodes' own disks.
+HOST_PATHS: Mapping[str, str] = {**POD_SECURITY, "pod-security.kubernetes.io/enforce": "privileged"}
 
 
 def namespace(name: str, stage: Stage, pod_security: Mapping[str, str] = POD_SECURITY) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.gateway import GatewaySettings
 from slipway.platform.kserve import KserveSettings
 from slipway.platform.kyverno import KyvernoSettings
+from slipway.platform.llm_serving import LlmServingSettings
 from slipway.platform.mlflow import MlflowSettings
 from slipway.platform.monitoring import MonitoringSettings
 from slipway.platform.network import NetworkSettings
@@ -30,6 +31,7 @@ class Platform(Frozen):
     gateway: GatewaySettings | None = None
     flagger: FlaggerSettings | None = None
     kserve: KserveSettings | None = None
+    llm_serving: LlmServingSettings | None = None
     kyverno: KyvernoSettings | None = None
     policies: PoliciesSettings | None = None
     secrets: SecretsSettings | None = None

@@ -1,20 +1,27 @@
-"""Large language models before the real API server, with KServe's own definitions.
+"""Large language models before the real API server, with the definitions of KServe.
 
-Their controller with its webhooks does not run in the lab: it would need GPUs to have anything to do.
+Their controller does not run in the lab: without GPUs it has nothing to do.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from builders import a_plan, a_release, a_spec, an_environment
+from projects import Project
 
+from slipway import cluster
 from slipway.compile import compile_llm
 from slipway.compile.objects import Object
+from slipway.delivery.books import Books
+from slipway.delivery.llm import step
 from slipway.kube import Kube, KubeError
 from slipway.lab import toolchain
+from slipway.llm_rollout import LLM
+from slipway.pins import Pin, load_pins
 
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 CRD = "github.com/kserve/kserve/config/crd/full"
@@ -56,7 +63,7 @@ def compiled(llm: dict[str, Any]) -> list[Object]:
     return [*found.caches, *found.inference_services]
 
 
-@pytest.mark.parametrize("llm", [{}, FULL, {"scheduler": False}], ids=["defaults", "everything set", "no scheduler"])
+@pytest.mark.parametrize("llm", [{}, FULL, {"scheduler": True}], ids=["defaults", "everything set", "scheduler"])
 def test_every_object_of_an_llm_is_accepted_as_it_is(kube: Kube, llm: dict[str, Any]) -> None:
     for sent in compiled(llm):
         assert changed(sent["spec"], kube.create(sent, dry_run=True)["spec"], sent["kind"]) == []
@@ -89,3 +96,27 @@ def test_a_field_that_kserve_does_not_know_is_refused(kube: Kube, path: tuple[st
     place[path[-1]] = value
     with pytest.raises(KubeError, match=said):
         kube.create(service, dry_run=True)
+
+
+def test_the_traffic_of_a_group_is_moved_step_by_step(kube: Kube, tmp_path: Path) -> None:
+    environment = an_environment(namespace=NAMESPACE)
+    project = Project(tmp_path)
+    project.releases([V7, V8])
+    project.pins("staging", assistant=Pin(stable=V7.id, candidate=V8.id))
+    spec = project.spec("assistant", serving=SERVING, llm={})
+    for sent in compile_llm(spec, a_plan(V7, V8), environment).inference_services:
+        kube.create(sent)
+        # What its controller would say.
+        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        kube.patch(*LLM, sent["metadata"]["name"], NAMESPACE, ready, subresource="status")
+
+    def weights() -> list[int]:
+        return [each["spec"]["router"]["route"]["weight"] for each in kube.list(*LLM, NAMESPACE)]
+
+    seen = [weights()]
+    for _ in environment.rollout.steps:
+        step(kube, Books(tmp_path, environment, spec))
+        seen.append(weights())
+    assert seen == [[100, 0], [90, 10], [75, 25], [50, 50], [0, 100]]
+    assert cluster.observe(kube, NAMESPACE, ["assistant"])["assistant"].live_version == 8
+    assert load_pins(tmp_path / "pins/staging.yaml").models["assistant"] == Pin(stable=V8.id)

@@ -81,8 +81,8 @@ def test_settings_of_vllm_become_its_arguments():
     assert spec["kvCacheOffloading"] == {"cpu": "20Gi"}
     assert spec["parallelism"] == {"tensor": 2}
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "2"
-    assert spec["router"]["scheduler"] == {}
-    assert "scheduler" not in compiled(llm(llm={"scheduler": False}))["assistant-v8"]["spec"]["router"]
+    assert "scheduler" not in spec["router"]
+    assert compiled(llm(llm={"scheduler": True}))["assistant-v8"]["spec"]["router"]["scheduler"] == {}
 
 
 def test_the_weights_are_copied_onto_nodes_where_that_is_asked_for():
@@ -120,6 +120,9 @@ def test_what_an_environment_cannot_do_is_refused_at_preview():
     first, second = refusals({MODEL: spec}, {}, gitops)
     assert first.startswith("models/assistant.yaml: llm: its weights are moved in the cluster, and Argo CD would")
     assert second.endswith("VLLM_ADDITIONAL_ARGS: set by the platform; write llm.arguments")
+    of_ours = an_environment(platform={"gateway": {}})
+    (third,) = refusals({MODEL: llm(llm={"scheduler": True})}, {}, of_ours)
+    assert "llm.scheduler: needs a Gateway that routes to InferencePools" in third
     # Neither MLServer's histogram nor Flagger's counts have to do with it.
     slow = llm(objectives={"success_rate_percent": {"at_least": 99}, "latency_p95_ms": {"at_most": 60_000}})
     assert refusals({MODEL: slow}, {MODEL: a_plan(V7, V8)}, ENVIRONMENT) == []

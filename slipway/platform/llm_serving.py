@@ -1,0 +1,110 @@
+"""What serves large language models: KServe's second controller, with its presets for vLLM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError
+from slipway.platform.charts import Chart, Object
+from slipway.platform.context import Context
+from slipway.platform.kserve import MODULE, NAMESPACE
+from slipway.platform.namespaces import AUDIT, namespace
+from slipway.quantities import Memory
+
+DEFINITIONS = Chart("kserve-llmisvc-crd", f"{MODULE}/kserve-llmisvc-crd", NAMESPACE)
+CONTROLLER = Chart("kserve-llmisvc", f"{MODULE}/kserve-llmisvc-resources", NAMESPACE)
+PRESETS = Chart("kserve-llmisvc-presets", f"{MODULE}/kserve-runtime-configs", NAMESPACE)
+CACHE_DEFINITIONS = Chart("kserve-localmodel-crd", f"{MODULE}/kserve-localmodel-crd", NAMESPACE)
+CACHE = Chart("kserve-localmodel", f"{MODULE}/kserve-localmodel-resources", NAMESPACE)
+#: Where KServe fetches weights for the nodes (its ConfigMap's `jobNamespace`).
+JOBS = "kserve-localmodel-jobs"
+#: What every node is labelled with, by the pool that it belongs to.
+POOL = "slipway.dev/pool"
+#: The taint that keeps others off the nodes with GPUs.
+GPUS = "nvidia.com/gpu"
+#: Where KServe's agent keeps weights on a node; its chart has no value for it.
+PATH = "/models"
+
+
+class NodeCacheSettings(Frozen):
+    """Copies of weights on the disks of one pool's nodes."""
+
+    pool: str = Field(default="gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
+    size: Memory = Field(description="What all weights together may take on each node.")
+
+
+class LlmServingSettings(Frozen):
+    """Large language models; needs platform.kserve, which it shares a namespace with."""
+
+    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
+    node_cache: NodeCacheSettings | None = Field(
+        default=None,
+        description="Keeps weights on nodes, so that a replica starts without a download.",
+    )
+
+
+def compile_llm_serving(settings: LlmServingSettings, context: Context) -> tuple[Object, ...]:
+    """Render the controller with definitions and presets, and what copies weights onto nodes if that is asked for.
+
+    Raises:
+        SlipwayError: KServe itself is not there.
+    """
+    if context.environment.platform.kserve is None:
+        where = f"Pulumi.{context.environment.name}.yaml: slipway:platform.llm_serving: "
+        raise SlipwayError(f"{where}needs platform.kserve, whose namespace and certificates it shares; add it")
+    # What KServe's own chart declares is not declared a second time.
+    apart = {"kserve": {"createSharedResources": False}}
+    values = {"kserve": {"createSharedResources": False, "llmisvc": {"controller": {"replicas": settings.replicas}}}}
+    definitions = [
+        each
+        for each in context.charts.render(DEFINITIONS, {})
+        if not each["metadata"]["name"].startswith("clusterstoragecontainers.")
+    ]
+    presets = context.charts.render(PRESETS, {"kserve": {"llmisvcConfigs": {"enabled": True}}})
+    cache = _cache(settings.node_cache, context, apart) if settings.node_cache else ()
+    return (*definitions, *context.charts.render(CONTROLLER, values), *presets, *cache)
+
+
+def _cache(settings: NodeCacheSettings, context: Context, values: dict[str, Any]) -> tuple[Object, ...]:
+    rendered = [
+        *context.charts.render(CACHE_DEFINITIONS, {}),
+        *(_on_the_pool(each, settings) for each in context.charts.render(CACHE, values)),
+    ]
+    return (namespace(JOBS, AUDIT), *rendered, _node_group(settings))
+
+
+def _on_the_pool(each: Object, settings: NodeCacheSettings) -> Object:
+    """Run KServe's agent on the nodes of the pool; those with GPUs keep others off."""
+    if each["kind"] != "DaemonSet":
+        return each
+    template = each["spec"]["template"]
+    pod = {
+        **template["spec"],
+        "nodeSelector": {POOL: settings.pool},
+        "tolerations": [{"key": GPUS, "operator": "Exists", "effect": "NoSchedule"}],
+    }
+    return {**each, "spec": {**each["spec"], "template": {**template, "spec": pod}}}
+
+
+def _node_group(settings: NodeCacheSettings) -> Object:
+    """Name the nodes of the pool: what `llm.node_cache.node_groups` of a model says."""
+    volume = {"accessModes": ["ReadWriteOnce"], "storageClassName": "local-storage", "volumeMode": "Filesystem"}
+    of_the_pool = [{"key": POOL, "operator": "In", "values": [settings.pool]}]
+    return {
+        "apiVersion": "serving.kserve.io/v1alpha1",
+        "kind": "LocalModelNodeGroup",
+        "metadata": {"name": settings.pool},
+        "spec": {
+            "storageLimit": settings.size,
+            "persistentVolumeSpec": {
+                **volume,
+                "capacity": {"storage": settings.size},
+                "local": {"path": PATH},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": of_the_pool}]}},
+            },
+            "persistentVolumeClaimSpec": {**volume, "resources": {"requests": {"storage": settings.size}}},
+        },
+    }
