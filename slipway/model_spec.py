@@ -52,6 +52,8 @@ class Serving(Frozen):
     cpu: Cpu = "500m"
     memory: Memory = "1Gi"
     gpus: int = Field(default=0, ge=0)
+    #: Why it needs more GPUs than an environment's policies allow; whoever reviews it agrees.
+    business_case: str | None = Field(default=None, min_length=3)
     replicas: Replicas = Replicas()
     #: None scales at 80 % of the CPU, which is KServe's default.
     scaling: Scaling | None = None

@@ -12,6 +12,8 @@ RELEASE = f"{PREFIX}release"
 COST_CENTER = f"{PREFIX}cost-center"
 MODEL_DIGEST = f"{PREFIX}model-digest"
 SERVING_DIGEST = f"{PREFIX}serving-digest"
+#: Why it needs more GPUs than policies allow.
+BUSINESS_CASE = f"{PREFIX}business-case"
 #: Argo CD's note on every object that it applies: which Application it belongs to.
 TRACKING = "argocd.argoproj.io/tracking-id"
 

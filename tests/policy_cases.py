@@ -10,10 +10,13 @@ from typing import Any
 from builders import a_plan, a_release, a_spec, an_environment
 
 from slipway.compile import compile_model
+from slipway.compile.llm import compile_llm
+from slipway.names import BUSINESS_CASE
 from slipway.platform.namespaces import TRAINING
+from slipway.policy import llm
 from slipway.policy.pods import gpus, images, spot_training, unprivileged
-from slipway.policy.rule import Rule
-from slipway.policy.serving import BUSINESS_CASE, pinned_storage, provenance, replicas, served_gpus
+from slipway.policy.rule import LLM_INFERENCE_SERVICE, Rule
+from slipway.policy.serving import pinned_storage, provenance, replicas, served_gpus
 from slipway.policy.settings import PoliciesSettings
 
 SETTINGS = PoliciesSettings()
@@ -26,6 +29,9 @@ LIMITS = "resources.limits"
 ENVIRONMENT = an_environment("prod", namespace=NAMESPACE)
 #: As it is compiled: what slipway writes must pass.
 SERVICE = compile_model(a_spec(), a_plan(a_release(uri=URI)), ENVIRONMENT).inference_services[0]
+LLM = compile_llm(
+    a_spec("assistant", llm={}, serving={"gpus": 1}), a_plan(a_release("assistant", uri=URI)), ENVIRONMENT
+).inference_services[0]
 SAFE = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 CONTAINER = {"name": "server", "image": f"docker.io/seldonio/mlserver:1.7.1{DIGEST}", "securityContext": SAFE}
 POD: dict[str, Any] = {
@@ -239,11 +245,43 @@ def _unprivileged() -> list[Case]:
     ]
 
 
+def _llm() -> list[Case]:
+    stored, counted, limited = llm.pinned_storage(SETTINGS), llm.replicas(SETTINGS), llm.gpus(SETTINGS)
+    stores, replicas_, gpus_ = (partial(case, rule, LLM) for rule in (stored, counted, limited))
+    main = LLM["spec"]["template"]["containers"][0]
+    limit = "spec.template.containers.0.resources.limits"
+    from_ = [case(provenance("slipway-llm-provenance", LLM_INFERENCE_SERVICE), LLM, None, "good")]
+    return [
+        *from_,
+        case(from_[0].rule, LLM, 1, "no-digest", **{"@slipway.dev/model-digest": None}),
+        stores(None, "good"),
+        stores(None, "below", **{"spec.model.uri": f"{URI}/model/weights"}),
+        stores(0, "hub", **{"spec.model.uri": "hf://org/model"}),
+        stores(0, "latest", **{"spec.model.uri": "s3://mlflow/assistant/latest/artifacts"}),
+        stores(0, "up", **{"spec.model.uri": f"{URI}/../../other"}),
+        stores(1, "adapters", **{"spec.model.lora": {"adapters": [{"name": "a", "uri": "hf://evil/a"}]}}),
+        stores(1, "base", **{"spec.baseRefs": [{"name": "own"}]}),
+        stores(1, "worker", **{"spec.worker": {"containers": [main]}}),
+        stores(1, "pods", **{"spec.annotations": {"internal.serving.kserve.io/agent": "true"}}),
+        stores(2, "initialising", **{"spec.template.initContainers": [main]}),
+        stores(2, "args", **{"spec.template.containers.0.args": ["--model=/other"]}),
+        stores(2, "image", **{"spec.template.containers.0.image": "evil"}),
+        replicas_(None, "good"),
+        replicas_(0, "unsaid", **{"spec.replicas": None}),
+        replicas_(0, "many", **{"spec.replicas": 21}),
+        gpus_(None, "good"),
+        gpus_(None, "reason", **{limit: {"nvidia.com/gpu": "8"}, f"@{BUSINESS_CASE}": "everybody's assistant"}),
+        gpus_(0, "eight", **{limit: {"nvidia.com/gpu": "8"}}),
+        gpus_(0, "milli", **{limit: {"nvidia.com/gpu": "2500m"}}),
+    ]
+
+
 CASES = [
     *_provenance(),
     *_pinned_storage(),
     *_replicas(),
     *_served_gpus(),
+    *_llm(),
     *_gpus(),
     *_spot(),
     *_images(),

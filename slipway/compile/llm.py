@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway import names
-from slipway.compile.model import provenance, resources_of
+from slipway.compile.model import business_case, provenance, resources_of
 from slipway.compile.objects import EnvVar, Manifest, Metadata, Object, Quantity, Resources, Subdomain, Toleration, Wire
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
@@ -103,6 +103,8 @@ class LlmSpec(Wire):
     replicas: Annotated[int, Field(ge=1)]
     parallelism: Parallelism | None
     kv_cache: KvCache | None = Field(serialization_alias="kvCacheOffloading")
+    #: Of its pods.
+    annotations: dict[str, str] | None
     template: Template
     router: Router
 
@@ -162,6 +164,7 @@ def _service(spec: ModelSpec, release: Release, weight: int, environment: Enviro
         replicas=spec.serving.replicas.min,
         parallelism=Parallelism(tensor=spec.serving.gpus) if spec.serving.gpus > 1 else None,
         kv_cache=KvCache(cpu=spec.llm.kv_cache) if spec.llm and spec.llm.kv_cache else None,
+        annotations=business_case(spec) or None,
         template=Template(
             service_account_name=environment.service_account,
             tolerations=tolerations(spec),
@@ -181,7 +184,7 @@ def _service(spec: ModelSpec, release: Release, weight: int, environment: Enviro
         name=names.inference_service(spec.name, release.version),
         namespace=environment.namespace,
         labels={names.MODEL: spec.name, **({names.COST_CENTER: spec.cost_center} if spec.cost_center else {})},
-        annotations={**provenance(release, at_rest), "pulumi.com/waitFor": "condition=Ready"},
+        annotations={**provenance(release, at_rest), **business_case(spec), "pulumi.com/waitFor": "condition=Ready"},
     )
     return LlmInferenceService(metadata=metadata, spec=wire).manifest()
 

@@ -132,6 +132,11 @@ def provenance(release: Release, wire: Wire) -> dict[str, str]:
     }
 
 
+def business_case(spec: ModelSpec) -> dict[str, str]:
+    """Return the annotation that allows more GPUs; it reaches the pods, which policies look at too."""
+    return {names.BUSINESS_CASE: spec.serving.business_case} if spec.serving.business_case else {}
+
+
 def serving_changes(wanted_services: Iterable[Object], services: Mapping[str, ObservedService]) -> tuple[str, ...]:
     """Say which running InferenceServices were created from other serving settings than today's."""
     changed = []
@@ -170,6 +175,7 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
         # Said for each object, because the default differs between KServe's code, its ConfigMap and its chart.
         "serving.kserve.io/deploymentMode": "Standard",
         **({AUTOSCALER: "keda"} if wire.predictor.auto_scaling else {}),
+        **business_case(spec),
     }
     labels = {
         **({names.COST_CENTER: spec.cost_center} if spec.cost_center else {}),

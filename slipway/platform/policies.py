@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
-from slipway.policy.rule import INFERENCE_SERVICE
+from slipway.policy.rule import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
 from slipway.policy.settings import PoliciesSettings
 
 #: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
@@ -18,7 +18,7 @@ READER: Object = {
     "rules": [
         {
             "apiGroups": [INFERENCE_SERVICE.group],
-            "resources": [INFERENCE_SERVICE.resource],
+            "resources": [INFERENCE_SERVICE.resource, LLM_INFERENCE_SERVICE.resource],
             "verbs": ["get", "list", "watch"],
         }
     ],

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from slipway.policy.rule import DEBUGGING, POD, Check, Rule
-from slipway.policy.serving import BUSINESS_CASE
+from slipway.policy.serving import GPU_REMEDY, HAS_BUSINESS_CASE
 from slipway.policy.settings import PoliciesSettings
 
 _CONTAINERS = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
@@ -19,10 +19,8 @@ _VOLUMES = "object.spec.?volumes.orValue([])"
 
 def gpus(settings: PoliciesSettings) -> Rule:
     """Bound the GPUs of a pod: containers use theirs at once, those that initialise one after the other."""
-    case = f"object.metadata.?annotations[?'{BUSINESS_CASE}'].orValue('').matches('[A-Za-z]{{3}}')"
     whole = f"{_CONTAINERS}.all(each, string({_GPUS}).matches('^[0-9]{{1,3}}$'))"
     most = settings.max_gpus
-    remedy = f"ask for fewer, or give the reason in the annotation {BUSINESS_CASE}"
     return Rule(
         "slipway-gpus",
         "A pod has few GPUs, or a business case.",
@@ -30,12 +28,13 @@ def gpus(settings: PoliciesSettings) -> Rule:
         (
             Check(whole, "spec.containers: expected a whole number of GPUs in resources.limits"),
             Check(
-                f"!({whole}) || {case} || object.spec.containers.map(each, int({_GPUS})).sum() <= {most}",
-                f"spec.containers: expected at most {most} GPUs in all; {remedy}",
+                f"!({whole}) || {HAS_BUSINESS_CASE} || object.spec.containers.map(each, int({_GPUS})).sum() <= {most}",
+                f"spec.containers: expected at most {most} GPUs in all; {GPU_REMEDY}",
             ),
             Check(
-                f"!({whole}) || {case} || object.spec.?initContainers.orValue([]).all(each, int({_GPUS}) <= {most})",
-                f"spec.initContainers: expected at most {most} GPUs each; {remedy}",
+                f"!({whole}) || {HAS_BUSINESS_CASE}"
+                f" || object.spec.?initContainers.orValue([]).all(each, int({_GPUS}) <= {most})",
+                f"spec.initContainers: expected at most {most} GPUs each; {GPU_REMEDY}",
             ),
         ),
     )

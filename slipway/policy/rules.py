@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from slipway.environment import Environment
 from slipway.platform.namespaces import training
-from slipway.policy import pods, serving
-from slipway.policy.rule import Rule
+from slipway.policy import llm, pods, serving
+from slipway.policy.rule import LLM_INFERENCE_SERVICE, Rule
 from slipway.policy.settings import PoliciesSettings
 
 
@@ -17,6 +17,10 @@ def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, .
         serving.pinned_storage(settings),
         serving.replicas(settings),
         serving.served_gpus(settings),
+        serving.provenance("slipway-llm-provenance", LLM_INFERENCE_SERVICE),
+        llm.pinned_storage(settings),
+        llm.replicas(settings),
+        llm.gpus(settings),
         pods.gpus(settings),
         pods.spot_training(training(environment)),
         images,

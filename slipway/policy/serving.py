@@ -6,11 +6,8 @@ import re
 
 from slipway import names
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
-from slipway.policy.rule import INFERENCE_SERVICE, Check, Rule
+from slipway.policy.rule import INFERENCE_SERVICE, Check, Rule, Target
 from slipway.policy.settings import PoliciesSettings
-
-#: More GPUs than allowed, with a reason.
-BUSINESS_CASE = f"{names.PREFIX}business-case"
 
 _SHA256 = "^sha256:[0-9a-f]{64}$"
 #: What a release is known by, with what each value looks like; `slipway.compile.model.provenance` writes them.
@@ -40,14 +37,17 @@ _ANNOTATIONS = "object.metadata.?annotations.orValue({})"
 _LABELS = "object.metadata.?labels.orValue({})"
 _ENV = "object.spec.predictor.?model.?env.orValue([])"
 _GPUS = "object.spec.predictor.?model.?resources.?limits[?'nvidia.com/gpu'].orValue(dyn('0'))"
+#: An annotation with a few letters in it.
+HAS_BUSINESS_CASE = f"object.metadata.?annotations[?'{names.BUSINESS_CASE}'].orValue('').matches('[A-Za-z]{{3}}')"
+GPU_REMEDY = "ask for fewer, or say why in serving.business_case of the model"
 
 
-def provenance() -> Rule:
+def provenance(name: str = "slipway-provenance", target: Target = INFERENCE_SERVICE) -> Rule:
     """Say where a model comes from."""
     return Rule(
-        "slipway-provenance",
+        name,
         "A model says which run, data, commit it was made of.",
-        INFERENCE_SERVICE,
+        target,
         tuple(
             Check(
                 f"object.metadata.?annotations[?'{key}'].orValue('').matches('{pattern}')",
@@ -60,16 +60,14 @@ def provenance() -> Rule:
 
 def pinned_storage(settings: PoliciesSettings) -> Rule:
     """Allow one way of loading a model: a logged model, which MLflow never names twice, from a known bucket."""
-    buckets = "|".join(map(re.escape, settings.buckets))
-    uri = rf"^s3://({buckets})/([A-Za-z0-9][A-Za-z0-9._-]*/)*m-[0-9a-f]{{32}}/artifacts$"
-    ours = _list(MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE)
+    ours = words(MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE)
     return Rule(
         "slipway-pinned-storage",
         "A model's bytes are named once, by something that never moves.",
         INFERENCE_SERVICE,
         (
             Check(
-                f"object.spec.?predictor.?model.?storageUri.orValue('').matches(r'{uri}')",
+                f"object.spec.?predictor.?model.?storageUri.orValue('').matches(r'^{logged_model(settings)}$')",
                 "spec.predictor.model.storageUri: expected s3://<bucket>/…/m-<32 hex digits>/artifacts in one of"
                 f" {', '.join(settings.buckets)}; an alias, a tag, a path of another kind may change under the model",
             ),
@@ -78,11 +76,11 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
                 "spec: expected nothing but a predictor; Flagger moves the traffic, nothing stands in between",
             ),
             Check(
-                f"object.spec.?predictor.orValue({{}}).all(field, field in {_list(*_PREDICTOR)})",
+                f"object.spec.?predictor.orValue({{}}).all(field, field in {words(*_PREDICTOR)})",
                 "spec.predictor: a field that can name a model too, or change its pod; leave it to `model`",
             ),
             Check(
-                f"object.spec.?predictor.?model.orValue({{}}).all(field, field in {_list(*_MODEL)})",
+                f"object.spec.?predictor.?model.orValue({{}}).all(field, field in {words(*_MODEL)})",
                 "spec.predictor.model: a field that can choose other bytes than storageUri; remove it",
             ),
             Check(
@@ -131,14 +129,20 @@ def served_gpus(settings: PoliciesSettings) -> Rule:
         INFERENCE_SERVICE,
         (
             Check(
-                f"string({_GPUS}).matches('^[0-9]{{1,3}}$') && (int({_GPUS}) <= {settings.max_gpus}"
-                f" || object.metadata.?annotations[?'{BUSINESS_CASE}'].orValue('').matches('[A-Za-z]{{3}}'))",
-                f"spec.predictor.model.resources.limits: expected at most {settings.max_gpus} GPUs; ask for fewer, or"
-                f" give the reason in the annotation {BUSINESS_CASE}",
+                f"string({_GPUS}).matches('^[0-9]{{1,3}}$')"
+                f" && (int({_GPUS}) <= {settings.max_gpus} || {HAS_BUSINESS_CASE})",
+                f"spec.predictor.model.resources.limits: expected at most {settings.max_gpus} GPUs; {GPU_REMEDY}",
             ),
         ),
     )
 
 
-def _list(*words: str) -> str:
-    return f"[{', '.join(repr(word) for word in words)}]"
+def logged_model(settings: PoliciesSettings) -> str:
+    """Return what the address of a logged model looks like, as the text of a pattern."""
+    buckets = "|".join(map(re.escape, settings.buckets))
+    return rf"s3://({buckets})/([A-Za-z0-9][A-Za-z0-9._-]*/)*m-[0-9a-f]{{32}}/artifacts"
+
+
+def words(*texts: str) -> str:
+    """Write a list of texts in CEL."""
+    return f"[{', '.join(repr(text) for text in texts)}]"

@@ -14,12 +14,12 @@ class PoliciesSettings(Frozen):
         default=("mlflow",), min_length=1, description="S3 buckets that models may be loaded from."
     )
     registries: tuple[str, ...] = Field(
-        default=("docker.io/kserve/", "docker.io/seldonio/"),
+        default=("docker.io/kserve/", "docker.io/seldonio/", "kserve/"),
         min_length=1,
         description="What the name of an image may begin with; the default is where KServe's own runtimes come from.",
     )
     max_gpus: int = Field(
-        default=2, ge=0, description="GPUs of one pod; more needs the annotation slipway.dev/business-case."
+        default=2, ge=0, description="GPUs of one pod; more needs a reason: serving.business_case of its model."
     )
     min_replicas: int = Field(default=1, ge=0, description="Fewest replicas of a model; 0 allows to scale to zero.")
     max_replicas: int = Field(default=20, ge=1, description="Most replicas of a model.")

@@ -10,6 +10,7 @@ from policy_cases import CASES, ENVIRONMENT, POD, SERVICE, SETTINGS, URI, Case, 
 from projects import CHECKOUT
 
 from slipway.compile import compile_model
+from slipway.compile.llm import compile_llm
 from slipway.platform import namespaces
 from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL
 from slipway.policy.__main__ import files
@@ -35,8 +36,10 @@ def test_every_expression_has_an_object_that_nothing_else_refuses() -> None:
 
 def test_what_is_compiled_breaks_no_rule() -> None:
     release = a_release(uri=URI)
-    compiled = compile_model(a_spec(serving={"gpus": 2}), a_plan(release), ENVIRONMENT)
-    assert list(violations(RULES, compiled.inference_services)) == []
+    serving = {"gpus": 8, "business_case": "fraud, agreed with risk", "env": {"OMP_NUM_THREADS": "2"}}
+    compiled = compile_model(a_spec(serving=serving), a_plan(release), ENVIRONMENT)
+    llm = compile_llm(a_spec(serving=serving, llm={}), a_plan(release), ENVIRONMENT)
+    assert list(violations(RULES, (*compiled.inference_services, *llm.inference_services))) == []
 
 
 def test_the_policies_that_people_review_are_those_that_are_installed() -> None:
