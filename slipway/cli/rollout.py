@@ -37,7 +37,9 @@ def status(
     from slipway.delivery import overview
 
     environment, kube = _environment(stack)
-    chosen = {model: spec_of(model)} if model else specs()
+    chosen = (
+        {model: spec_of(model)} if model else {name: spec for name, spec in specs().items() if environment.has(name)}
+    )
     rows, notices = overview.overview(project(), environment, kube, chosen)
     if as_json:
         show_json({"environment": environment.name, "models": rows, "notices": notices})

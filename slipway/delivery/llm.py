@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from slipway import cluster, llm_rollout
 from slipway.compile.canary import rollout_steps
+from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.ledger import Deed
 from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
 from slipway.kube import Kube
 from slipway.llm_rollout import ALL, LLM, Member
+from slipway.rollout import ObservedModel
+
+
+def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
+    """Say where one large language model stands, as `slipway rollout status` shows it."""
+    live, wanted = seen.live_version, written.wanted
+    members = {member.version: member for member in seen.services.values()}
+    candidate = wanted if wanted != live and wanted in members and wanted not in written.rejected else None
+    waits = "" if candidate is None or members[candidate].ready else f"v{candidate} is not ready"
+    following, why = "nothing", ""
+    if candidate is not None:
+        following, why = "step", f"v{candidate} has {seen.weight}% of the traffic"
+    elif wanted not in (None, live) and wanted not in written.rejected:
+        following, why = "up", f"v{wanted} does not run yet"
+    elif set(members) - {live}:
+        following, why = "up", "retires what serves nobody"
+    return {
+        "model": model,
+        "situation": "absent" if live is None else "settled" if candidate is None else "running",
+        "stable": live,
+        "stable_release": members[live].release_id if live else "",
+        "candidate": candidate,
+        "candidate_release": members[candidate].release_id if candidate else "",
+        "phase": seen.phase,
+        "weight": seen.weight,
+        "failed_checks": 0,
+        "evidence": None,
+        "waits_for": waits,
+        "next": following,
+        "why": why,
+    }
 
 
 def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = None) -> list[str]:

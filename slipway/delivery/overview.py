@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway.delivery import acts, state
+from slipway import cluster
+from slipway.delivery import acts, llm, state
 from slipway.delivery.acts import Recorded
 from slipway.delivery.collect import ask_judge, collect, judge_of, prometheus_of
 from slipway.delivery.record import RolloutRecord
@@ -30,16 +31,20 @@ def overview(
     Raises:
         SlipwayError: The cluster cannot be reached, or a file does not fit.
     """
-    found = state.read(kube, environment.namespace, specs)
+    found = state.read(kube, environment.namespace, [name for name, spec in specs.items() if not spec.llm])
     written, notices = recorded(project, environment, specs)
     now = time.time()
     running = [name for name, each in found.items() if each.situation(now) == "running"]
     evidence = _evidence(environment, notices) if running else {}
     holds = {name: _hold(environment, name) for name in running}
-    return [
+    rows = [
         row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), now)
         for name, each in found.items()
-    ], notices
+    ]
+    if llms := [name for name, spec in specs.items() if spec.llm]:
+        seen = cluster.observe(kube, environment.namespace, llms)
+        rows += [llm.row(name, seen[name], written[name]) for name in llms]
+    return sorted(rows, key=lambda one: str(one["model"])), notices
 
 
 def under_way(environment: Environment, kube: Kube, models: Iterable[str]) -> list[str]:

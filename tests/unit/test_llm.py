@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from slipway import llm_rollout
 from slipway.compile import compile_llm, refusals
+from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
-from slipway.delivery.llm import step
+from slipway.delivery.llm import row, step
 from slipway.errors import ExitCode, SlipwayError
 from slipway.llm_spec import Llm
 from slipway.model_spec import ModelSpec
@@ -197,6 +198,24 @@ def test_all_traffic_is_taken_back_and_the_release_rejected(books, monkeypatch):
     assert kube.order == ["assistant-v7", "assistant-v8"]
     assert books.pin().candidate is None
     assert books.pin().rejected[0].reason == "it makes things up"
+
+
+@pytest.mark.parametrize(
+    ("shares", "recorded", "expected"),
+    [
+        ((100, 0), Recorded(stable=7, wanted=8), ("running", 8, "step", "v8 has 0% of the traffic")),
+        ((75, 25), Recorded(stable=7, wanted=8), ("running", 8, "step", "v8 has 25% of the traffic")),
+        ((0, 100), Recorded(stable=8, wanted=8), ("settled", None, "up", "retires what serves nobody")),
+        ((100, 0), Recorded(stable=7, wanted=7), ("settled", None, "up", "retires what serves nobody")),
+        ((100, 0), Recorded(stable=7, wanted=9), ("settled", None, "up", "v9 does not run yet")),
+        ((100, 0), Recorded(wanted=8, rejected={8: "bad"}), ("settled", None, "up", "retires what serves nobody")),
+    ],
+)
+def test_a_status_says_what_comes_next(shares, recorded, expected):
+    seen = llm_rollout.observe_all(Cluster(*shares).there)[MODEL]
+    shown = row(MODEL, seen, recorded)
+    assert (shown["situation"], shown["candidate"], shown["next"], shown["why"]) == expected
+    assert row(MODEL, ObservedModel(), Recorded(wanted=7))["situation"] == "absent"
 
 
 def test_a_candidate_that_is_not_ready_gets_nothing_but_may_lose_everything(books):
