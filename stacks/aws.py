@@ -59,7 +59,7 @@ def declare(environment: Environment) -> Ground:
     Endpoints(name, reach, options)
     cluster = Cluster(name, ClusterArgs(settings=settings, subnets=vpc.private_subnets, protect=protect), options)
     # A node without the CNI never becomes Ready; the CNI without its role gives no pod an address.
-    roles = [_pod_role(name, identity, settings.account, cluster, options) for identity in identities(environment)]
+    roles = [_pod_role(environment, identity, cluster, options) for identity in identities(environment)]
     held = [role.association for role in roles]
     early = AddonsArgs(cluster=cluster.name, settings=settings, names=addons.FIRST, after=held)
     first = Addons(f"{name}-first", early, options)
@@ -84,10 +84,15 @@ def declare(environment: Environment) -> Ground:
 
 
 def _pod_role(
-    name: str, identity: Identity, account: str, cluster: Cluster, options: pulumi.ResourceOptions
+    environment: Environment, identity: Identity, cluster: Cluster, options: pulumi.ResourceOptions
 ) -> PodRole:
-    args = PodRoleArgs(identity=identity, account=account, cluster=cluster.name, cluster_arn=cluster.arn)
-    return PodRole(f"{name}-{identity.name}", args, options)
+    args = PodRoleArgs(
+        identity=identity,
+        account=names.eks(environment).account,
+        cluster=cluster.name,
+        cluster_arn=names.cluster_arn(environment),
+    )
+    return PodRole(f"{names.prefix(environment)}-{identity.name}", args, options)
 
 
 def _stores(

@@ -95,7 +95,7 @@ class Bucket(pulumi.ComponentResource):
             own,
         )
         # S3 refuses two changes of a bucket's access at once.
-        policy = s3.BucketPolicyArgs(bucket=bucket.id, policy=bucket.arn.apply(policies.only_tls))
+        policy = s3.BucketPolicyArgs(bucket=bucket.id, policy=policies.only_tls(f"arn:aws:s3:::{name}"))
         s3.BucketPolicy(name, policy, pulumi.ResourceOptions(parent=self, depends_on=[closed]))
         s3.BucketLifecycleConfiguration(name, _lifecycle(bucket, args.keep_days), own)
         self.arn = bucket.arn

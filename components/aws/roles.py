@@ -1,7 +1,7 @@
 """Roles: what a service or a pod may do on AWS.
 
 PodRole("slipway-prod-models", PodRoleArgs(identity=identity, account="123456789012", cluster=cluster.name,
-        cluster_arn=cluster.arn), ResourceOptions(providers=[aws]))
+        cluster_arn=names.cluster_arn(environment)), ResourceOptions(providers=[aws]))
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ class PodRoleArgs:
         identity: Whose it is, with what it may do.
         account: Number of the account.
         cluster: Name of the cluster.
-        cluster_arn: The cluster; pods of another cannot take the role.
+        cluster_arn: The cluster; pods of another cannot take the role. Known before it is made, so that a preview shows
+            who can.
     """
 
     identity: Identity
     account: str
     cluster: pulumi.Input[str]
-    cluster_arn: pulumi.Input[str]
+    cluster_arn: str
 
 
 class PodRole(pulumi.ComponentResource):
@@ -74,7 +75,7 @@ class PodRole(pulumi.ComponentResource):
     def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.POD_ROLE, name, None, opts)
         own, identity = pulumi.ResourceOptions(parent=self), args.identity
-        trust = pulumi.Output.from_input(args.cluster_arn).apply(lambda arn: policies.trust_pods(args.account, arn))
+        trust = policies.trust_pods(args.account, args.cluster_arn)
         role = iam.Role(name, iam.RoleArgs(assume_role_policy=trust), own)
         if identity.statements:
             policy = policies.document(identity.statements)

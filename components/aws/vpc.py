@@ -118,12 +118,13 @@ def _associate(name: str, subnet: ec2.Subnet, table: ec2.RouteTable, options: pu
 
 def _record_flows(name: str, vpc: ec2.Vpc, days: int, options: pulumi.ResourceOptions) -> None:
     """Log who talked to whom."""
-    group = cloudwatch.LogGroup(f"{name}-flows", cloudwatch.LogGroupArgs(retention_in_days=days), options)
+    title = f"/aws/vpc/{name}"
+    group = cloudwatch.LogGroup(f"{name}-flows", cloudwatch.LogGroupArgs(name=title, retention_in_days=days), options)
     role = iam.Role(
         f"{name}-flows", iam.RoleArgs(assume_role_policy=policies.trust("vpc-flow-logs.amazonaws.com")), options
     )
     actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    allowed = group.arn.apply(lambda arn: policies.document([policies.allow(actions, [arn, f"{arn}:*"])]))
+    allowed = policies.document([policies.allow(actions, [f"arn:aws:logs:*:*:log-group:{title}:*"])])
     iam.RolePolicy(f"{name}-flows", iam.RolePolicyArgs(role=role.id, policy=allowed), options)
     log = ec2.FlowLogArgs(
         vpc_id=vpc.id,

@@ -39,6 +39,12 @@ def bucket(environment: Environment, purpose: Purpose) -> str:
     return name
 
 
+def cluster_arn(environment: Environment) -> str:
+    """Return the ARN that the environment's cluster will have."""
+    settings = eks(environment)
+    return f"arn:aws:eks:{settings.region}:{settings.account}:cluster/{prefix(environment)}"
+
+
 def secrets(environment: Environment) -> str:
     """Return the path in Secrets Manager below which an environment's secrets are."""
     return f"slipway/{environment.name}/"

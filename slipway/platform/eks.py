@@ -11,7 +11,7 @@ from slipway.documents import Frozen, Sorted
 from slipway.model_spec import NAME
 
 #: Of an IAM user or role; a session of a role (arn:aws:sts::…:assumed-role/…) is no principal of an access entry.
-PRINCIPAL = r"^arn:aws(-cn|-us-gov)?:iam::\d{12}:(role|user)/.+$"
+PRINCIPAL = r"^arn:aws:iam::\d{12}:(role|user)/.+$"
 TAINT = r"^[^=:]+=[^=:]*:(NoSchedule|PreferNoSchedule|NoExecute)$"
 
 

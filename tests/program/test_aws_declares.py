@@ -199,7 +199,7 @@ def test_a_role_can_be_taken_by_one_service_account_of_this_cluster_only(up):
     assert len(set(accounts)) == len(accounts) > 2
     (trust,) = json.loads(one(declared, "Role", "slipway-prod-disks").properties["assumeRolePolicy"])["Statement"]
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
-    assert trust["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(":slipway-prod")
+    assert trust["Condition"]["ArnEquals"]["aws:SourceArn"].endswith(":cluster/slipway-prod")
 
 
 def test_the_database_answers_the_nodes_alone_and_its_password_is_in_no_state(store):
