@@ -25,7 +25,7 @@ test-unit: setup-dev ## The tests that need neither network nor binaries, in sec
 
 test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
-	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py
+	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py tests/lab/test_aws_pack.py
 
 test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("alertmanager", "argocd", "kyverno", "redis")'

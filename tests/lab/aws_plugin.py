@@ -54,11 +54,13 @@ def note(what: dict[str, Any]) -> None:
         file.write(json.dumps(what) + "\n")
 
 
-def write_launcher(directory: Path) -> None:
-    """Write the executable that the engine looks for on PATH."""
+def write_launcher(directory: Path) -> Path:
+    """Write the executable that the engine looks for on PATH; returns its directory."""
+    directory.mkdir()
     file = directory / "pulumi-resource-aws"
     file.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(__file__)} "$@"\n')
     file.chmod(0o755)
+    return directory
 
 
 def main() -> None:
