@@ -40,7 +40,8 @@ def certificate(file: Path) -> x509.Certificate:
 def test_the_server_certificate_names_every_address_it_is_reached_at(tmp_path: Path) -> None:
     pki.ensure(tmp_path)
     names = certificate(tmp_path / "server.crt").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert {str(address) for address in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", network.ADDRESS}
+    addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    assert addresses == {"127.0.0.1", network.ADDRESS, network.API_SERVICE}
     assert {"localhost", "kubernetes.default.svc"} <= set(names.get_values_for_type(x509.DNSName))
 
 
