@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.aws import names
 from slipway.environment import Environment
 from slipway.platform.namespaces import training
 from slipway.policy import llm, pods, serving
@@ -11,6 +12,7 @@ from slipway.policy.settings import PoliciesSettings
 
 def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, ...]:
     """Return all rules, as an environment has set them."""
+    settings = _with_own(settings, environment)
     images, unprivileged = pods.images(settings), pods.unprivileged()
     return (
         serving.provenance(),
@@ -28,3 +30,16 @@ def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, .
         unprivileged,
         pods.debugging(unprivileged),
     )
+
+
+def _with_own(settings: PoliciesSettings, environment: Environment) -> PoliciesSettings:
+    """Allow the bucket and the registry that an environment makes for itself."""
+    eks = environment.cluster.eks
+    if eks is None:
+        return settings
+    registry = f"{eks.account}.dkr.ecr.{eks.region}.amazonaws.com/"
+    own = {
+        "buckets": (*settings.buckets, names.bucket(environment, "mlflow")),
+        "registries": (*settings.registries, registry),
+    }
+    return settings.model_copy(update=own)

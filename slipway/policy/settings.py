@@ -11,12 +11,15 @@ class PoliciesSettings(Frozen):
     """What may run: rules that a preview keeps to, as Kyverno does in the cluster."""
 
     buckets: tuple[str, ...] = Field(
-        default=("mlflow",), min_length=1, description="S3 buckets that models may be loaded from."
+        default=("mlflow",),
+        min_length=1,
+        description="S3 buckets that models may be loaded from, besides that which the environment makes itself.",
     )
     registries: tuple[str, ...] = Field(
         default=("docker.io/kserve/", "docker.io/seldonio/", "kserve/"),
         min_length=1,
-        description="What the name of an image may begin with; the default is where KServe's own runtimes come from.",
+        description="What the name of an image may begin with, besides the environment's own registry; the default is "
+        "where KServe's own runtimes come from.",
     )
     max_gpus: int = Field(
         default=2, ge=0, description="GPUs of one pod; more needs a reason: serving.business_case of its model."

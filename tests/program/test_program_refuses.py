@@ -67,6 +67,12 @@ def invent_setting(project: Project) -> None:
     replace(project.root / "Pulumi.staging.yaml", "slipway:releases", "slipway:namespce: x\n  slipway:releases")
 
 
+def break_a_policy(project: Project) -> None:
+    # What the cluster is held to, on a stack that does not install it. The release is at no logged model's address.
+    policed = "slipway:layers: [metrics, models]\n  slipway:platform: {policies: {}}\n  slipway:releases"
+    replace(project.root / "Pulumi.staging.yaml", "slipway:releases", policed)
+
+
 CASES: list[tuple[Callable[[Project], None], str]] = [
     (edit_release, r"releases/churn/v7-[0-9a-f]{12}\.yaml: id: edited by hand: .*restore it from Git"),
     (pin_unknown_release, r"pins/staging\.yaml:\d+: models\.churn\.stable: unknown release v9-0{12}.*nearest are v7-"),
@@ -76,6 +82,10 @@ CASES: list[tuple[Callable[[Project], None], str]] = [
     (step_down, r"models/churn\.yaml: rollout\.steps: 10, 50, 25: .*strictly increase; write 10, 25, 50"),
     (clash, r"models/churn-primary\.yaml: name: clashes with models/churn\.yaml.*rename"),
     (lengthen, r"models/a-name-that.*\.yaml: name: InferenceService .* has \d+ characters.*shorten the name by"),
+    (
+        break_a_policy,
+        r"InferenceService churn-v7: spec\.predictor\.model\.storageUri: expected .*\(policy slipway-pinned-storage\)",
+    ),
     (misname_setting, r"Pulumi\.staging\.yaml: slipway:gateway\..*host_suffi"),
     (invent_setting, r"Pulumi\.staging\.yaml: slipway:namespce: unknown key; nearest valid key is 'namespace'"),
 ]

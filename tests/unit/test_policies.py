@@ -19,6 +19,7 @@ from slipway.policy.kyverno import policies
 from slipway.policy.preview import judge
 from slipway.policy.rules import rules
 from slipway.policy.settings import PoliciesSettings
+from slipway.stack_file import read_environment
 
 RULES = rules(SETTINGS, ENVIRONMENT)
 
@@ -127,6 +128,18 @@ def test_a_namespace_that_says_nothing_is_audited_when_it_is_installed() -> None
     silent = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kserve", "labels": {"a": "b"}}}
     assert namespaces.audited(silent)["metadata"]["labels"] == {"a": "b", STAGE_LABEL: AUDIT}
     assert namespaces.audited(POD) == POD
+
+
+def test_an_environment_on_aws_may_load_from_its_own_bucket_and_registry() -> None:
+    own = read_environment(CHECKOUT, "prod")
+    storage, pods = (
+        next(rule for rule in rules(SETTINGS, own) if rule.name == name)
+        for name in ("slipway-pinned-storage", "slipway-images")
+    )
+    uri = URI.replace("mlflow", "slipway-prod-mlflow-123456789012-eu-central-1", 1)
+    image = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/mlserver@sha256:{'a' * 64}"
+    assert holds(storage.checks[0].expression, changed(SERVICE, "m", {"spec.predictor.model.storageUri": uri}))
+    assert holds(pods.checks[0].expression, changed(POD, "p", {"spec.containers.0.image": image}))
 
 
 def test_names_in_settings_are_taken_as_they_are() -> None:
