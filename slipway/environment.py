@@ -116,6 +116,10 @@ class Environment(Frozen):
     )
     runtime: str = Field("kserve-mlserver", min_length=1, description="Name of the ClusterServingRuntime.")
     prometheus_url: str = Field(pattern=URL, description="Where the metrics of an analysis are.")
+    payloads_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
+        None,
+        description="Where KServe's agents send what models are asked with what they answer; empty sends nothing.",
+    )
     judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
         None,
         description="Where Flagger asks what speaks against a candidate; empty takes plain thresholds on the metrics.",

@@ -14,6 +14,8 @@ MODEL_DIGEST = f"{PREFIX}model-digest"
 SERVING_DIGEST = f"{PREFIX}serving-digest"
 #: Why it needs more GPUs than policies allow.
 BUSINESS_CASE = f"{PREFIX}business-case"
+#: On an InferenceService whose pods have an agent that sends payloads: where to.
+PAYLOADS = f"{PREFIX}payloads"
 #: Argo CD's note on every object that it applies: which Application it belongs to.
 TRACKING = "argocd.argoproj.io/tracking-id"
 

@@ -30,6 +30,8 @@ class ObservedService:
     ready: bool
     serving_digest: str
     model_digest: str = ""
+    #: Whether an agent beside its servers sends what they are asked.
+    logged: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class ModelPlan:
     live: Release | None = None
     #: Percent of the traffic that the candidate has already.
     weight: int = 0
+    #: Of each version that runs already: whether an agent beside its servers sends what they are asked.
+    agents: Mapping[int, bool] = field(default_factory=dict)
 
     @property
     def declared(self) -> tuple[Release, ...]:
@@ -111,7 +115,8 @@ def plan_model(spec: ModelSpec, wanted: Wanted, observed: ObservedModel | None) 
     live = runs.get(seen.live_version or 0)
     target = _target(model, wanted, candidate, live, seen, notices)
     _refuse_a_harmful_move(model, target, seen)
-    return ModelPlan(wanted.stable, candidate, target, tuple(notices), live, seen.weight)
+    agents = {service.version: service.logged for service in seen.services.values()}
+    return ModelPlan(wanted.stable, candidate, target, tuple(notices), live, seen.weight, agents)
 
 
 def _candidate(model: str, wanted: Wanted, seen: ObservedModel, notices: list[str]) -> Release | None:
@@ -273,6 +278,7 @@ def observed_service(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> 
         ready=any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions),
         serving_digest=annotations.get(names.SERVING_DIGEST, ""),
         model_digest=annotations.get(names.MODEL_DIGEST, ""),
+        logged=names.PAYLOADS in annotations,
     )
 
 

@@ -14,6 +14,7 @@ from slipway.compile.objects import (
     EnvVar,
     InferenceService,
     InferenceServiceSpec,
+    Logger,
     Metadata,
     Object,
     Predictor,
@@ -46,10 +47,8 @@ _CONTAINER_PORTS = (
     ContainerPort(name="http", container_port=HTTP_PORT),
     ContainerPort(name="metrics", container_port=METRICS_PORT),
 )
-_SERVICE_PORTS = (
-    ServicePort(name="http", port=SERVICE_PORT, target_port=HTTP_PORT),
-    ServicePort(name="metrics", port=METRICS_PORT, target_port=METRICS_PORT),
-)
+#: KServe's agent answers there, in front of the server (pkg/constants/constants.go).
+AGENT_PORT = 9081
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,9 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
             _inference_service(spec, release, resources, environment)
             for release in sorted(plan.declared, key=lambda release: release.version)
         ),
-        target=_service(model, model, plan.target, environment),
-        primary=_service(names.primary(model), model, primary, environment),
-        canary_service=_service(names.canary(model), model, plan.target, environment),
+        target=_service(model, model, plan.target, plan, environment),
+        primary=_service(names.primary(model), model, primary, plan, environment),
+        canary_service=_service(names.canary(model), model, plan.target, plan, environment),
         canary=compile_canary(spec, environment),
         copies=_copies(spec, plan, environment),
     )
@@ -159,6 +158,7 @@ def resources_of(spec: ModelSpec) -> Resources:
 
 
 def _inference_service(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> Object:
+    payloads = environment.payloads_url
     wire = InferenceServiceSpec(
         predictor=Predictor(
             service_account_name=environment.service_account,
@@ -166,6 +166,7 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
             max_replicas=spec.serving.replicas.max,
             **scaling(spec, release, environment),
             tolerations=tolerations(spec),
+            logger=Logger(url=f"{payloads}/v1/payloads") if payloads else None,
             model=served(spec, release, environment, resources, _CONTAINER_PORTS),
         )
     )
@@ -192,9 +193,19 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
     return InferenceService(metadata=metadata, spec=wire).manifest()
 
 
-def _service(name: str, model: str, release: Release, environment: Environment) -> Object:
+def _service(name: str, model: str, release: Release, plan: ModelPlan, environment: Environment) -> Object:
+    """Declare one of the three Services.
+
+    Its port is the agent's where the selected version has one: an InferenceService is created with it or without, for
+    good. Flagger copies the target's whole spec, so that port goes with selector (pkg/canary/service_controller.go).
+    """
     selector = names.selector(names.inference_service(model, release.version))
+    agent = plan.agents.get(release.version, environment.payloads_url is not None)
+    ports = (
+        ServicePort(name="http", port=SERVICE_PORT, target_port=AGENT_PORT if agent else HTTP_PORT),
+        ServicePort(name="metrics", port=METRICS_PORT, target_port=METRICS_PORT),
+    )
     return Service(
         metadata=Metadata(name=name, namespace=environment.namespace, labels={names.MODEL: model}),
-        spec=ServiceSpec(selector=Selector(app=selector["app"]), ports=_SERVICE_PORTS),
+        spec=ServiceSpec(selector=Selector(app=selector["app"]), ports=ports),
     ).manifest()

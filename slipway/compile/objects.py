@@ -154,6 +154,13 @@ class Toleration(Wire):
     effect: Literal["NoSchedule"] = "NoSchedule"
 
 
+class Logger(Wire):
+    """Who is sent what was asked with what was answered, by an agent of KServe's beside the server."""
+
+    mode: Literal["all"] = "all"
+    url: str
+
+
 class Predictor(Wire):
     """The component that answers."""
 
@@ -164,6 +171,7 @@ class Predictor(Wire):
     scale_target: Annotated[int, Field(ge=1)] | None = Field(default=None, serialization_alias="scaleTarget")
     auto_scaling: AutoScaling | None = Field(default=None, serialization_alias="autoScaling")
     tolerations: tuple[Toleration, ...] | None = None
+    logger: Logger | None = None
     model: PredictorModel
 
 

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.observe import drift, messages, metrics
+from slipway.observe import drift, messages, metrics, payloads
 from slipway.observe.observer import Observer, Receipt
 from slipway.observe.specs import read_specs
 
@@ -44,12 +44,20 @@ def application(observer: Observer, clock: Callable[[], float] = time.monotonic)
     """Make the ASGI application around a state."""
     registry = metrics.registry(observer, clock)
     watch: asyncio.Task[None] | None = None
+    pairs = payloads.Pairs()
 
     async def predictions(request: Request) -> Response:
         return await _take(request, lambda body: observer.predicted(messages.parse_predictions(body), clock()))
 
     async def labels(request: Request) -> Response:
         return await _take(request, lambda body: observer.labelled(messages.parse_labels(body), clock()))
+
+    async def payload(request: Request) -> Response:
+        def take(body: bytes) -> Receipt:
+            found = pairs.take(payloads.read(request.headers, body))
+            return observer.predicted(found, clock()) if found else Receipt(0, 0)
+
+        return await _take(request, take)
 
     async def exposed(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -71,6 +79,7 @@ def application(observer: Observer, clock: Callable[[], float] = time.monotonic)
         routes=[
             Route("/v1/predictions", predictions, methods=["POST"]),
             Route("/v1/labels", labels, methods=["POST"]),
+            Route("/v1/payloads", payload, methods=["POST"]),
             Route("/metrics", exposed),
             Route("/healthz", healthz),
         ],

@@ -106,6 +106,12 @@ def test_every_object_is_accepted_as_it_is(lab: Any, environment: Environment, s
         assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []
 
 
+def test_a_model_whose_payloads_are_sent_is_accepted_as_it_is(lab: Any, environment: Environment) -> None:
+    sent = compiled(environment.model_copy(update={"payloads_url": "http://slipway-observe.slipway:9092"}))[0]
+    assert sent["spec"]["predictor"]["logger"]["mode"] == "all"
+    assert lost(sent, lab.kube.create(sent, dry_run=True), named(sent)) == []
+
+
 def test_the_canary_of_an_immediate_environment_is_accepted(lab: Any, environment: Environment) -> None:
     immediate = an_environment(namespace=environment.namespace, rollout=IMMEDIATE)
     canary = compile_model(FULL, a_plan(V7), immediate).canary

@@ -30,6 +30,33 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
     assert json.dumps(compile_shared(an_environment())) == json.dumps(compile_shared(an_environment()))
 
 
+def ports(made: dict[str, Any]) -> dict[str, int]:
+    return {port["name"]: port["targetPort"] for port in made["spec"]["ports"]}
+
+
+OBSERVED = an_environment(payloads_url="http://slipway-observe.slipway:9092")
+
+
+def test_what_a_model_is_asked_goes_to_observe_through_an_agent_in_front_of_the_server() -> None:
+    made = compiled(environment=OBSERVED)
+    for service in made.inference_services:
+        assert service["spec"]["predictor"]["logger"] == {
+            "mode": "all",
+            "url": "http://slipway-observe.slipway:9092/v1/payloads",
+        }
+    assert ports(made.target) == ports(made.primary) == {"http": 9081, "metrics": 8082}
+
+
+def test_a_version_that_was_created_without_an_agent_is_asked_without_one() -> None:
+    made = compiled(a_plan(V7, V8, agents={7: False}), environment=OBSERVED)
+    assert (ports(made.primary)["http"], ports(made.target)["http"]) == (8080, 9081)
+
+
+def test_a_version_that_has_an_agent_keeps_it_when_payloads_are_sent_no_more() -> None:
+    made = compiled(a_plan(V7, V8, agents={7: True}), environment=an_environment())
+    assert (ports(made.primary)["http"], ports(made.target)["http"]) == (9081, 8080)
+
+
 def test_an_inference_service_serves_one_release_under_the_models_own_name() -> None:
     service = compiled(
         spec=a_spec(serving={"cpu": "2", "memory": "4Gi", "gpus": 1, "env": {"A": "1", "Z": "2"}})

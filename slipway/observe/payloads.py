@@ -1,0 +1,130 @@
+"""What KServe's agents send: a request, then its answer, as events of their own.
+
+The agent wraps neither: an event's body is what the server was sent or has answered, in the Open Inference Protocol
+(V2); who it was stands in headers (kserve pkg/logger/worker.go).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slipway.errors import SlipwayError
+from slipway.inference import infer_answer
+from slipway.observe.messages import MAX_ITEMS, MAX_TEXT, Prediction
+
+#: Types of the two events, each with what it is here.
+_KINDS: Mapping[str, Literal["request", "response"]] = {
+    "org.kubeflow.serving.inference.request": "request",
+    "org.kubeflow.serving.inference.response": "response",
+}
+#: Halves that wait for each other at most; the agent sends both within milliseconds, of failed requests only the first.
+MAX_WAITING = 1_000
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Half:
+    """One of the two events."""
+
+    kind: Literal["request", "response"]
+    id: str
+    namespace: str
+    body: Body
+
+
+def read(headers: Mapping[str, str], content: bytes) -> Half:
+    """Read an event.
+
+    Raises:
+        SlipwayError: It is none of KServe's, or its body is no object.
+    """
+    kind = _KINDS.get(headers.get("ce-type", ""))
+    identifier, namespace = headers.get("ce-id", ""), headers.get("ce-namespace", "")
+    if kind is None or not identifier or not namespace:
+        raise SlipwayError("payload: expected an event of KServe's logger, with ce-type, ce-id, ce-namespace")
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise SlipwayError("payload: expected the JSON of the Open Inference Protocol; other tensors are not read")
+    return Half(kind, identifier, namespace, body)
+
+
+class Pairs:
+    """Halves that wait for the other one, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[tuple[str, str], Half] = OrderedDict()
+
+    def take(self, half: Half) -> list[Prediction]:
+        """Take one half; returns the predictions once both are there.
+
+        Raises:
+            SlipwayError: As `predictions`.
+        """
+        key = (half.namespace, half.id)
+        other = self._waiting.pop(key, None)
+        if other is None or other.kind == half.kind:
+            self._waiting[key] = half
+            while len(self._waiting) > MAX_WAITING:
+                self._waiting.popitem(last=False)
+            return []
+        asked, answered = (other, half) if half.kind == "response" else (half, other)
+        return predictions(half.namespace, half.id, asked.body, answered.body)
+
+
+def predictions(namespace: str, event: str, asked: Body, answered: Body) -> list[Prediction]:
+    """Say what was predicted, row by row.
+
+    A label is sent under the `id` of the response, which is the client's own where it gave one; of several rows under
+    `<id>/0`, `<id>/1` and so on.
+
+    Args:
+        namespace: Of the model.
+        event: Stands for the id where the response has none.
+        asked: The request's body.
+        answered: The response's.
+
+    Raises:
+        SlipwayError: There is not one answer for each row, or a field is none that a prediction has.
+    """
+    answers = infer_answer(answered)
+    rows = (answered["outputs"][0].get("shape") or [len(answers)])[0]
+    if len(answers) != rows:
+        raise SlipwayError(f"payload: {len(answers)} values for {rows} rows; expected one answer for each row")
+    if rows > MAX_ITEMS:
+        raise SlipwayError(f"payload: {rows} rows; at most {MAX_ITEMS} in one request are read")
+    columns = dict(_columns(asked, rows))
+    name = str(answered.get("id") or event)
+    try:
+        return [
+            Prediction(
+                namespace=namespace,
+                model=str(answered.get("model_name", "")),
+                version=str(answered.get("model_version", "")),
+                id=name if rows == 1 else f"{name}/{row}",
+                inputs={column: values[row] for column, values in columns.items()},
+                prediction=answer,
+            )
+            for row, answer in enumerate(answers)
+        ]
+    except ValueError as error:
+        raise SlipwayError(f"payload: {' '.join(str(error).split())[:300]}") from None
+
+
+def _columns(asked: Body, rows: int) -> Iterator[tuple[str, list[Any]]]:
+    """Yield inputs that are one value for each row; an image, or a text that is a document, is none."""
+    for tensor in asked.get("inputs") or ():
+        values = tensor.get("data") if isinstance(tensor, Mapping) else None
+        if isinstance(values, list) and len(values) == rows and all(map(_is_value, values)):
+            yield str(tensor.get("name", "")), values
+
+
+def _is_value(value: Any) -> bool:
+    return value is None or isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_TEXT)
