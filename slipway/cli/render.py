@@ -23,7 +23,7 @@ def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_js
 
     What may move is decided from the cluster, as `up` does, so it must be reachable.
     """
-    from slipway import cluster, planning, verification
+    from slipway import cluster, planning, regions, verification
     from slipway.cli.project import project, specs, use_lab
     from slipway.gitops import guard
     from slipway.gitops import render as rendering
@@ -35,7 +35,8 @@ def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_js
     root = rendering.tree_root(project(), environment)
     observed = cluster.observe(cluster.connect(environment, project()), environment.namespace, specs())
     guard.refuse_two_writers(environment, observed)
-    plan = planning.plan_environment(project(), environment, observed, hold_back)
+    earlier = regions.earlier(project(), environment)
+    plan = planning.plan_environment(project(), environment, observed, hold_back, earlier)
     for notice in plan.notices:
         print(f"note: {notice}", file=sys.stderr)
     problems = [*plan.problems, *verification.verify(plan.to_create())]

@@ -19,7 +19,7 @@ def refuse_two_writers(environment: Environment, observed: Mapping[str, Observed
         SlipwayError: Objects of a model carry the other's mark.
     """
     ours, other = APPLIERS[environment.delivery]
-    marked = [name for name, seen in sorted(observed.items()) if other in seen.appliers]
+    marked = [name for name, seen in sorted(observed.items()) if environment.has(name) and other in seen.appliers]
     if marked:
         raise SlipwayError(
             f"Pulumi.{environment.name}.yaml: slipway:delivery: {environment.delivery} has {ours} apply the models, but"

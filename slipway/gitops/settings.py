@@ -20,3 +20,6 @@ class GitOps(Frozen):
     checkout: str = Field(
         ".", min_length=1, description="A working copy of the repository, relative to the project; written by render."
     )
+    stacks: tuple[str, ...] = Field(
+        (), description="Whose directories Argo CD delivers, where models are other stacks' than it is; empty: the own."
+    )

@@ -96,8 +96,13 @@ def _project(
 
 def _model_serving(gitops: GitOps, destination: str, environment: Environment) -> Object:
     """One Application for each directory of a model, since an Application delivers one commit at a time."""
-    below = f"{gitops.directory}/{environment.name}"
-    kind_of_directory = len(below.split("/"))
+    directories = [
+        {"path": f"{gitops.directory}/{stack}/{kind}/*"}
+        for stack in gitops.stacks or (environment.name,)
+        for kind in ("models", "shared")
+    ]
+    # After the stack's: models or shared.
+    kind_of_directory = len(gitops.directory.split("/")) + 1
     source = {"repoURL": gitops.repository, "revision": gitops.revision}
     template = {
         "metadata": {
@@ -118,7 +123,7 @@ def _model_serving(gitops: GitOps, destination: str, environment: Environment) -
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
         "generators": [
-            {"git": {**source, "directories": [{"path": f"{below}/models/*"}, {"path": f"{below}/shared/*"}]}}
+            {"git": {**source, "directories": directories}},
         ],
         # A directory that is gone by mistake must not take a protected model away.
         "syncPolicy": {
