@@ -206,6 +206,14 @@ def _mlflow(context: Context, settings: Any) -> Install:
     return register
 
 
+def _feature_store(context: Context, settings: Any) -> Install:
+    from components.feature_store import FeatureStore, FeatureStoreArgs
+    from slipway.platform.feature_store import compile_feature_store
+
+    args = FeatureStoreArgs(objects=compile_feature_store(settings, context))
+    return lambda options: FeatureStore(context.environment.name, args, options).outputs
+
+
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
@@ -220,6 +228,7 @@ COMPONENTS: Mapping[str, Compile] = {
     "llm_serving": _llm_serving,
     "flagger": _flagger,
     "mlflow": _mlflow,
+    "feature_store": _feature_store,
     "monitoring": _monitoring,
     "services": _services,
     "argocd": _argocd,

@@ -17,6 +17,8 @@ from slipway.platform.workloads import service_account
 
 #: Where the judge with its companions runs.
 SLIPWAY = "slipway"
+#: Of KServe's agent, which stands before a server whose questions with answers are logged (kserve pkg/constants).
+AGENT_PORT = 9081
 #: The service account of whatever trains: it may write artifacts, models may only read them.
 TRAINER = "training"
 
@@ -63,6 +65,9 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
     models, training = environment.namespace, settings.training_namespace
     reached = outside(settings)
     registry = {"mlflow": Opening((pods_of("mlflow"),), (5000,))} if environment.platform.mlflow else {}
+    features = (
+        {"feature-store": Opening((pods_of("feature-store"),), (6566,))} if environment.platform.feature_store else {}
+    )
     return (
         namespace(models, settings.stage),
         namespace(training, settings.stage),
@@ -71,17 +76,17 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
         *isolate(
             models,
             ingress={
-                "gateway": Opening((pods_of(environment.gateway.namespace),), (HTTP_PORT,)),
+                "gateway": Opening((pods_of(environment.gateway.namespace),), (HTTP_PORT, AGENT_PORT)),
                 "monitoring": Opening((pods_of(settings.monitoring_namespace),), (METRICS_PORT,)),
             },
             # Their agents send what was asked, what was answered, to be joined with labels.
-            egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **reached},
+            egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **features, **reached},
         ),
         *isolate(
             training,
             # The workers of one job find each other.
             ingress={"itself": Opening((pods_of(training),))},
-            egress={"itself": Opening((pods_of(training),)), **registry, **reached},
+            egress={"itself": Opening((pods_of(training),)), **registry, **features, **reached},
         ),
     )
 

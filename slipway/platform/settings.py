@@ -7,6 +7,7 @@ from slipway.platform.argocd import ArgoCdSettings
 from slipway.platform.backup import BackupSettings
 from slipway.platform.cert_manager import CertManagerSettings
 from slipway.platform.cost import CostSettings
+from slipway.platform.feature_store import FeatureStoreSettings
 from slipway.platform.flagger import FlaggerSettings
 from slipway.platform.gateway import GatewaySettings
 from slipway.platform.kserve import KserveSettings
@@ -41,3 +42,4 @@ class Platform(Frozen):
     services: ServicesSettings | None = None
     argocd: ArgoCdSettings | None = None
     mlflow: MlflowSettings | None = None
+    feature_store: FeatureStoreSettings | None = None

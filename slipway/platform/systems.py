@@ -35,6 +35,7 @@ class System:
         secrets: Secrets by directory.
         data: Where it keeps what must outlive it; None keeps nothing.
         storage_gib: Size of the volume for `data`; None forgets it with the pod.
+        replicas: How many; more than one must keep nothing.
         scratch: Directories besides /tmp that it writes to; the rest of its file system is read-only.
     """
 
@@ -54,6 +55,7 @@ class System:
     secrets: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
     storage_gib: int | None = None
+    replicas: int = 1
     scratch: tuple[str, ...] = ()
 
     def objects(self) -> tuple[Object, ...]:
@@ -78,8 +80,9 @@ class System:
             self._container(),
             volumes={name: source for name, _, source in self._mounts()},
             token=bool(self.may),
-            # Two would write to the same volume, or each know half.
-            replaced=True,
+            replicas=self.replicas,
+            # Where there is one, two would write to the same volume, or each know half.
+            replaced=self.replicas == 1,
         )
         made["spec"]["template"]["metadata"]["annotations"] = {"slipway.dev/files": revision(self.files)}
         return made

@@ -1,0 +1,94 @@
+"""The feature store: Feast answers models with the features of this moment, training with those of then.
+
+The server stands here; what it knows about comes from the team's own repository, as Argo CD's application
+`feature-store` (docs/operations.md): a commit there runs `feast apply` against the same registry.
+"""
+
+from __future__ import annotations
+
+import yaml
+from pydantic import Field
+
+from slipway.aws import names
+from slipway.documents import Frozen
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.namespaces import training
+from slipway.platform.systems import System, config_map
+from slipway.platform.workloads import manifest
+
+NAMESPACE = NAME = "feature-store"
+PORT = 6566
+DATA = "/data"
+#: DynamoDB has no address in a VPC, and its public ones change.
+ANYWHERE = Opening((network("0.0.0.0/0"),), (443,))
+
+
+class FeatureStoreSettings(Frozen):
+    """Feast."""
+
+    replicas: int = Field(
+        default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one."
+    )
+    cache_seconds: int = Field(
+        default=60, ge=1, description="Seconds until a server sees what was applied to the registry."
+    )
+    storage_gib: int | None = Field(
+        default=5, ge=1, description="GiB of the volume where there is no AWS; nothing loses it with the pod."
+    )
+    image: str = Field(
+        default="quay.io/feastdev/feature-server:0.67.0",
+        description="Feast; teams apply their features with the same version.",
+    )
+
+
+def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> tuple[Object, ...]:
+    """Declare the server with its configuration, which `feast apply` takes too."""
+    environment, on_aws = context.environment, context.environment.cluster.eks is not None
+    files = config_map(NAME, NAMESPACE, {"feature_store.yaml": yaml.safe_dump(configuration(settings, context))})
+    server = System(
+        name=NAME,
+        namespace=NAMESPACE,
+        image=settings.image,
+        command=("feast", "--chdir=/etc/feast", "serve"),
+        args=("--host=0.0.0.0", f"--port={PORT}", "--no-access-log"),
+        port=PORT,
+        probe="/health",
+        cpu="250m",
+        memory="1Gi",
+        files={"/etc/feast": files},
+        data=None if on_aws else DATA,
+        storage_gib=settings.storage_gib,
+        replicas=settings.replicas if on_aws else 1,
+    )
+    chosen = environment.platform.network
+    asking = {each: Opening((pods_of(each),), (PORT,)) for each in (environment.namespace, training(environment))}
+    return (
+        manifest("v1", "Namespace", NAMESPACE),
+        *server.objects(),
+        # Its answers need no login, so who may ask is decided here.
+        *(isolate(NAMESPACE, asking, {"aws": ANYWHERE} if on_aws else {}) if chosen else ()),
+    )
+
+
+def configuration(settings: FeatureStoreSettings, context: Context) -> Object:
+    """Return Feast's own settings: registry and online store on AWS, or files on a volume."""
+    environment, eks = context.environment, context.environment.cluster.eks
+    registry = f"s3://{names.bucket(environment, 'features')}" if eks else DATA
+    online: Object = {"type": "sqlite", "path": f"{DATA}/online.db"}
+    if eks:
+        # On demand: it costs by what is asked. Its tables are called slipway_<environment>.<features>.
+        online = {"type": "dynamodb", "region": eks.region}
+    return {
+        "project": f"slipway_{environment.name.replace('-', '_')}",
+        "provider": "aws" if eks else "local",
+        "registry": {
+            "registry_type": "file",
+            "path": f"{registry}/registry.db",
+            "cache_ttl_seconds": settings.cache_seconds,
+        },
+        "online_store": online,
+        "offline_store": {"type": "file"},
+        "entity_key_serialization_version": 3,
+    }
