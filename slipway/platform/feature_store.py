@@ -28,9 +28,7 @@ ANYWHERE = Opening((network("0.0.0.0/0"),), (443,))
 class FeatureStoreSettings(Frozen):
     """Feast."""
 
-    replicas: int = Field(
-        default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one."
-    )
+    replicas: int = Field(default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
     cache_seconds: int = Field(
         default=60, ge=1, description="Seconds until a server sees what was applied to the registry."
     )
