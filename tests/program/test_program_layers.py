@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from states import STABLE
 
 from components import tokens
@@ -117,3 +118,18 @@ def test_a_platform_that_was_never_deployed_stops_an_up_but_no_preview(project, 
     ran = run(settings=settings, preview=False)
     assert ran.exit_status == TOLD
     assert "has not been deployed" in said(ran)
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
+def test_nothing_is_made_by_a_provider_that_nobody_named(project, run, flagger, stack):
+    schema = yaml.safe_load((project.root / "Pulumi.yaml").read_text())["config"]
+    assert schema["pulumi:disable-default-providers"]["value"] == ["*"]
+    own = yaml.safe_load((project.root / f"Pulumi.{stack}.yaml").read_text())["config"]["slipway:cluster"]
+    cluster = {"identifier": own["identifier"]}
+    project.pinned(STABLE, environment=stack)
+    ran = run(stack, settings={**flagger, "cluster": cluster, "releases": "pinned"})
+    made = [one for one in ran.engine.registered if one.type.startswith("pulumi:providers:")]
+    assert {one.inputs["clusterIdentifier"] for one in made} == {own["identifier"]}
+    named = {f"{one.name}-id" for one in made}
+    assert ran.objects
+    assert {one.provider.rpartition("::")[2] for one in ran.objects} == named

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from projects import Project
 
 from slipway import planning, regions
 from slipway.aws import names as aws_names
+from slipway.delivery import settle as settling
 from slipway.delivery.books import Books
+from slipway.delivery.rejection import Rejected, reject
 from slipway.delivery.settle import refuse_alone
+from slipway.delivery.state import RolloutState
 from slipway.errors import ExitCode, SlipwayError
 from slipway.pins import Pin
 from slipway.regions import Earlier
@@ -158,3 +162,39 @@ def test_layers_that_do_not_fit_together_are_refused(project, changes, said):
 def test_a_stack_on_anothers_platform_names_what_that_one_has_made_on_aws():
     assert aws_names.prefix(an_environment("prod-models", platform_stack="prod")) == "slipway-prod"
     assert aws_names.prefix(an_environment("prod")) == "slipway-prod"
+
+
+class AwayKube:
+    """A cluster of which nothing more can be read."""
+
+    def __getattr__(self, _: str) -> Any:
+        raise SlipwayError("the cluster cannot be reached", ExitCode.UNREACHABLE)
+
+
+def promoted_here(project: Project, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, int]) -> Books:
+    project.pinned(STABLE, CANDIDATE, environment="prod")
+    monkeypatch.setattr(Books, "elsewhere", lambda _: elsewhere)
+    return Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
+
+
+@pytest.mark.parametrize("elsewhere", [{"prod-us": 7}, {"prod-us": 8}])
+def test_settle_writes_nothing_before_the_last_region_serves_it(project, monkeypatch, elsewhere):
+    books = promoted_here(project, monkeypatch, elsewhere)
+    state = RolloutState("churn", replace(runs(8), services={**runs(7).services, **runs(8).services}), weight=0)
+    monkeypatch.setattr(settling, "read", lambda *_: {"churn": state})
+    monkeypatch.setattr(RolloutState, "situation", lambda *_: "settled")
+    if elsewhere["prod-us"] == 7:
+        with pytest.raises(SlipwayError, match="prod-us serves v7"):
+            settling.settle(AwayKube(), books)
+        assert books.pin().stable == STABLE.id
+    else:
+        settling.settle(AwayKube(), books)
+        assert books.pin().stable == CANDIDATE.id
+
+
+@pytest.mark.parametrize(("elsewhere", "kept"), [({"prod-eu": 8}, CANDIDATE.id), ({"prod-eu": 7}, None)])
+def test_a_rejection_knows_who_else_serves_it(project, monkeypatch, elsewhere, kept):
+    books = promoted_here(project, monkeypatch, elsewhere)
+    reject(AwayKube(), books, Rejected(RolloutState("churn", runs(7, target=8)), 8, 7, "slow"))
+    assert books.pin().candidate == kept
+    assert books.pin().rejected[0].release == CANDIDATE.id
