@@ -38,6 +38,8 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
         return []
     context = context_of(environment, Path.cwd())
     say_unlocked(environment, context)
+    if environment.platform.policies:
+        refuse_pods(environment, context)
     return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
 
 
@@ -60,6 +62,22 @@ def say_unlocked(environment: Environment, context: Context) -> None:
     if network and network.stage == ENFORCE and not pulumi.runtime.is_dry_run():
         raise SlipwayError(said)
     pulumi.log.info(said)
+
+
+def refuse_pods(environment: Environment, context: Context) -> None:
+    """Hold the platform's own pods to its policies.
+
+    Raises:
+        SlipwayError: Some would be refused; all but the last are logged.
+    """
+    # Imported only here, with the library that evaluates them.
+    from slipway.policy.preview import judge_platform
+
+    found = judge_platform(environment, [each for objects in compile_all(context).values() for each in objects])
+    for problem in found[:-1]:
+        pulumi.log.error(str(problem))
+    if found:
+        raise found[-1]
 
 
 # Each imports its own component: what a stack does not install costs it nothing.

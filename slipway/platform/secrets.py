@@ -13,7 +13,7 @@ from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
-from slipway.platform.namespaces import ENFORCE, namespace
+from slipway.platform.namespaces import AUDIT, namespace
 
 if TYPE_CHECKING:
     from slipway.environment import Environment
@@ -90,7 +90,7 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
         },
     }
     definitions = (each for path in DEFINITIONS for each in context.charts.read(path))
-    return (namespace(NAMESPACE, ENFORCE), *definitions, *context.charts.render(CHART, values), store)
+    return (namespace(NAMESPACE, AUDIT), *definitions, *context.charts.render(CHART, values), store)
 
 
 def entry(environment: Environment, name: str) -> str:

@@ -1,4 +1,7 @@
-"""What a preview says of the policies."""
+"""What a preview says of the policies.
+
+Of models it looks at all that is declared; of the platform, at the pods that would be started where policies enforce.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import Collection, Iterable
 
 from slipway.environment import Environment
 from slipway.errors import SlipwayError
+from slipway.platform import images
 from slipway.platform.charts import Object
-from slipway.platform.namespaces import AUDIT, stage
+from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, audited, stage
 from slipway.policy.check import violations
 from slipway.policy.rules import rules
+from slipway.policy.templates import pods_of
 
 
 def judge(
@@ -39,3 +44,24 @@ def judge(
         else:
             problems.append(SlipwayError(str(each)))
     return notices, problems
+
+
+def judge_platform(environment: Environment, objects: Iterable[Object]) -> list[SlipwayError]:
+    """Say which pods of the platform the cluster would refuse.
+
+    Whether their images have digests is for the lock file to say: here they count as if they had.
+
+    Args:
+        environment: Without policies, there is nothing to say.
+        objects: Of all components, with their namespaces.
+    """
+    settings = environment.platform.policies
+    if settings is None:
+        return []
+    given = tuple(audited(each) for each in objects)
+    spaces = [each["metadata"] for each in given if each["kind"] == "Namespace"]
+    enforced = {each["name"] for each in spaces if each["labels"][STAGE_LABEL] == ENFORCE}
+    locked = images.Images(images=dict.fromkeys(images.references(given), f"sha256:{'0' * 64}"))
+    pods = pods_of(images.pinned(given, locked), environment.namespace)
+    there = (each for each in pods if each["metadata"]["namespace"] in enforced)
+    return [SlipwayError(str(each)) for each in violations(rules(settings, environment), there)]

@@ -16,7 +16,7 @@ class PoliciesSettings(Frozen):
         description="S3 buckets that models may be loaded from, besides that which the environment makes itself.",
     )
     registries: tuple[str, ...] = Field(
-        default=("docker.io/kserve/", "docker.io/seldonio/", "kserve/"),
+        default=("docker.io/kserve/", "docker.io/seldonio/", "ghcr.io/llm-d/", "kserve/"),
         min_length=1,
         description="What the name of an image may begin with, besides the environment's own registry; the default is "
         "where KServe's own runtimes come from.",

@@ -16,7 +16,7 @@ from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL
 from slipway.policy.__main__ import files
 from slipway.policy.check import holds, violations
 from slipway.policy.kyverno import policies
-from slipway.policy.preview import judge
+from slipway.policy.preview import judge, judge_platform
 from slipway.policy.rules import rules
 from slipway.policy.settings import PoliciesSettings
 from slipway.stack_file import read_environment
@@ -112,6 +112,43 @@ def test_what_runs_already_is_not_refused() -> None:
 def test_an_environment_sets_its_own_bounds() -> None:
     broken = changed(SERVICE, "churn-v7", {"spec.predictor.maxReplicas": 21})
     assert judge(environment(ENFORCE, max_replicas=30), [broken], ()) == ([], [])
+
+
+def runtime(**changes: Any) -> dict[str, Any]:
+    container = {**POD["spec"]["containers"][0], "image": "docker.io/seldonio/mlserver:1.7.1", **changes}
+    return {"kind": "ClusterServingRuntime", "metadata": {"name": "mlserver"}, "spec": {"containers": [container]}}
+
+
+def workload(kind: str, namespace: str) -> dict[str, Any]:
+    pod = {"spec": {"containers": [{"name": "server", "image": "evil/x:1"}]}}
+    spec = {"jobTemplate": {"spec": {"template": pod}}} if kind == "CronJob" else {"template": pod}
+    return {"kind": kind, "metadata": {"name": "own", "namespace": namespace}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (runtime(), []),
+        (
+            runtime(image="docker.io/other/mlserver:1"),
+            ["Pod of ClusterServingRuntime mlserver: spec.containers"],
+        ),
+        (workload("Deployment", "kserve"), []),
+        (
+            workload("CronJob", "models"),
+            [
+                "Pod of CronJob own: spec.containers: expected images",
+                "Pod of CronJob own: spec.containers: expected securityContext",
+            ],
+        ),
+    ],
+    ids=["the runtime", "a runtime from elsewhere", "a system", "a workload beside the models"],
+)
+def test_a_preview_refuses_pods_of_the_platform_where_policies_enforce(made: dict[str, Any], said: list[str]) -> None:
+    audits = {"kind": "Namespace", "metadata": {"name": "kserve"}}
+    found = judge_platform(environment(ENFORCE), [namespaces.namespace("models", ENFORCE), audits, made])
+    assert [str(each)[: len(start)] for each, start in zip(found, said, strict=True)] == said
+    assert judge_platform(environment(AUDIT), [namespaces.namespace("models", AUDIT), audits, made]) == []
 
 
 def test_without_policies_nothing_is_said() -> None:
