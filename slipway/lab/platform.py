@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,21 @@ from typing import Any
 import yaml
 
 from slipway.errors import SlipwayError
-from slipway.lab import shell, state, toolchain
+from slipway.kube import Kube
+from slipway.lab import control_plane, network, shell, state, toolchain
+from slipway.lab.bootstrap import MANAGER
+from slipway.lab.bucket import make_bucket
 from slipway.lab.kubelet.platform_images import OWN_IMAGE
 from slipway.lab.paths import Paths, private_directory, write_private
+from slipway.lab.state import Facts
 from slipway.progress import step
 
 Object = dict[str, Any]
 
 #: The stack; its cluster is the lab, as that of `local`, whose settings it takes.
 STACK, BASE = "lab-platform", "local"
+#: Of MLflow's models.
+BUCKET = "mlflow"
 
 
 @dataclass(frozen=True)
@@ -31,24 +37,49 @@ class Part:
         settings: What the lab says differently; the rest are the component's own defaults.
         tools: What it needs besides what every lab has.
         seconds: What it took to be ready on two cores that others used too.
+        secrets: What a store of secrets would bring into its namespace, which is called as it is.
+        bucket: Of the object store, if it needs one.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     tools: tuple[str, ...] = ()
     seconds: float = 30
+    secrets: Callable[[Facts], Mapping[str, Mapping[str, str]]] = lambda _: {}
+    bucket: str = ""
+
+
+def _mlflow_secrets(facts: Facts) -> dict[str, dict[str, str]]:
+    """Let the lab's one secret do for all: it has one owner."""
+    return {
+        "mlflow-admin": {"username": "admin", "password": facts.secret_key, "flask_secret_key": facts.secret_key},
+        "mlflow-s3": {"access_key": facts.access_key, "secret_key": facts.secret_key},
+    }
 
 
 #: By the name of the component's settings (slipway/platform/settings.py).
 PARTS: Mapping[str, Part] = {
     "kyverno": Part(tools=("kyverno",)),
     # People commit in front of a lab, and nothing there sends Argo CD a webhook.
-    "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis")),
+    "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis"), seconds=60),
+    # PostgreSQL refuses to run as root, which every process of the lab is in its namespace.
+    "mlflow": Part(
+        {
+            "database": "sqlite",
+            "artifacts": f"s3://{BUCKET}/registry",
+            "s3_endpoint": network.S3,
+            "storage_gib": 1,
+            "workers": 1,
+        },
+        tools=("mlflow",),
+        secrets=_mlflow_secrets,
+        bucket=BUCKET,
+    ),
     # Beside kyverno, which brings their kind.
     "policies": Part(tools=("kyverno",), seconds=5),
-    # Of what it installs only what the lab has binaries of; its rollouts look every ten seconds.
+    # Without Grafana, which no registry of packages has; its rollouts look every ten seconds.
     "monitoring": Part(
-        {"scrape_interval_seconds": 1, "storage_gib": None, "memory": "512Mi", "states": False, "grafana": False},
-        tools=("alertmanager",),
+        {"scrape_interval_seconds": 1, "storage_gib": None, "memory": "512Mi", "grafana": False},
+        tools=("alertmanager", "kube-state-metrics"),
         seconds=20,
     ),
     # Beside the lab's own: nobody asks them, which are the ones of `monitoring` to measure.
@@ -86,11 +117,29 @@ def deploy(project: Path, names: Iterable[str]) -> None:
     paths, facts = Paths(project), state.load(Paths(project))
     assert facts is not None
     private_directory(paths.platform)
+    for name in names:
+        _bring(name, Kube.from_kubeconfig(paths.kubeconfig), facts)
     chosen = {*_declared(paths), *names}
     write_private(paths.platform / "Pulumi.yaml", _yaml(program(project)))
     write_private(_settings_file(paths), _yaml(settings(project, chosen)))
     with step(f"install {', '.join(sorted(chosen))}", sum(PARTS[name].seconds for name in chosen)):
         Deployment(paths.platform, STACK, shell.variables(paths, facts, os.environ)).up()
+
+
+def _bring(name: str, kube: Kube, facts: Facts) -> None:
+    """Make what a part finds in an environment without being its own."""
+    part = PARTS[name]
+    if secrets := part.secrets(facts):
+        kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, field_manager=MANAGER)
+    for secret, values in secrets.items():
+        metadata = {"name": secret, "namespace": name}
+        kube.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": dict(values)},
+            field_manager=MANAGER,
+        )
+    if part.bucket:
+        keys = {"aws_access_key_id": facts.access_key, "aws_secret_access_key": facts.secret_key}
+        make_bucket(part.bucket, endpoint_url=facts.url("s3"), region_name=control_plane.REGION, **keys)
 
 
 def program(project: Path) -> Object:

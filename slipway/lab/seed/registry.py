@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway.errors import ExitCode, SlipwayError
+from slipway.lab.bucket import make_bucket
 from slipway.lab.seed.recipes import DEMO_MODELS, Data, DemoModel, Recipe, content_digest, split
 from slipway.progress import step
 
@@ -53,7 +54,7 @@ def seed_registry(tracking_uri: str, git_commit: str, models: Sequence[DemoModel
         client = connect(tracking_uri)
     added = 0
     with quiet():
-        _make_bucket()
+        make_bucket(BUCKET, endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL"))
         for model in models:
             added += _seed_model(client, model, git_commit)
     return Seeded(added, sum(len(model.recipes) for model in models))
@@ -94,18 +95,6 @@ def connect(tracking_uri: str) -> MlflowClient:
     client = mlflow.MlflowClient(tracking_uri, tracking_uri)
     client.search_registered_models(max_results=1)
     return client
-
-
-def _make_bucket() -> None:
-    import boto3
-    from botocore.exceptions import ClientError
-
-    store = boto3.client("s3", endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL"))
-    try:
-        store.create_bucket(Bucket=BUCKET)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            raise
 
 
 def _seed_model(client: MlflowClient, model: DemoModel, git_commit: str) -> int:
