@@ -27,6 +27,8 @@ LOGIN_MOUNT, VOLUME_MOUNT = "/run/database", "/mlflow"
 START = Path(__file__).with_name("mlflow_start.py")
 #: A worker of 3.17 takes 264 MB before it has done anything.
 WORKER_MEMORY = 384
+#: What starts the workers has imported all of it too, 187 MB.
+PARENT_MEMORY = 256
 POSTGRES = "docker.io/library/postgres:17.6"
 
 
@@ -171,7 +173,7 @@ def _postgres(settings: MlflowSettings) -> list[Object]:
 def _server(settings: MlflowSettings, place: str | None, database: Database) -> list[Object]:
     files = config_map("mlflow", NAMESPACE, {START.name: START.read_text()})
     stored = _writes(settings, place)
-    memory = f"{settings.workers * WORKER_MEMORY}Mi"
+    memory = f"{PARENT_MEMORY + settings.workers * WORKER_MEMORY}Mi"
     container: Object = {
         "image": settings.image,
         "command": ["python", f"/etc/mlflow/{START.name}"],
