@@ -170,6 +170,14 @@ def _secrets(context: Context, settings: Any) -> Install:
     return lambda options: Secrets(context.environment.name, args, options).outputs
 
 
+def _capacity(context: Context, settings: Any) -> Install:
+    from components.capacity import Capacity, CapacityArgs
+    from slipway.platform.capacity import compile_capacity
+
+    args = CapacityArgs(objects=compile_capacity(settings, context))
+    return lambda options: Capacity(context.environment.name, args, options).outputs
+
+
 def _cost(context: Context, settings: Any) -> Install:
     from components.cost import Cost, CostArgs
     from slipway.platform.cost import compile_cost
@@ -235,6 +243,7 @@ def _feature_store(context: Context, settings: Any) -> Install:
 #: In the order in which they are declared.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
+    "capacity": _capacity,
     "cost": _cost,
     "secrets": _secrets,
     "backup": _backup,

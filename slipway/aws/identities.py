@@ -50,7 +50,6 @@ def _identities(environment: Environment) -> Iterator[Identity]:
     yield Identity(
         "disks", "kube-system", "ebs-csi-controller-sa", managed=(f"{MANAGED}service-role/AmazonEBSCSIDriverPolicy",)
     )
-    yield Identity("autoscaler", "kube-system", "cluster-autoscaler", _autoscaler(prefix))
     installed = environment.platform
     artifacts = [names.bucket(environment, "mlflow")] if installed.mlflow else []
     read = [statement for bucket in (*artifacts, *settings.artifact_buckets) for statement in read_bucket(bucket)]
@@ -61,6 +60,8 @@ def _identities(environment: Environment) -> Iterator[Identity]:
         yield Identity("training", installed.network.training_namespace, TRAINER, tuple(written))
     if installed.mlflow:
         yield Identity("mlflow", "mlflow", "mlflow", tuple(written))
+    if installed.capacity:
+        yield Identity("autoscaler", "kube-system", "cluster-autoscaler", _autoscaler(prefix))
     if installed.secrets:
         # RDS names the secret of a database itself, with a tag that says whose it is.
         own = f"arn:aws:secretsmanager:{region}:secret:{names.secrets(environment)}*"
@@ -79,7 +80,15 @@ def _identities(environment: Environment) -> Iterator[Identity]:
         )
     if getattr(installed, "feature_store", None):
         tables = f"arn:aws:dynamodb:{region}:table/slipway_{environment.name}.*"
-        actions = ("BatchGetItem", "BatchWriteItem", "CreateTable", "DeleteTable", "DescribeTable", "GetItem")
+        actions = (
+            "BatchGetItem",
+            "BatchWriteItem",
+            "CreateTable",
+            "DeleteTable",
+            "DescribeTable",
+            "GetItem",
+            "ListTagsOfResource",
+        )
         may = allow([f"dynamodb:{action}" for action in (*actions, "PutItem", "Query", "UpdateItem")], [tables])
         bucket = write_bucket(names.bucket(environment, "features"))
         yield Identity("feature-store", "feature-store", "feature-store", (*bucket, may))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from slipway.documents import Frozen
 from slipway.platform.argocd import ArgoCdSettings
 from slipway.platform.backup import BackupSettings
+from slipway.platform.capacity import CapacitySettings
 from slipway.platform.cert_manager import CertManagerSettings
 from slipway.platform.cost import CostSettings
 from slipway.platform.feature_store import FeatureStoreSettings
@@ -28,6 +29,7 @@ class Platform(Frozen):
     """
 
     network: NetworkSettings | None = None
+    capacity: CapacitySettings | None = None
     cert_manager: CertManagerSettings | None = None
     gateway: GatewaySettings | None = None
     flagger: FlaggerSettings | None = None

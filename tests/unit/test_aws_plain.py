@@ -18,6 +18,9 @@ from slipway.aws.kubeconfig import kubeconfig as eks_kubeconfig
 from slipway.aws.network import divide
 from slipway.aws.policies import document
 from slipway.errors import SlipwayError
+from slipway.platform.capacity import CapacitySettings, compile_capacity
+from slipway.platform.charts import Charts
+from slipway.platform.context import Context
 
 EKS = {"account": "111122223333", "region": "eu-central-1", "admins": ["arn:aws:iam::111122223333:role/slipway"]}
 
@@ -74,7 +77,7 @@ def test_a_cluster_is_made_or_given_not_both():
 
 
 def test_a_service_account_that_is_of_something_not_installed_has_no_role():
-    assert [each.name for each in identities(on_aws())] == ["autoscaler", "cni", "disks"]
+    assert [each.name for each in identities(on_aws())] == ["cni", "disks"]
 
 
 def test_models_may_only_read_and_only_their_artifacts():
@@ -96,7 +99,17 @@ def test_secrets_are_read_from_the_environments_own_path_and_of_its_own_database
 
 
 def test_no_identity_may_do_more_than_it_names():
-    everything = on_aws(platform={"secrets": {"region": "eu-central-1"}, "network": {}}, artifact_buckets=["theirs"])
+    everything = on_aws(
+        platform={
+            "secrets": {"region": "eu-central-1"},
+            "network": {},
+            "capacity": {},
+            "mlflow": {"database": "rds"},
+            "backup": {"bucket": "theirs", "region": "eu-central-1"},
+        },
+        artifact_buckets=["theirs"],
+    )
+    assert len(identities(everything)) > 7
     for each in identities(everything):
         assert rules.check("aws:iam/rolePolicy:RolePolicy", {"policy": document(each.statements)}) == [], each.name
 
@@ -112,3 +125,32 @@ def test_the_kubeconfig_asks_the_aws_cli_and_holds_no_secret():
     assert access.server == "https://api.example.com"
     assert isinstance(access.verify, str)
     assert Path(access.verify).read_bytes() == b"CA"
+
+
+def test_the_autoscaler_finds_the_groups_of_its_own_cluster_only():
+    environment = on_aws(platform={"capacity": {"unneeded_minutes": 20}})
+    context = Context(environment, Charts(Path(), Path(), Path()))
+    objects = compile_capacity(CapacitySettings(unneeded_minutes=20), context)
+    (autoscaler,) = [each for each in objects if each["kind"] == "Deployment"]
+    (container,) = autoscaler["spec"]["template"]["spec"]["containers"]
+    (found,) = [each for each in container["command"] if "auto-discovery" in each]
+    assert found.endswith("k8s.io/cluster-autoscaler/enabled,k8s.io/cluster-autoscaler/slipway-prod")
+    assert "--scale-down-unneeded-time=20m" in container["command"]
+    (identity,) = [each for each in identities(environment) if each.name == "autoscaler"]
+    accounts = [each["metadata"] for each in objects if each["kind"] == "ServiceAccount"]
+    assert accounts == [{"name": identity.service_account, "namespace": identity.namespace}]
+    *_, act = identity.statements
+    assert act["Condition"] == {"StringEquals": {"aws:ResourceTag/k8s.io/cluster-autoscaler/slipway-prod": "owned"}}
+
+
+def test_volumes_of_those_who_name_no_class_are_encrypted():
+    objects = compile_capacity(CapacitySettings(), Context(on_aws(), Charts(Path(), Path(), Path())))
+    (volumes,) = [each for each in objects if each["kind"] == "StorageClass"]
+    assert volumes["parameters"]["encrypted"] == "true"
+    assert volumes["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+
+
+def test_node_pools_of_somebody_elses_cluster_are_not_scaled():
+    context = Context(an_environment(), Charts(Path(), Path(), Path()))
+    with pytest.raises(SlipwayError, match=r"slipway:platform\.capacity: it is for a cluster that is made here"):
+        compile_capacity(CapacitySettings(), context)

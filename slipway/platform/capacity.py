@@ -1,0 +1,127 @@
+"""Capacity: what a cluster on AWS gives its pods when they ask, nodes as well as volumes."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from slipway.aws import names
+from slipway.documents import Frozen
+from slipway.errors import SlipwayError, at
+from slipway.platform.charts import Object
+from slipway.platform.context import Context
+from slipway.platform.workloads import deployment, manifest, service_account
+
+NAMESPACE, NAME = "kube-system", "cluster-autoscaler"
+#: Where it says how it is.
+PORT = 8085
+
+LOOK = ["get", "list", "watch"]
+#: What tells it whether a pod would fit on a node that is not there yet (its chart: templates/clusterrole.yaml).
+READS = {
+    "": [
+        *("configmaps", "namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "replicationcontrollers"),
+        "services",
+    ],
+    "apps": ["daemonsets", "replicasets", "statefulsets"],
+    "batch": ["cronjobs", "jobs"],
+    "policy": ["poddisruptionbudgets"],
+    "resource.k8s.io": ["deviceclasses", "resourceclaims", "resourceslices"],
+    "storage.k8s.io": ["csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"],
+}
+
+
+class CapacitySettings(Frozen):
+    """The autoscaler of node pools, with the class of volumes that others get who name none."""
+
+    image: str = Field(
+        "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.0",
+        description="The cluster autoscaler, of the cluster's minor version.",
+    )
+    unneeded_minutes: int = Field(
+        10, ge=1, description="Minutes that a node is hardly used before it is taken away; the autoscaler's default."
+    )
+
+
+def compile_capacity(settings: CapacitySettings, context: Context) -> tuple[Object, ...]:
+    """Declare the autoscaler, what it may do, the default class of volumes.
+
+    Raises:
+        SlipwayError: The cluster is not made by this program, so nobody knows its node pools.
+    """
+    environment = context.environment
+    if environment.cluster.eks is None:
+        where = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.capacity")
+        raise SlipwayError(f"{where}it is for a cluster that is made here; set slipway:cluster.eks, or remove it")
+    return (_volumes(), service_account(NAMESPACE, NAME), *_rights(), _autoscaler(settings, context))
+
+
+def _volumes() -> Object:
+    """Encrypted, and made in the zone of the pod that asks: a volume cannot follow it to another."""
+    metadata = {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
+    return {
+        **manifest("storage.k8s.io/v1", "StorageClass", "gp3"),
+        "metadata": metadata,
+        "provisioner": "ebs.csi.aws.com",
+        "parameters": {"type": "gp3", "encrypted": "true"},
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
+    }
+
+
+def _rights() -> tuple[Object, ...]:
+    def rule(group: str, resources: list[str], verbs: list[str], only: str | None = None) -> Object:
+        named = {"resourceNames": [only]} if only else {}
+        return {"apiGroups": [group], "resources": resources, "verbs": verbs, **named}
+
+    everywhere = [
+        *(rule(group, resources, LOOK) for group, resources in READS.items()),
+        rule("", ["events"], ["create", "patch"]),
+        # Empties a node, then takes it away.
+        rule("", ["nodes"], ["delete", *LOOK, "patch", "update"]),
+        rule("", ["pods/eviction"], ["create"]),
+        rule("", ["pods/status"], ["update"]),
+    ]
+    here = [
+        rule("", ["configmaps"], ["create"]),
+        rule("", ["configmaps"], ["delete", "get", "update"], f"{NAME}-status"),
+        rule("coordination.k8s.io", ["leases"], ["create"]),
+        rule("coordination.k8s.io", ["leases"], ["get", "update"], NAME),
+    ]
+    group, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
+
+    def binding(kind: str) -> Object:
+        return {"subjects": [subject], "roleRef": {"apiGroup": group, "kind": kind, "name": NAME}}
+
+    return (
+        {**manifest(f"{group}/v1", "ClusterRole", NAME), "rules": everywhere},
+        {**manifest(f"{group}/v1", "ClusterRoleBinding", NAME), **binding("ClusterRole")},
+        {**manifest(f"{group}/v1", "Role", NAME, NAMESPACE), "rules": here},
+        {**manifest(f"{group}/v1", "RoleBinding", NAME, NAMESPACE), **binding("Role")},
+    )
+
+
+def _autoscaler(settings: CapacitySettings, context: Context) -> Object:
+    environment = context.environment
+    cluster, eks = names.prefix(environment), names.eks(environment)
+    tags = f"k8s.io/cluster-autoscaler/enabled,k8s.io/cluster-autoscaler/{cluster}"
+    command = [
+        "./cluster-autoscaler",
+        "--cloud-provider=aws",
+        f"--namespace={NAMESPACE}",
+        # EKS tags the groups of node pools so; labels with taints of an empty pool are read from EKS.
+        f"--node-group-auto-discovery=asg:tag={tags}",
+        "--balance-similar-node-groups",
+        "--expander=least-waste",
+        f"--scale-down-unneeded-time={settings.unneeded_minutes}m",
+        # Where a pod has files of its own, as every model server does, a node would otherwise never be left.
+        "--skip-nodes-with-local-storage=false",
+    ]
+    container = {
+        "image": settings.image,
+        "command": command,
+        "env": [{"name": "AWS_REGION", "value": eks.region}],
+        "resources": {"requests": {"cpu": "100m", "memory": "600Mi"}, "limits": {"memory": "600Mi"}},
+        "livenessProbe": {"httpGet": {"path": "/health-check", "port": PORT}},
+    }
+    return deployment(NAMESPACE, NAME, container, token=True)
