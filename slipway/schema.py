@@ -85,6 +85,17 @@ def meaning(field: FieldInfo) -> str:
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+#: What a bound is called (annotated_types, which pydantic makes of a Field's arguments).
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def values(field: FieldInfo) -> str:
+    """Say what values a field has, with its bounds."""
+    named = [(word, getattr(each, name, None)) for each in field.metadata for name, word in _BOUNDS.items()]
+    bounds = [f"{word} {bound}" for word, bound in named if bound is not None]
+    return ", ".join([words(field.annotation), *bounds])
+
+
 def words(annotation: Any) -> str:
     """Say what values a type has."""
     found = list[str]()

@@ -48,7 +48,7 @@ class Setting:
 def settings() -> tuple[Setting, ...]:
     """List every setting, each after the one that holds it."""
     return tuple(
-        Setting(key, schema.words(field.annotation), _default(field), schema.meaning(field))
+        Setting(key, schema.values(field), _default(field), schema.meaning(field))
         for key, field in schema.fields(Environment)
         if key not in NOT_SETTINGS
     )

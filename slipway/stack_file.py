@@ -30,6 +30,7 @@ def read_environment(project: Path, stack: str) -> Environment:
         raise SlipwayError(f"{at(display(file))}no such file; the stacks of this project are {known}")
     own = _config(file)
     refuse_namespaces(own, display(file))
+    refuse_secrets((key for key, value in own.items() if _encrypted(value)), display(file))
     schema = _config(project / "Pulumi.yaml")
     defaults = {key: entry["default"] for key, entry in schema.items() if key.startswith(PREFIX) and "default" in entry}
     settings = {key: value for key, value in own.items() if key.startswith(PREFIX)}
@@ -53,6 +54,23 @@ def refuse_namespaces(keys: Iterable[str], source: str) -> None:
         namespace, _, name = key.rpartition(":")
         if f"{namespace}:" not in (PREFIX, "pulumi:"):
             raise SlipwayError(f"{at(source)}{key}: nothing reads it; expected {PREFIX}{name}")
+
+
+def refuse_secrets(keys: Iterable[str], source: str) -> None:
+    """Refuse an encrypted setting: decrypted, it would stand in outputs, in objects, in the state.
+
+    Raises:
+        SlipwayError: Names the key.
+    """
+    for key in keys:
+        raise SlipwayError(f"{at(source)}{key}: a secret; keep it where the cluster fetches it from, and name it here")
+
+
+def _encrypted(value: Any) -> bool:
+    """Tell whether something in a setting is a secret of Pulumi's."""
+    if isinstance(value, dict):
+        return "secure" in value or any(map(_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_encrypted, value))
 
 
 def _config(file: Path) -> dict[str, Any]:

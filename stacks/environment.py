@@ -183,7 +183,8 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
         return model.registered()
 
     for name, llm in plan.llms.items():
-        url = f"http://{names.host(name, environment.gateway.host_suffix)}{url_path(name, environment.namespace)}"
+        host = f"{environment.gateway.scheme}://{names.host(name, environment.gateway.host_suffix)}"
+        url = f"{host}{url_path(name, environment.namespace)}"
         outputs[name] = Llm(name, LlmArgs(compiled=llm, target=plan.plans[name].target, url=url), options).outputs
     each: list[Callable[[], Awaitable[None]]] = [functools.partial(register, name) for name in sorted(compiled)]
     await pacing.paced(each)

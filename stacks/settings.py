@@ -7,9 +7,10 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import get_config_env
+from pulumi.runtime.config import is_config_secret
 
 from slipway.environment import Environment
-from slipway.stack_file import refuse_namespaces
+from slipway.stack_file import refuse_namespaces, refuse_secrets
 
 
 def read() -> Environment:
@@ -23,6 +24,7 @@ def read() -> Environment:
     # Config can only be asked for keys that are known; an unknown one must be refused, so all are listed first.
     given = get_config_env()
     refuse_namespaces(given, source)
+    refuse_secrets(filter(is_config_secret, given), source)
     keys = {key.removeprefix(prefix) for key in given if key.startswith(prefix)}
     settings = {key: _value(config.get(key)) for key in sorted(keys)}
     return Environment.parse(stack, settings, source)

@@ -120,3 +120,12 @@ def test_a_registry_that_is_away_is_told_in_seconds(project, run):
     (said,) = ran.said["error"]
     assert "http://127.0.0.1:1" in said
     assert ran.exit_status == TOLD
+
+
+def test_a_secret_setting_is_refused_before_it_gets_into_the_state(project, run, monkeypatch):
+    monkeypatch.setattr("stacks.settings.is_config_secret", lambda key: key == "slipway:registry")
+    ran = run()
+    assert ran.exit_status == 32
+    (said,) = ran.said["error"]
+    assert said.startswith("Pulumi.staging.yaml: slipway:registry: a secret;")
+    assert [one.type for one in ran.engine.registered] == ["pulumi:pulumi:Stack"]

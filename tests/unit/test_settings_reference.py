@@ -121,6 +121,11 @@ def test_explain_prints_each_setting_with_its_default_and_its_meaning():
         settings_reference.explain("rolout")
 
 
+def test_explain_says_the_bounds_of_a_number():
+    (found,) = settings_reference.explain("rollout.interval_seconds")
+    assert found.values == "a whole number, at least 10"
+
+
 def test_only_what_differs_is_compared():
     shown = CliRunner().invoke(app, ["config", "compare", "staging", "prod", "--json"])
     rows = json.loads(shown.stdout)

@@ -50,3 +50,11 @@ def test_a_setting_that_nobody_reads_is_refused(tmp_path):
     (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  slipwya:releases: follow\n")
     with pytest.raises(SlipwayError, match=r"slipwya:releases: nothing reads it; expected slipway:releases"):
         read_environment(tmp_path, "dev")
+
+
+@pytest.mark.parametrize("value", ["{secure: v1:abc}", "{tracking_uri: {secure: v1:abc}}", "[{secure: v1:abc}]"])
+def test_a_secret_is_no_setting(tmp_path, value):
+    (tmp_path / "Pulumi.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  slipway:registry: {value}\n")
+    with pytest.raises(SlipwayError, match=r"slipway:registry: a secret; keep it where the cluster fetches it from"):
+        read_environment(tmp_path, "dev")
