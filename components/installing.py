@@ -33,7 +33,7 @@ def install(
             policies is audited; images get the digests of the project's lock file.
         kept: Kinds that stay in the cluster when the component goes.
     """
-    objects = images.pinned((audited(each) for each in objects), images.load(Path.cwd()))
+    objects = images.pinned((_forced(audited(each)) for each in objects), images.load(Path.cwd()))
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
 
     def wave(each: Mapping[str, Any]) -> int:
@@ -52,6 +52,15 @@ def install(
                 )
                 done.append(Manifest(logical_name(each), each, options))
     return done
+
+
+def _forced(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take a definition that another installer put there before: with fields of two owners no `up` would go on."""
+    if manifest["kind"] != FIRST[1]:
+        return manifest
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), "pulumi.com/patchForce": "true"}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
 def logical_name(manifest: Mapping[str, Any]) -> str:

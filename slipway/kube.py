@@ -72,6 +72,7 @@ class Kube:
         params: Mapping[str, Any] | None = None,
         body: Object | Objects | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> Object:
         """Send one request and return the parsed answer.
 
@@ -84,13 +85,12 @@ class Kube:
                 self.server + path,
                 params=dict(params or {}),
                 data=None if body is None else json.dumps(body),
-                headers={"Content-Type": content_type, "Accept": "application/json"},
+                headers={"Content-Type": content_type, "Accept": accept},
                 timeout=self.timeout,
             )
         except requests.RequestException as error:
-            raise KubeError(
-                0, "Unreachable", f"cluster {self.server} cannot be reached ({type(error).__name__})"
-            ) from None
+            said = f"cluster {self.server} cannot be reached ({type(error).__name__})"
+            raise KubeError(0, "Unreachable", said) from None
         if answer.ok:
             parsed = answer.json() if answer.content[:1] in b"{[" and answer.content else {"text": answer.text}
             return parsed if isinstance(parsed, dict) else {"items": parsed}

@@ -8,9 +8,11 @@ from typing import Any
 
 import pulumi
 
+from slipway import cluster
 from slipway.environment import Environment
-from slipway.errors import SlipwayError
-from slipway.platform import images
+from slipway.errors import ExitCode, NotYet, SlipwayError
+from slipway.platform import images, preflight
+from slipway.platform.charts import Object
 from slipway.platform.compiling import compile_all, context_of
 from slipway.platform.context import Context
 from slipway.platform.namespaces import ENFORCE
@@ -37,20 +39,50 @@ def prepare(environment: Environment) -> list[tuple[str, Install]]:
     if not wanted:
         return []
     context = context_of(environment, Path.cwd())
-    say_unlocked(environment, context)
-    if environment.platform.policies:
-        refuse_pods(environment, context)
+    inspect(context)
     return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
 
 
-def say_unlocked(environment: Environment, context: Context) -> None:
+def inspect(context: Context) -> None:
+    """Say what is worth knowing before anything is registered.
+
+    Raises:
+        SlipwayError: An up would change what is not pinned, be refused by a policy, or fail half-way.
+    """
+    environment, compiled = context.environment, compile_all(context)
+    say_unlocked(environment, compiled)
+    if environment.platform.policies:
+        refuse_pods(environment, compiled)
+    look(environment, compiled)
+
+
+def look(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
+    """Look at the cluster; a preview goes on without it, and so does an `up` that makes it.
+
+    Raises:
+        SlipwayError: An up would fail half-way.
+    """
+    try:
+        for notice in preflight.check(cluster.connect(environment, Path.cwd()), compiled):
+            pulumi.log.info(notice)
+    except NotYet:
+        return
+    except SlipwayError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise
+        # That it is away, a stack with models says too.
+        if error.exit_code is not ExitCode.UNREACHABLE or "models" not in environment.layers:
+            pulumi.log.warn(f"{error}; an up would stop here")
+
+
+def say_unlocked(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
     """Say which images have no digest in the lock file.
 
     Raises:
         SlipwayError: Some have none where policies are enforced, and this is no preview.
     """
     known = images.load(Path.cwd()).images
-    named = {image for objects in compile_all(context).values() for image in images.references(objects)}
+    named = {image for objects in compiled.values() for image in images.references(objects)}
     lacking = sorted(named - set(known))
     if not lacking:
         return
@@ -64,7 +96,7 @@ def say_unlocked(environment: Environment, context: Context) -> None:
     pulumi.log.info(said)
 
 
-def refuse_pods(environment: Environment, context: Context) -> None:
+def refuse_pods(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
     """Hold the platform's own pods to its policies.
 
     Raises:
@@ -73,7 +105,8 @@ def refuse_pods(environment: Environment, context: Context) -> None:
     # Imported only here, with the library that evaluates them.
     from slipway.policy.preview import judge_platform
 
-    found = judge_platform(environment, [each for objects in compile_all(context).values() for each in objects])
+    objects = images.pinned((each for objects in compiled.values() for each in objects), images.load(Path.cwd()))
+    found = judge_platform(environment, objects)
     for problem in found[:-1]:
         pulumi.log.error(str(problem))
     if found:

@@ -208,7 +208,7 @@ def make_widgets(kube: Kube) -> None:
     kube.apply(WIDGET_CRD)
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     kube.wait_for(
-        WIDGET_CRD["apiVersion"], WIDGET_CRD["kind"], WIDGET_CRD["metadata"]["name"], None, _established, timeout=20
+        WIDGET_CRD["apiVersion"], WIDGET_CRD["kind"], WIDGET_CRD["metadata"]["name"], None, established, timeout=20
     )
 
 
@@ -245,6 +245,6 @@ def widget(options: Options, spec: Any = None, annotations: Any = None, **more: 
     )
 
 
-def _established(crd: dict[str, Any]) -> bool:
-    conditions = crd.get("status", {}).get("conditions", [])
+def established(crd: dict[str, Any]) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or []
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)

@@ -21,13 +21,14 @@ from slipway.errors import SlipwayError
 from slipway.lab import toolchain
 from slipway.platform import cert_manager, gateway, image_registries, images
 from slipway.platform.charts import Charts, Object
+from slipway.platform.compiling import compile_all, context_of
 from slipway.platform.context import Context
 from slipway.platform.flagger import FlaggerSettings, compile_flagger
 from slipway.platform.gateway import GatewaySettings, compile_gateway
 from slipway.platform.images import Images
 from slipway.platform.kserve import KserveSettings, compile_kserve
 from slipway.platform.kyverno import KyvernoSettings, compile_kyverno
-from stacks.platform import prepare
+from stacks.platform import say_unlocked
 
 
 @pytest.fixture(scope="module")
@@ -210,19 +211,20 @@ def test_an_image_without_a_digest_is_noted_and_where_policies_are_enforced_not_
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "info", said.append)
     environment = an_environment(platform={"network": {"stage": stage}, "flagger": {}})
+    compiled = compile_all(context_of(environment, tmp_path))
     expected = (
         "images.yaml: 1 of 1 images have no digest, so a moved tag would change what runs:"
         " ghcr.io/fluxcd/flagger:1.41.0 first; run `slipway images lock` and commit the file"
     )
     if refused:
         with pytest.raises(SlipwayError, match=re.escape(expected)):
-            prepare(environment)
+            say_unlocked(environment, compiled)
     else:
-        prepare(environment)
+        say_unlocked(environment, compiled)
         assert said == [expected]
     locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0")
     said.clear()
-    prepare(environment)
+    say_unlocked(environment, compiled)
     assert said == []
 
 
