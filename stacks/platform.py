@@ -105,8 +105,7 @@ def refuse_pods(environment: Environment, compiled: Mapping[str, tuple[Object, .
     # Imported only here, with the library that evaluates them.
     from slipway.policy.preview import judge_platform
 
-    objects = images.pinned((each for objects in compiled.values() for each in objects), images.load(Path.cwd()))
-    found = judge_platform(environment, objects)
+    found = judge_platform(environment, [each for objects in compiled.values() for each in objects])
     for problem in found[:-1]:
         pulumi.log.error(str(problem))
     if found:

@@ -210,6 +210,11 @@ def _run_go(go: str, tool: str, command: str, *arguments: str) -> str:
         del environment["GOFLAGS"]
     done = subprocess.run([go, command, *arguments], cwd=TOOLS / tool, env=environment, capture_output=True, text=True)
     if done.returncode:
+        if command == "mod" and done.stdout.startswith("{"):
+            # Why, it says in its JSON.
+            why = str(json.loads(done.stdout).get("Error")).splitlines()[0]
+            said = f"tools/{tool}: {why}; check the network, or GOPROXY, then run `make tools` again: it goes on"
+            raise SlipwayError(said, ExitCode.UNREACHABLE)
         reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
         raise SlipwayError(f"tools/{tool}: `go {command}` failed: {reason.strip()}", ExitCode.MACHINE)
     return done.stdout

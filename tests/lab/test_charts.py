@@ -84,3 +84,23 @@ def test_a_missing_chart_says_what_to_do(charts: Charts) -> None:
     with pytest.raises(SlipwayError, match=r"nothing/values.yaml: missing; run `make tools` again") as caught:
         charts.render(Chart("nothing", "nothing", "a"), {})
     assert caught.value.exit_code is ExitCode.MACHINE
+
+
+def test_charts_that_cannot_be_fetched_are_said_in_one_line_and_fetched_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    with monkeypatch.context() as away:
+        away.setenv("GOMODCACHE", str(tmp_path / "modules"))
+        away.setenv("GOPROXY", "http://127.0.0.1:1")
+        with pytest.raises(SlipwayError) as caught:
+            toolchain._build(str(toolchain.go()), "charts")
+    assert caught.value.exit_code is ExitCode.UNREACHABLE
+    assert str(caught.value).startswith("tools/charts: github.com/")
+    assert str(caught.value).endswith(
+        "connection refused; check the network, or GOPROXY, then run `make tools` again: it goes on"
+    )
+    with pytest.raises(SlipwayError, match="charts: not built yet; run `make tools` first"):
+        toolchain.data("charts")
+    toolchain._build(str(toolchain.go()), "charts")
+    assert (toolchain.data("charts") / "github.com/kyverno/kyverno/charts/kyverno/Chart.yaml").is_file()
