@@ -101,7 +101,7 @@ def _stores(
     """Declare the buckets and the database of what the environment installs."""
     settings, protect, installed = names.eks(environment), environment.protect, environment.platform
     wanted: dict[names.Purpose, object] = {"mlflow": installed.mlflow, "backup": installed.backup}
-    wanted["features"] = getattr(installed, "feature_store", None)
+    wanted["features"] = installed.feature_store
     for purpose in sorted(purpose for purpose, there in wanted.items() if there):
         args = BucketArgs(keep_days=settings.keep_days, protect=protect)
         Bucket(names.bucket(environment, purpose), args, options)

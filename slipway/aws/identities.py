@@ -78,7 +78,7 @@ def _identities(environment: Environment) -> Iterator[Identity]:
         yield Identity(
             "backup", "velero", "velero", (*write_bucket(names.bucket(environment, "backup")), *_snapshots())
         )
-    if getattr(installed, "feature_store", None):
+    if installed.feature_store:
         tables = f"arn:aws:dynamodb:{region}:table/slipway_{environment.name}.*"
         actions = (
             "BatchGetItem",

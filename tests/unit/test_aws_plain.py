@@ -47,6 +47,12 @@ def test_a_bucket_has_a_name_that_no_other_account_region_or_environment_has():
     assert names.bucket(on_aws(), "mlflow") == "slipway-prod-mlflow-111122223333-eu-central-1"
 
 
+def test_a_stack_of_models_finds_the_cluster_that_another_stack_made():
+    cluster = {"identifier": "prod", "eks": EKS}
+    models = an_environment("prod", cluster=cluster, layers=["models"], platform_stack="prod-platform")
+    assert names.prefix(models) == "slipway-prod-platform"
+
+
 def test_a_bucket_whose_name_s3_would_refuse_is_told():
     with pytest.raises(SlipwayError, match="S3 takes 63; choose a shorter name for the stack"):
         names.bucket(on_aws("a-stack-with-a-rather-long-name"), "mlflow")
