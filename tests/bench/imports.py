@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.bench.toolbox import Toolbox
 
+#: What only a stack that asks the registry, or that makes its own cluster, may load.
+HEAVY = ("mlflow", "pulumi_aws")
 PROBE = Path(__file__).parent / "probe"
 
 
@@ -19,14 +21,17 @@ class Imports:
     Args:
         seconds: Median time in imports.
         modules: How many were loaded.
-        mlflow: Whether MLflow was among them.
         packages: The top-level ones outside the standard library.
     """
 
     seconds: float
     modules: int
-    mlflow: bool
     packages: tuple[str, ...]
+
+    @property
+    def heavy(self) -> list[str]:
+        """Those that only some stacks need."""
+        return [name for name in HEAVY if name in self.packages]
 
 
 def measure(tools: Toolbox, project: Path, state: Path, repeats: int) -> Imports:
@@ -39,4 +44,4 @@ def measure(tools: Toolbox, project: Path, state: Path, repeats: int) -> Imports
     # The first run may have had to compile bytecode.
     seconds = statistics.median(one["seconds"] for one in found[1:])
     last = found[-1]
-    return Imports(seconds, last["modules"], last["mlflow"], tuple(last["packages"]))
+    return Imports(seconds, last["modules"], tuple(last["packages"]))

@@ -44,7 +44,6 @@ def watch_first_registration():
             found = {
                 "seconds": spent,
                 "modules": len(sys.modules),
-                "mlflow": "mlflow" in sys.modules,
                 "packages": sorted(name for name in tops if not name.startswith("_")),
             }
             with open(target, "w") as file:
