@@ -18,7 +18,11 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.killed_runs import PROJECT, real_pulumi, without_pending_creates
 
 #: The program tells the engine in words only; what they mean for an exit code.
-_CODES = {"cannot be reached": ExitCode.UNREACHABLE, "so the target cannot move": ExitCode.BUSY}
+_CODES = {
+    "cannot be reached": ExitCode.UNREACHABLE,
+    "has not been deployed": ExitCode.UNREACHABLE,
+    "so the target cannot move": ExitCode.BUSY,
+}
 
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")

@@ -76,6 +76,8 @@ def _rehearse(model: str, candidate: int, environment: str, stable: int | None, 
     from slipway.stack_file import read_environment
 
     spec, rehearsed = spec_of(model), read_environment(project(), environment)
+    if spec.llm:
+        raise SlipwayError(f"models/{model}.yaml: llm: the lab has no GPUs to rehearse it on; step it where it serves")
     if reason := NOTHING_TO_SEE.get(strategy := strategy_of(spec, rehearsed)):
         raise SlipwayError(
             f"rehearse {model}: in {environment} its strategy is {strategy}, which {reason}; try another -e"

@@ -10,7 +10,7 @@ import yaml
 from local_stack import MODEL, Stack
 
 from slipway.deploy import Deployment
-from slipway.errors import SlipwayError
+from slipway.errors import ExitCode, SlipwayError
 
 TEMPLATE = ("flagger.app/v1beta1", "MetricTemplate")
 
@@ -23,8 +23,11 @@ def test_models_stand_on_the_stack_under_them(lab: Any, tmp_path: Path) -> None:
     models.set(layers=["models"], platform_stack="ground")
     ground, above = Deployment(tmp_path, "ground", models.env), models.deployment()
     ground.preview()
-    with pytest.raises(SlipwayError, match="ground has not been deployed; `slipway up -s ground` comes first"):
+    with pytest.raises(
+        SlipwayError, match="ground has not been deployed; `slipway up -s ground` comes first"
+    ) as raised:
         above.up()
+    assert raised.value.exit_code is ExitCode.UNREACHABLE
 
     ground.up()
     templates = {each["metadata"]["name"] for each in lab.kube.list(*TEMPLATE, "models")}

@@ -113,3 +113,10 @@ def test_control_c_says_that_nothing_is_left(played: dict[str, Any], monkeypatch
     found = rehearse()
     assert found.exit_code == 130
     assert "interrupted; nothing of the rehearsal is left in the lab" in found.output
+
+
+def test_a_large_language_model_is_not_rehearsed(played: dict[str, Any], tmp_path: Path) -> None:
+    Project(tmp_path).spec("churn", llm={})
+    done = CliRunner().invoke(app, ["rehearse", "churn", "--candidate", "8"])
+    assert "llm: the lab has no GPUs to rehearse it on" in str(done.exception)
+    assert played["asked"] is None

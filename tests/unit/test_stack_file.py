@@ -7,6 +7,7 @@ import yaml
 from projects import CHECKOUT
 
 from slipway.errors import SlipwayError
+from slipway.platform.namespaces import stage
 from slipway.stack_file import read_environment
 
 
@@ -58,3 +59,20 @@ def test_a_secret_is_no_setting(tmp_path, value):
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  slipway:registry: {value}\n")
     with pytest.raises(SlipwayError, match=r"slipway:registry: a secret; keep it where the cluster fetches it from"):
         read_environment(tmp_path, "dev")
+
+
+def installed(environment):
+    return {name for name in type(environment.platform).model_fields if getattr(environment.platform, name)}
+
+
+def test_every_environment_is_at_least_as_strict_as_the_one_before():
+    dev, staging, prod = (read_environment(CHECKOUT, stack) for stack in ("dev", "staging", "prod"))
+    for before, after in ((dev, staging), (staging, prod)):
+        assert installed(before) <= installed(after)
+        assert before.protect <= after.protect
+        assert (before.releases, after.releases) != ("pinned", "follow")
+        assert (before.rollout.strategy, after.rollout.strategy) != ("canary", "immediate")
+        assert before.rollout.interval_seconds <= after.rollout.interval_seconds
+        assert min(before.rollout.steps) >= min(after.rollout.steps)
+        assert bool(before.judge_url) <= bool(after.judge_url)
+        assert [stage(each) for each in (before, after)] != ["enforce", "audit"]
