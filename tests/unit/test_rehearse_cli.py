@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import a_release, an_environment
+from builders import a_release, a_spec, an_environment
 from projects import Project
 from test_rehearse_report import a_record
 from test_rehearse_sides import Registry
@@ -20,6 +20,7 @@ import slipway.cli.rehearse
 import slipway.registry
 import slipway.registry.examples
 import slipway.rehearse.run
+from slipway import documents
 from slipway.cli.root import app
 from slipway.delivery.record import Outcome
 from slipway.errors import ExitCode, SlipwayError
@@ -116,7 +117,7 @@ def test_control_c_says_that_nothing_is_left(played: dict[str, Any], monkeypatch
 
 
 def test_a_large_language_model_is_not_rehearsed(played: dict[str, Any], tmp_path: Path) -> None:
-    Project(tmp_path).spec("churn", llm={})
+    documents.write(tmp_path / "models" / "churn.yaml", a_spec("churn", llm={}))
     done = CliRunner().invoke(app, ["rehearse", "churn", "--candidate", "8"])
     assert "llm: the lab has no GPUs to rehearse it on" in str(done.exception)
     assert played["asked"] is None
