@@ -83,7 +83,7 @@ PARTS: Mapping[str, Part] = {
         seconds=20,
     ),
     # Beside the lab's own: nobody asks them, which are the ones of `monitoring` to measure.
-    "services": Part({"image": OWN_IMAGE, "storage_gib": None}, seconds=20),
+    "services": Part({"image": OWN_IMAGE, "storage_gib": None}, tools=("kserve-agent",), seconds=20),
 }
 
 

@@ -76,6 +76,9 @@ GO_TOOLS: Mapping[str, GoTool] = {
         },
         seconds=220,
     ),
+    "kserve-agent": GoTool(
+        binaries={"kserve-agent": "github.com/kserve/kserve/cmd/agent"}, seconds=120, on_demand=True
+    ),
     "alertmanager": GoTool(
         binaries={
             "alertmanager": "github.com/prometheus/alertmanager/cmd/alertmanager",

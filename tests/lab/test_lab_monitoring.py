@@ -15,6 +15,8 @@ from running_lab import Lab, running_lab
 
 from slipway.kube import Kube
 from slipway.lab import platform
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.users import user_requests
 
 pytestmark = pytest.mark.platform
 
@@ -30,7 +32,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         platform.ensure_tools(["monitoring", "services"])
         Project(lab.project)
         platform.deploy(lab.project, ["monitoring", "services"])
-        Stack(lab, tmp_path_factory.mktemp("stack")).start()
+        stack = Stack(lab, tmp_path_factory.mktemp("stack"))
+        stack.set(payloads_url="http://slipway-observe.slipway:9092")
+        stack.start()
         until(lambda: len(cluster(lab.kube, SERVED)) == 2, MEASURED, "both sides of the pair are asked")
         yield lab
 
@@ -67,6 +71,23 @@ def test_a_models_servers_give_the_same_series_with_the_same_labels(measured: La
 def test_the_judge_and_observe_are_asked_under_the_same_name(measured: Lab, job: str) -> None:
     query = f'sum without (instance) (up{{job="{job}"}})'
     assert cluster(measured.kube, query) == own(measured, query) == [{"job": job}]
+
+
+def test_what_a_user_asks_reaches_observe_through_kserves_agent(measured: Lab) -> None:
+    def predicted() -> float:
+        exposed = ask(measured.kube, "slipway", "slipway-observe", 9092, "/metrics")["text"]
+        counted = [line for line in exposed.splitlines() if line.startswith("slipway_predictions_total{")]
+        assert all(f'model="{MODEL}"' in line for line in counted)
+        return sum(float(line.split()[-1]) for line in counted)
+
+    asked = user_requests(next(model for model in DEMO_MODELS if model.name == MODEL))[:3]
+    for one in asked:
+        host = {"Host": f"{MODEL}.models.localhost"}
+        answer = requests.post(
+            f"{measured.gateway_url}/v2/models/{MODEL}/infer", data=one.body, headers=host, timeout=10
+        )
+        assert answer.status_code == 200, answer.text
+    until(lambda: predicted() == len(asked), 30, "every answer is counted")
 
 
 def test_the_judge_may_read_all_that_it_needs(measured: Lab) -> None:

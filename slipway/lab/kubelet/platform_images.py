@@ -55,6 +55,8 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
             "files": {path: path for path in (sys.prefix, logins)},
         },
         "*/redis[:@]*": {"entrypoint": ["redis-server"], "files": {"/usr/local/bin/redis-server": str(redis)}},
+        # Beside the servers of a model whose payloads are sent.
+        "kserve/agent[:@]*": _binary(place("kserve-agent"), "/ko-app/agent"),
         "*/prometheus/prometheus[:@]*": _binary(place("prometheus"), "/bin/prometheus"),
         "*/prometheus/alertmanager[:@]*": _binary(place("alertmanager"), "/bin/alertmanager"),
         OWN_IMAGE: {
