@@ -68,7 +68,7 @@ def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, 
     file = f"{MANIFESTS}/{'ha/' if settings.high_availability else ''}install.yaml"
     unused = (DEX,) if settings.notifications else (DEX, NOTIFICATIONS)
     found = [each for each in context.charts.read(file) if not each["metadata"]["name"].startswith(unused)]
-    data = _data(settings)
+    data = own_settings(settings)
     objects = [_with_data(each, data) for each in found]
     return (
         namespace(NAMESPACE, AUDIT),
@@ -78,7 +78,7 @@ def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, 
     )
 
 
-def _data(settings: ArgoCdSettings) -> dict[str, dict[str, str]]:
+def own_settings(settings: ArgoCdSettings) -> dict[str, dict[str, str]]:
     """Say what is added to each ConfigMap."""
     health = {
         f"resource.customizations.health.{kind}": (HEALTH / f"{kind.rpartition('_')[2].lower()}.lua").read_text()
