@@ -35,8 +35,8 @@ _MODEL = (
 
 _ANNOTATIONS = "object.metadata.?annotations.orValue({})"
 _LABELS = "object.metadata.?labels.orValue({})"
-_ENV = "object.spec.predictor.?model.?env.orValue([])"
-_GPUS = "object.spec.predictor.?model.?resources.?limits[?'nvidia.com/gpu'].orValue(dyn('0'))"
+_ENV = "object.spec.?predictor.?model.?env.orValue([])"
+_GPUS = "object.spec.?predictor.?model.?resources.?limits[?'nvidia.com/gpu'].orValue(dyn('0'))"
 #: An annotation with a few letters in it.
 HAS_BUSINESS_CASE = f"object.metadata.?annotations[?'{names.BUSINESS_CASE}'].orValue('').matches('[A-Za-z]{{3}}')"
 GPU_REMEDY = "ask for fewer, or say why in serving.business_case of the model"
@@ -84,8 +84,8 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
                 "spec.predictor.model: a field that can choose other bytes than storageUri; remove it",
             ),
             Check(
-                f"{_ENV}.all(each, each.name in {ours} || !(each.name.startsWith('MLSERVER_MODEL_')"
-                " || each.name in ['STORAGE_URI', 'PYTHONPATH', 'LD_PRELOAD']))",
+                f"{_ENV}.map(each, each.?name.orValue('')).all(name, name in {ours}"
+                " || !(name.startsWith('MLSERVER_MODEL_') || name in ['STORAGE_URI', 'PYTHONPATH', 'LD_PRELOAD']))",
                 "spec.predictor.model.env: a variable that can choose other bytes than storageUri; remove it",
             ),
             Check(

@@ -7,6 +7,7 @@ one of the policy without the condition that keeps it away.
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ from typing import Any
 
 import pytest
 import yaml
-from policy_cases import CASES, ENVIRONMENT, NAMESPACE, POD, SERVICE, SETTINGS, changed
+from policy_cases import CASES, ENVIRONMENT, LLM, NAMESPACE, POD, SERVICE, SETTINGS, changed
 
 from slipway.lab import toolchain
 from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, TRAINING
+from slipway.policy.check import violations
 from slipway.policy.kyverno import policy
 from slipway.policy.rule import DEBUGGING, Check, Rule
 from slipway.policy.rules import rules
@@ -102,6 +104,46 @@ def test_a_rule_refuses_what_breaks_it_and_each_of_its_expressions_is_needed(rul
     found = kyverno_test(tmp_path, policies, [case.object for case in CASES if case.rule.name == rule.name], expected)
     assert len(found) == len(expected)
     assert [each for each in found if each["REASON"] != "Ok"] == []
+
+
+#: Kubernetes itself demands them.
+DEMANDED = {
+    *(("apiVersion",), ("kind",), ("metadata",), ("metadata", "name"), ("metadata", "namespace"), ("spec",)),
+    ("spec", "containers"),
+}
+
+
+def paths(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """List the places of everything in an object."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in pairs:
+        yield (*path, key)
+        yield from paths(value, (*path, key))
+
+
+def without(base: Object, path: tuple[str | int, ...], name: str) -> Object:
+    made = copy.deepcopy(base)
+    made["metadata"]["name"] = name
+    node: Any = made
+    for step in path[:-1]:
+        node = node[step]
+    del node[path[-1]]
+    return made
+
+
+@pytest.mark.parametrize("base", [SERVICE, LLM, POD], ids=lambda base: base["kind"])
+def test_whatever_is_missing_both_evaluators_say_the_same_and_neither_fails(base: Object, tmp_path: Path) -> None:
+    about = [rule for rule in RULES if rule.target.kind == base["kind"] and rule.namespace is None]
+    missing = [path for path in paths(base) if path not in DEMANDED]
+    objects = [without(base, path, f"without-{number}") for number, path in enumerate(missing)]
+    results = []
+    for made in objects:
+        broken = {each.rule for each in violations(about, [made])}
+        results += [row(f"{rule.name}-enforce", made, "fail" if rule.name in broken else "pass") for rule in about]
+    found = kyverno_test(tmp_path, [policy(rule, ENFORCE, EXEMPT) for rule in about], objects, results)
+    assert len(found) == len(results)
+    assert [each for each in found if each["REASON"] != "Ok"] == []
+    assert {each["result"] for each in results} == {"pass", "fail"}
 
 
 TOO_MANY = {"spec.predictor.maxReplicas": 99}
