@@ -64,12 +64,16 @@ async def main() -> None:
         pulumi.export("models", {})
 
 
-def install(environment: Environment, installs: Sequence[tuple[str, platform.Install]], ground: Ground) -> Platform:
+def install(environment: Environment, steps: Sequence[platform.Step], ground: Ground) -> Platform:
     """Register the systems under the models."""
     systems = Platform(environment.name)
     way = provider(environment, f"{environment.name}-platform", ground, ground.ready)
     options = pulumi.ResourceOptions(parent=systems, providers=[way])
-    outputs = {name: register(options, *ground.told(name)) for name, register in installs}
+    done: dict[str, pulumi.ComponentResource] = {}
+    for step in steps:
+        after = pulumi.ResourceOptions(depends_on=[done[name] for name in step.needs])
+        done[step.name] = step.install(pulumi.ResourceOptions.merge(options, after), *ground.told(step.name))
+    outputs = {name: getattr(component, "outputs", {}) for name, component in done.items()}
     systems.register_outputs(outputs)
     pulumi.export("platform", outputs)
     return systems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +14,48 @@ from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.platform import images, preflight
 from slipway.platform.charts import Object
-from slipway.platform.compiling import compile_all, context_of
+from slipway.platform.compiling import compile_all, compile_one, context_of
 from slipway.platform.context import Context
 from slipway.platform.namespaces import ENFORCE
+from slipway.platform.ordering import ordered
 
-#: Registers a component with options, then what it keeps outside of the cluster, if it does; returns its outputs.
-Install = Callable[..., dict[str, Any]]
+#: Registers a component with options, then what it keeps outside of the cluster, if it does.
+Install = Callable[..., pulumi.ComponentResource]
 #: Takes a component's settings.
 Compile = Callable[[Context, Any], Install]
 
 
-def prepare(environment: Environment) -> list[tuple[str, Install]]:
+@dataclass(frozen=True)
+class Step:
+    """One component to register.
+
+    Args:
+        name: As the settings call it.
+        needs: Components that must be there before.
+        install: Registers it.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    install: Install
+
+
+def prepare(environment: Environment) -> list[Step]:
     """Compile the components that the settings name, all of them before anything is registered.
 
     Returns:
-        The name of each, in the order of declaration, with what registers it and returns its outputs.
+        Each, after what it needs.
 
     Raises:
         SlipwayError: One of them cannot be compiled, or the tools that render charts are not built.
     """
-    wanted = [(name, compile_) for name, compile_ in COMPONENTS.items() if getattr(environment.platform, name)]
-    if environment.platform.kyverno:
-        # It declares them itself, after it.
-        wanted = [(name, compile_) for name, compile_ in wanted if name != "policies"]
+    wanted = {name: getattr(environment.platform, name) for name in COMPONENTS if getattr(environment.platform, name)}
     if not wanted:
         return []
     context = context_of(environment, Path.cwd())
     inspect(context)
-    return [(name, compile_(context, getattr(environment.platform, name))) for name, compile_ in wanted]
+    needs = ordered({name: compile_one(name, settings, context) for name, settings in wanted.items()})
+    return [Step(name, after, COMPONENTS[name](context, wanted[name])) for name, after in needs.items()]
 
 
 def inspect(context: Context) -> None:
@@ -120,7 +135,7 @@ def _cert_manager(context: Context, settings: Any) -> Install:
     from slipway.platform.cert_manager import compile_cert_manager
 
     args = CertManagerArgs(objects=compile_cert_manager(settings, context))
-    return lambda options: CertManager(context.environment.name, args, options).outputs
+    return lambda options: CertManager(context.environment.name, args, options)
 
 
 def _flagger(context: Context, settings: Any) -> Install:
@@ -128,7 +143,7 @@ def _flagger(context: Context, settings: Any) -> Install:
     from slipway.platform.flagger import compile_flagger
 
     args = FlaggerArgs(objects=compile_flagger(settings, context))
-    return lambda options: Flagger(context.environment.name, args, options).outputs
+    return lambda options: Flagger(context.environment.name, args, options)
 
 
 def _gateway(context: Context, settings: Any) -> Install:
@@ -136,7 +151,7 @@ def _gateway(context: Context, settings: Any) -> Install:
     from slipway.platform.gateway import compile_gateway
 
     args = GatewayArgs(objects=compile_gateway(settings, context))
-    return lambda options: Gateway(context.environment.name, args, options).outputs
+    return lambda options: Gateway(context.environment.name, args, options)
 
 
 def _kserve(context: Context, settings: Any) -> Install:
@@ -144,7 +159,7 @@ def _kserve(context: Context, settings: Any) -> Install:
     from slipway.platform.kserve import compile_kserve
 
     args = KserveArgs(objects=compile_kserve(settings, context))
-    return lambda options: Kserve(context.environment.name, args, options).outputs
+    return lambda options: Kserve(context.environment.name, args, options)
 
 
 def _llm_serving(context: Context, settings: Any) -> Install:
@@ -153,11 +168,7 @@ def _llm_serving(context: Context, settings: Any) -> Install:
 
     args = LlmServingArgs(objects=compile_llm_serving(settings, context))
 
-    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
-        LlmServing(context.environment.name, args, options)
-        return {}
-
-    return register
+    return lambda options: LlmServing(context.environment.name, args, options)
 
 
 def _kyverno(context: Context, settings: Any) -> Install:
@@ -165,17 +176,7 @@ def _kyverno(context: Context, settings: Any) -> Install:
     from slipway.platform.kyverno import compile_kyverno
 
     args = KyvernoArgs(objects=compile_kyverno(settings, context))
-    rules = context.environment.platform.policies
-    then = _policies(context, rules) if rules else None
-
-    def register(options: pulumi.ResourceOptions) -> dict[str, Any]:
-        kyverno = Kyverno(context.environment.name, args, options)
-        # It brings the kinds, and looks at every policy before the API server keeps it.
-        after = pulumi.ResourceOptions(depends_on=[kyverno])
-        policies = {"policies": then(pulumi.ResourceOptions.merge(options, after))} if then else {}
-        return {**kyverno.outputs, **policies}
-
-    return register
+    return lambda options: Kyverno(context.environment.name, args, options)
 
 
 def _policies(context: Context, settings: Any) -> Install:
@@ -183,7 +184,7 @@ def _policies(context: Context, settings: Any) -> Install:
     from slipway.platform.policies import compile_policies
 
     args = PoliciesArgs(objects=compile_policies(settings, context))
-    return lambda options: Policies(context.environment.name, args, options).outputs
+    return lambda options: Policies(context.environment.name, args, options)
 
 
 def _network(context: Context, settings: Any) -> Install:
@@ -191,7 +192,7 @@ def _network(context: Context, settings: Any) -> Install:
     from slipway.platform.network import compile_network
 
     args = NetworkArgs(objects=compile_network(settings, context))
-    return lambda options: Network(context.environment.name, args, options).outputs
+    return lambda options: Network(context.environment.name, args, options)
 
 
 def _secrets(context: Context, settings: Any) -> Install:
@@ -199,7 +200,7 @@ def _secrets(context: Context, settings: Any) -> Install:
     from slipway.platform.secrets import compile_secrets
 
     args = SecretsArgs(objects=compile_secrets(settings, context))
-    return lambda options: Secrets(context.environment.name, args, options).outputs
+    return lambda options: Secrets(context.environment.name, args, options)
 
 
 def _capacity(context: Context, settings: Any) -> Install:
@@ -207,7 +208,7 @@ def _capacity(context: Context, settings: Any) -> Install:
     from slipway.platform.capacity import compile_capacity
 
     args = CapacityArgs(objects=compile_capacity(settings, context))
-    return lambda options: Capacity(context.environment.name, args, options).outputs
+    return lambda options: Capacity(context.environment.name, args, options)
 
 
 def _cost(context: Context, settings: Any) -> Install:
@@ -215,7 +216,7 @@ def _cost(context: Context, settings: Any) -> Install:
     from slipway.platform.cost import compile_cost
 
     args = CostArgs(objects=compile_cost(settings, context))
-    return lambda options: Cost(context.environment.name, args, options).outputs
+    return lambda options: Cost(context.environment.name, args, options)
 
 
 def _backup(context: Context, settings: Any) -> Install:
@@ -223,7 +224,7 @@ def _backup(context: Context, settings: Any) -> Install:
     from slipway.platform.backup import compile_backup
 
     args = BackupArgs(objects=compile_backup(settings, context))
-    return lambda options: Backup(context.environment.name, args, options).outputs
+    return lambda options: Backup(context.environment.name, args, options)
 
 
 def _monitoring(context: Context, settings: Any) -> Install:
@@ -231,7 +232,7 @@ def _monitoring(context: Context, settings: Any) -> Install:
     from slipway.platform.monitoring import compile_monitoring
 
     args = MonitoringArgs(objects=compile_monitoring(settings, context))
-    return lambda options: Monitoring(context.environment.name, args, options).outputs
+    return lambda options: Monitoring(context.environment.name, args, options)
 
 
 def _services(context: Context, settings: Any) -> Install:
@@ -239,7 +240,7 @@ def _services(context: Context, settings: Any) -> Install:
     from slipway.platform.services import compile_services
 
     args = ServicesArgs(objects=compile_services(settings, context))
-    return lambda options: Services(context.environment.name, args, options).outputs
+    return lambda options: Services(context.environment.name, args, options)
 
 
 def _argocd(context: Context, settings: Any) -> Install:
@@ -247,7 +248,7 @@ def _argocd(context: Context, settings: Any) -> Install:
     from slipway.platform.argocd import compile_argocd
 
     args = ArgoCdArgs(objects=compile_argocd(settings, context))
-    return lambda options: ArgoCd(context.environment.name, args, options).outputs
+    return lambda options: ArgoCd(context.environment.name, args, options)
 
 
 def _mlflow(context: Context, settings: Any) -> Install:
@@ -256,10 +257,10 @@ def _mlflow(context: Context, settings: Any) -> Install:
 
     objects, place = compile_mlflow(settings, context), artifacts(settings, context)
 
-    def register(options: pulumi.ResourceOptions, made: Any = None) -> dict[str, Any]:
+    def register(options: pulumi.ResourceOptions, made: Any = None) -> pulumi.ComponentResource:
         # Only now is it known where RDS will answer; nothing else is different.
         told = compile_mlflow(settings, context, Database(made.host, made.secret_arn)) if made else objects
-        return Mlflow(context.environment.name, MlflowArgs(objects=told, artifacts=place), options).outputs
+        return Mlflow(context.environment.name, MlflowArgs(objects=told, artifacts=place), options)
 
     return register
 
@@ -269,10 +270,10 @@ def _feature_store(context: Context, settings: Any) -> Install:
     from slipway.platform.feature_store import compile_feature_store
 
     args = FeatureStoreArgs(objects=compile_feature_store(settings, context))
-    return lambda options: FeatureStore(context.environment.name, args, options).outputs
+    return lambda options: FeatureStore(context.environment.name, args, options)
 
 
-#: In the order in which they are declared.
+#: Where nothing asks for another order, they are declared in this one.
 COMPONENTS: Mapping[str, Compile] = {
     "network": _network,
     "capacity": _capacity,

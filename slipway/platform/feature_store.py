@@ -55,6 +55,8 @@ def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> t
         probe="/health",
         cpu="250m",
         memory="1Gi",
+        # Its process manager keeps a socket there.
+        env=({"name": "HOME", "value": "/tmp"},),
         files={"/etc/feast": files},
         data=None if on_aws else DATA,
         storage_gib=settings.storage_gib,

@@ -231,6 +231,7 @@ def _environment(settings: MlflowSettings, database: Database) -> list[Object]:
         address = f"postgresql://$(DATABASE_HOST):{POSTGRES_PORT}/mlflow?sslmode=require"
     found = [
         *([{"name": "DATABASE_HOST", "value": database.host}] if settings.database == "rds" else []),
+        {"name": "HOME", "value": "/tmp"},
         {"name": "DATABASE", "value": address},
         {"name": "DATABASE_LOGIN", "value": login},
         {"name": "DEFAULT_PERMISSION", "value": settings.permission},
