@@ -29,8 +29,6 @@ test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 
 test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus, MLflow
 	@$(BIN)/python -c 'from slipway.lab import toolchain; from slipway.lab.platform import PARTS; toolchain.ensure(*{tool for part in PARTS.values() for tool in part.tools})'
-test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus
-	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("alertmanager", "argocd", "kserve-agent", "kyverno", "redis")'
 	@$(BIN)/python -m pytest -v -m platform tests/lab
 
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
