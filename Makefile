@@ -62,7 +62,7 @@ format: setup-dev ## Put every file into the one format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 types: setup-dev ## Types
-	@echo "== mypy (30 s without its cache)"
+	@echo "== mypy (a minute without its cache)"
 	@$(BIN)/mypy
 
 lock: setup-dev ## Write what is installed into constraints.txt

@@ -20,8 +20,8 @@ from slipway.platform.eks import EksSettings
 #: All that EKS can log of its control plane.
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ACCESS = "arn:aws:eks::aws:cluster-access-policy/"
-#: Reads everything but Secrets; the other reads those of one namespace only (EKS user guide, "Access policies").
-VIEWER, ADMIN = f"{ACCESS}AmazonEKSAdminViewPolicy", f"{ACCESS}AmazonEKSClusterAdminPolicy"
+#: The first reads no Secrets, which AmazonEKSAdminViewPolicy does (EKS user guide, "Access policy permissions").
+VIEWER, ADMIN = f"{ACCESS}AmazonEKSViewPolicy", f"{ACCESS}AmazonEKSClusterAdminPolicy"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +50,7 @@ class Cluster(pulumi.ComponentResource):
         kubeconfig: For people with the AWS CLI; Pulumi's plugin uses the same. It holds no secret.
         security_group: Of the nodes; what they reach must let it in.
         key_arn: The key of its Secrets.
+        admitted: What a client of its API waits for.
     """
 
     name: pulumi.Output[str]
@@ -57,6 +58,7 @@ class Cluster(pulumi.ComponentResource):
     kubeconfig: pulumi.Output[str]
     security_group: pulumi.Output[str]
     key_arn: pulumi.Output[str]
+    admitted: list[pulumi.Resource]
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.CLUSTER, name, None, opts)
@@ -100,9 +102,11 @@ class Cluster(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[logs, *role.attached], protect=args.protect),
         )
-        for title, principals, policy in (("admin", settings.admins, ADMIN), ("viewer", settings.viewers, VIEWER)):
-            for arn in principals:
-                _admit(f"{name}-{title}-{arn.rpartition('/')[2]}", cluster, arn, policy, own)
+        self.admitted = [
+            _admit(f"{name}-{title}-{arn.rpartition('/')[2]}", cluster, arn, policy, own)
+            for title, principals, policy in (("admin", settings.admins, ADMIN), ("viewer", settings.viewers, VIEWER))
+            for arn in principals
+        ]
         self.name, self.arn, self.key_arn = cluster.name, cluster.arn, key.arn
         self.security_group = cluster.vpc_config.apply(lambda config: config.cluster_security_group_id or "")
         authority = cluster.certificate_authority.apply(lambda found: found.data or "")
@@ -112,7 +116,9 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs({"name": self.name, "arn": self.arn, "kubeconfig": self.kubeconfig})
 
 
-def _admit(name: str, cluster: eks.Cluster, principal: str, policy: str, options: pulumi.ResourceOptions) -> None:
+def _admit(
+    name: str, cluster: eks.Cluster, principal: str, policy: str, options: pulumi.ResourceOptions
+) -> pulumi.Resource:
     entry = eks.AccessEntry(name, eks.AccessEntryArgs(cluster_name=cluster.name, principal_arn=principal), options)
     association = eks.AccessPolicyAssociationArgs(
         cluster_name=cluster.name,
@@ -120,4 +126,4 @@ def _admit(name: str, cluster: eks.Cluster, principal: str, policy: str, options
         policy_arn=policy,
         access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
     )
-    eks.AccessPolicyAssociation(name, association, options)
+    return eks.AccessPolicyAssociation(name, association, options)

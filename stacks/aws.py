@@ -36,7 +36,6 @@ def declare(environment: Environment) -> Ground:
             default_tags=pulumi_aws.ProviderDefaultTagsArgs(tags=tags),
         ),
     )
-
     options = pulumi.ResourceOptions(providers=[provider])
     vpc = Vpc(
         name,
@@ -64,7 +63,12 @@ def declare(environment: Environment) -> Ground:
     early = AddonsArgs(cluster=cluster.name, settings=settings, names=addons.FIRST, after=held)
     first = Addons(f"{name}-first", early, options)
     machines = NodesArgs(
-        cluster=cluster.name, pools=settings.pools, subnets=vpc.private_subnets, tags=tags, after=first.installed
+        cluster=cluster.name,
+        version=settings.version,
+        pools=settings.pools,
+        subnets=vpc.private_subnets,
+        tags=tags,
+        after=[*first.installed, *vpc.ways_out],
     )
     nodes = Nodes(name, machines, options)
     late = AddonsArgs(cluster=cluster.name, settings=settings, names=addons.AFTER_NODES, after=nodes.groups)
@@ -80,7 +84,7 @@ def declare(environment: Environment) -> Ground:
     stores = _stores(environment, vpc, cluster, options)
     told = {"cluster": cluster.name, "kubeconfig": cluster.kubeconfig, "repositories": repositories.urls}
     pulumi.export("aws", told)
-    return Ground(kubeconfig=cluster.kubeconfig, ready=rest.installed, stores=stores)
+    return Ground(kubeconfig=cluster.kubeconfig, ready=[*rest.installed, *cluster.admitted], stores=stores)
 
 
 def _pod_role(

@@ -1,6 +1,6 @@
 """The nodes of a cluster on AWS.
 
-Nodes("slipway-prod", NodesArgs(cluster="slipway-prod", pools=settings.pools, subnets=…, after=first.installed),
+Nodes("slipway-prod", NodesArgs(cluster=cluster.name, version="1.35", pools=settings.pools, subnets=…, …),
       ResourceOptions(providers=[aws]))
 """
 
@@ -27,6 +27,7 @@ class NodesArgs:
 
     Args:
         cluster: Its name.
+        version: Of Kubernetes; nodes follow their control plane.
         pools: By their names.
         subnets: Private ones.
         tags: Of the machines, with their disks; a provider's default tags do not reach what a template starts.
@@ -34,6 +35,7 @@ class NodesArgs:
     """
 
     cluster: pulumi.Input[str]
+    version: str
     pools: Mapping[str, NodePool]
     subnets: Sequence[pulumi.Input[str]]
     tags: Mapping[str, str]
@@ -61,6 +63,7 @@ class Nodes(pulumi.ComponentResource):
             template = ec2.LaunchTemplate(label, template_args(settings, {**args.tags, "Name": label}), own)
             group = eks.NodeGroupArgs(
                 cluster_name=args.cluster,
+                version=args.version,
                 node_role_arn=role.arn,
                 subnet_ids=args.subnets,
                 instance_types=settings.instance_types,

@@ -43,10 +43,12 @@ class Vpc(pulumi.ComponentResource):
     Outputs:
         vpc_id: The VPC.
         private_subnets: One for each zone, with nodes, pods, databases.
+        ways_out: What a machine waits for that fetches something as it starts, and that stays while it is there.
     """
 
     vpc_id: pulumi.Output[str]
     private_subnets: list[pulumi.Output[str]]
+    ways_out: list[pulumi.Resource]
 
     def __init__(self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.VPC, name, None, opts)
@@ -62,20 +64,22 @@ class Vpc(pulumi.ComponentResource):
         ec2.DefaultSecurityGroup(name, ec2.DefaultSecurityGroupArgs(vpc_id=vpc.id), own)
         _record_flows(name, vpc, args.log_days, own)
         internet = ec2.InternetGateway(name, ec2.InternetGatewayArgs(vpc_id=vpc.id, tags={"Name": name}), own)
-        outside = _routes(f"{name}-public", vpc, own, gateway_id=internet.id)
+        outside, way = _routes(f"{name}-public", vpc, own, gateway_id=internet.id)
         gateways: list[ec2.NatGateway] = []
-        self.private_subnets = []
+        self.private_subnets, self.ways_out = [], []
         for zone in args.zones:
             public = _subnet(f"{name}-public-{zone.name}", vpc, zone, zone.public, "elb", args.cluster, own)
-            _associate(f"{name}-public-{zone.name}", public, outside, own)
+            routed = _associate(f"{name}-public-{zone.name}", public, outside, own)
             if not gateways or args.nat == "each-zone":
                 address = ec2.Eip(f"{name}-{zone.name}", ec2.EipArgs(domain="vpc"), own)
                 nat = ec2.NatGatewayArgs(allocation_id=address.id, subnet_id=public.id, tags={"Name": name})
-                gateways.append(ec2.NatGateway(f"{name}-{zone.name}", nat, own))
+                # AWS refuses one in a network that does not lead to the internet.
+                led_out = pulumi.ResourceOptions(parent=self, depends_on=[way, routed])
+                gateways.append(ec2.NatGateway(f"{name}-{zone.name}", nat, led_out))
             label = f"{name}-private-{zone.name}"
             private = _subnet(label, vpc, zone, zone.private, "internal-elb", args.cluster, own)
-            table = _routes(label, vpc, own, nat_gateway_id=gateways[-1].id)
-            _associate(label, private, table, own)
+            table, through = _routes(label, vpc, own, nat_gateway_id=gateways[-1].id)
+            self.ways_out += [through, _associate(label, private, table, own)]
             self.private_subnets.append(private.id)
         self.vpc_id = vpc.id
         self.register_outputs({"vpc_id": self.vpc_id, "private_subnets": self.private_subnets})
@@ -99,7 +103,7 @@ def _routes(
     *,
     gateway_id: pulumi.Input[str] | None = None,
     nat_gateway_id: pulumi.Input[str] | None = None,
-) -> ec2.RouteTable:
+) -> tuple[ec2.RouteTable, ec2.Route]:
     table = ec2.RouteTable(name, ec2.RouteTableArgs(vpc_id=vpc.id, tags={"Name": name}), options)
     route = ec2.RouteArgs(
         route_table_id=table.id,
@@ -107,13 +111,14 @@ def _routes(
         gateway_id=gateway_id,
         nat_gateway_id=nat_gateway_id,
     )
-    ec2.Route(name, route, options)
-    return table
+    return table, ec2.Route(name, route, options)
 
 
-def _associate(name: str, subnet: ec2.Subnet, table: ec2.RouteTable, options: pulumi.ResourceOptions) -> None:
+def _associate(
+    name: str, subnet: ec2.Subnet, table: ec2.RouteTable, options: pulumi.ResourceOptions
+) -> ec2.RouteTableAssociation:
     args = ec2.RouteTableAssociationArgs(subnet_id=subnet.id, route_table_id=table.id)
-    ec2.RouteTableAssociation(name, args, options)
+    return ec2.RouteTableAssociation(name, args, options)
 
 
 def _record_flows(name: str, vpc: ec2.Vpc, days: int, options: pulumi.ResourceOptions) -> None:

@@ -118,7 +118,7 @@ class EksSettings(Frozen):
         90, description="Days that logs of the control plane and of the network are kept."
     )
     endpoints: tuple[str, ...] = Field(
-        ("dynamodb", "ecr.api", "ecr.dkr", "eks-auth", "s3", "secretsmanager", "sts"),
+        ("ecr.api", "ecr.dkr", "eks-auth", "s3", "secretsmanager", "sts"),
         description="AWS services with an address inside the VPC: what pods may reach where all else is shut.",
     )
     database: DatabaseSettings = Field(DatabaseSettings(), description="The database of MLflow, if that is installed.")

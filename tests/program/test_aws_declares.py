@@ -34,7 +34,10 @@ def of_aws(ran) -> list[Resource]:
 def settings_of(stack: str, **changes: object) -> dict[str, object]:
     eks = read_environment(CHECKOUT, stack).cluster.eks
     assert eks is not None
-    return {"cluster": {"identifier": stack, "eks": {**eks.model_dump(mode="json"), **changes}}, "layers": ["platform"]}
+    return {
+        "cluster": {"identifier": stack, "eks": {**eks.model_dump(mode="json"), **changes}},
+        "layers": ["platform", "metrics"],
+    }
 
 
 #: What was run: nothing changes it, and each run takes a quarter of a second.
@@ -146,6 +149,12 @@ def test_pools_differ_by_label_taint_capacity_and_image(up):
     assert training["taints"] == [{"key": "slipway.dev/pool", "value": "training", "effect": "NO_SCHEDULE"}]
 
 
+def test_nodes_follow_the_version_of_their_control_plane(up):
+    declared = of_aws(up())
+    nodes = {each.properties["version"] for each in declared if each.type.endswith(":NodeGroup")}
+    assert nodes == {one(declared, "Cluster").properties["version"]}
+
+
 def test_the_autoscalers_number_of_nodes_is_left_to_it(up):
     groups = [each for each in up().engine.registered if each.type.endswith(":NodeGroup")]
     assert {each.ignore_changes for each in groups} == {("scalingConfig.desiredSize",)}
@@ -161,6 +170,14 @@ def test_add_ons_come_in_the_order_in_which_nodes_need_them(up):
     assert json.loads(network["configurationValues"]) == {"enableNetworkPolicy": "true"}
 
 
+def test_what_starts_finds_the_way_out_and_who_asks_the_api_is_let_in(up):
+    waits = {(each.type.rpartition(":")[2], each.name): each.depends_on for each in up().engine.registered}
+    zone = "slipway-prod-private-eu-central-1a"
+    assert "slipway-prod-public" in waits["NatGateway", "slipway-prod-eu-central-1a"]
+    assert zone in waits["NodeGroup", "slipway-prod-system"]
+    assert "slipway-prod-admin-slipway" in waits["kubernetes", "prod"]
+
+
 def test_only_named_principals_get_in_and_viewers_see_no_secrets(up):
     declared = of_aws(up(opened=True))
     given = {
@@ -170,7 +187,7 @@ def test_only_named_principals_get_in_and_viewers_see_no_secrets(up):
     }
     assert given == {
         "arn:aws:iam::123456789012:role/slipway": "AmazonEKSClusterAdminPolicy",
-        VIEWER: "AmazonEKSAdminViewPolicy",
+        VIEWER: "AmazonEKSViewPolicy",
     }
 
 

@@ -64,3 +64,9 @@ def test_a_machine_without_pulumi_is_told_how_to_get_it(tmp_path: Path) -> None:
 )
 def test_of_several_lines_the_one_that_says_it_is_kept(said: str, line: str) -> None:
     assert gist(said) == line
+
+
+def test_the_engine_is_told_not_to_fetch_plugins_that_a_stack_does_not_use(tmp_path: Path) -> None:
+    env = a_pulumi(tmp_path, 'echo "error: skip=$PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL" >&2')
+    with pytest.raises(SlipwayError, match="skip=true"):
+        Deployment(tmp_path, "local", env).preview()
