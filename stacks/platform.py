@@ -77,8 +77,10 @@ def look(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -
     Raises:
         SlipwayError: An up would fail half-way.
     """
+    # On EKS cert-manager is an add-on; where an `up` was stopped before it, the next one brings it.
+    brought = ("cert-manager.io",) if environment.cluster.eks else ()
     try:
-        for notice in preflight.check(cluster.connect(environment, Path.cwd()), compiled):
+        for notice in preflight.check(cluster.connect(environment, Path.cwd()), compiled, brought):
             pulumi.log.info(notice)
     except NotYet:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from slipway.errors import SlipwayError
 from slipway.kube import Kube, Object
@@ -14,12 +14,13 @@ SUMMARY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 OURS = "pulumi-kubernetes"
 
 
-def check(kube: Kube, components: Mapping[str, Iterable[Object]]) -> list[str]:
+def check(kube: Kube, components: Mapping[str, Iterable[Object]], brought: Collection[str] = ()) -> list[str]:
     """Look at a cluster before components are installed into it.
 
     Args:
         kube: The cluster.
         components: The objects of each, by its name.
+        brought: Groups of kinds that come with the cluster itself, be it later.
 
     Returns:
         What is worth knowing.
@@ -36,7 +37,8 @@ def check(kube: Kube, components: Mapping[str, Iterable[Object]]) -> list[str]:
     foreign = _foreign(kube, definitions)
     for name in foreign:
         _refuse_lost_versions(kube.get(*DEFINITION, name), definitions[name])
-    _refuse_unknown_kinds(kube, components, definitions.values())
+    own = {each["spec"]["group"] for each in definitions.values()}
+    _refuse_unknown_kinds(kube, components, own | set(brought))
     if not foreign:
         return []
     by = ", ".join(sorted({manager for managers in foreign.values() for manager in managers}))
@@ -70,12 +72,9 @@ def _refuse_lost_versions(there: Object, wanted: Object) -> None:
         )
 
 
-def _refuse_unknown_kinds(
-    kube: Kube, components: Mapping[str, Iterable[Object]], definitions: Iterable[Object]
-) -> None:
+def _refuse_unknown_kinds(kube: Kube, components: Mapping[str, Iterable[Object]], brought: set[str]) -> None:
     """Refuse objects of a group that neither the cluster nor a component knows."""
-    known = {group["name"] for group in kube.request("GET", "/apis")["groups"]} | {""}
-    known |= {each["spec"]["group"] for each in definitions}
+    known = {group["name"] for group in kube.request("GET", "/apis")["groups"]} | brought | {""}
     for name, objects in components.items():
         for each in objects:
             group = each["apiVersion"].rpartition("/")[0]

@@ -121,6 +121,7 @@ def test_a_kind_that_nobody_brings_is_refused_with_what_brings_it(lab: Any) -> N
         " stack brings; install what does"
     )
     assert preflight.check(lab.kube, {"kserve": [sprocket("v1")], "other": [definition("v1")]}) == []
+    assert preflight.check(lab.kube, {"kserve": [certificate]}, ["cert-manager.example"]) == []
 
 
 @pytest.mark.parametrize("preview", [True, False])
