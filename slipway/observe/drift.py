@@ -64,11 +64,16 @@ class Drift:
         return sum(each.p < LEVEL / len(self.columns) for each in self.columns.values()) / len(self.columns)
 
 
+def enough(comparison: Comparison) -> bool:
+    """Tell whether there are rows enough on both sides to say anything."""
+    return min(len(comparison.rows), len(comparison.others)) >= MIN_ROWS
+
+
 def measure(comparison: Comparison) -> Drift | None:
     """Compare all columns that either side has; None where there are too few rows to say anything."""
-    rows, others = comparison.rows, comparison.others
-    if min(len(rows), len(others)) < MIN_ROWS:
+    if not enough(comparison):
         return None
+    rows, others = comparison.rows, comparison.others
     names = sorted({name for row in (*rows, *others) for name in row})
     columns = {name: difference([r.get(name) for r in rows], [r.get(name) for r in others]) for name in names}
     return Drift(comparison.stream, comparison.against, columns) if columns else None

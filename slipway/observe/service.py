@@ -59,6 +59,15 @@ def application(observer: Observer, clock: Callable[[], float] = time.monotonic)
 
         return await _take(request, take)
 
+    async def samples(request: Request) -> Response:
+        found = [each for each in observer.comparisons(clock()) if drift.enough(each)]
+        return JSONResponse(
+            [
+                {**each.stream._asdict(), "against": each.against, "rows": each.rows, "others": each.others}
+                for each in found
+            ]
+        )
+
     async def exposed(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), media_type=content_type)
@@ -80,6 +89,7 @@ def application(observer: Observer, clock: Callable[[], float] = time.monotonic)
             Route("/v1/predictions", predictions, methods=["POST"]),
             Route("/v1/labels", labels, methods=["POST"]),
             Route("/v1/payloads", payload, methods=["POST"]),
+            Route("/v1/samples", samples),
             Route("/metrics", exposed),
             Route("/healthz", healthz),
         ],

@@ -12,10 +12,11 @@ from slipway.model_spec import NAME
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
-from slipway.platform.systems import System, config_map, may_read
+from slipway.platform.systems import System, claim, config_map, may_read
+from slipway.platform.workloads import deployment, manifest, service_account
 
 NAMESPACE = "slipway"
-JUDGE, OBSERVE = "slipway-judge", "slipway-observe"
+JUDGE, OBSERVE, DRIFT = "slipway-judge", "slipway-observe", "slipway-drift"
 JUDGE_PORT, OBSERVE_PORT = 9091, 9092
 #: Where a pod finds what it is in Kubernetes by.
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -32,6 +33,14 @@ class ServicesSettings(Frozen):
         default=1,
         description="GiB of the ledger's volume; a rollout takes some 10 kB. None forgets it with the pod.",
     )
+    drift_image: str | None = Field(
+        default=None,
+        description="Image of the job that writes Evidently's reports of drift, of `docker build --target drift .`;"
+        " without one there is no such job.",
+    )
+    drift_schedule: str = Field(
+        default="23 5 * * *", description="When that job runs, as cron says it, in UTC; by default 05:23."
+    )
     senders: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
         default=(),
         description="Namespaces of the applications that send predictions with labels: who can send can decide.",
@@ -44,6 +53,7 @@ def compile_services(settings: ServicesSettings, context: Context) -> tuple[Obje
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         *_judge(settings, context),
         *_observe(settings, context),
+        *(_drift(settings, settings.drift_image) if settings.drift_image else ()),
         *_network(settings, context),
     )
 
@@ -102,8 +112,32 @@ def _observe(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
     ).objects()
 
 
+def _drift(settings: ServicesSettings, image: str) -> tuple[Object, ...]:
+    """Make the job that writes reports for people; the newest of each version stays, in a volume."""
+    container = {
+        "image": image,
+        "command": ["python", "-m", "slipway.observe.report"],
+        "args": [f"--observe=http://{OBSERVE}.{NAMESPACE}:{OBSERVE_PORT}", "--directory=/reports"],
+        "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
+        "volumeMounts": [{"name": "reports", "mountPath": "/reports"}],
+    }
+    stored: Object = {"persistentVolumeClaim": {"claimName": DRIFT}} if settings.storage_gib else {"emptyDir": {}}
+    pod = deployment(NAMESPACE, DRIFT, container, volumes={"reports": stored})["spec"]["template"]
+    pod["spec"]["restartPolicy"] = "Never"
+    spec = {
+        "schedule": settings.drift_schedule,
+        "concurrencyPolicy": "Forbid",
+        "jobTemplate": {"spec": {"backoffLimit": 1, "activeDeadlineSeconds": 1800, "template": pod}},
+    }
+    return (
+        service_account(NAMESPACE, DRIFT),
+        *([claim(NAMESPACE, DRIFT, settings.storage_gib)] if settings.storage_gib else []),
+        {**manifest("batch/v1", "CronJob", DRIFT, NAMESPACE), "spec": spec},
+    )
+
+
 def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
-    monitoring, flagger = pods_of("monitoring"), pods_of("flagger-system")
+    own, monitoring, flagger = pods_of(NAMESPACE), pods_of("monitoring"), pods_of("flagger-system")
     senders = tuple(map(pods_of, (context.environment.namespace, *settings.senders)))
     return isolate(
         NAMESPACE,
@@ -112,9 +146,12 @@ def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
             "monitoring": Opening((monitoring,), (JUDGE_PORT, OBSERVE_PORT)),
             # The models' agents, which send what was asked with what was answered; the applications.
             "senders": Opening(senders, (OBSERVE_PORT,)),
+            "itself": Opening((own,), (OBSERVE_PORT,)),
         },
         egress={
             "prometheus": Opening((monitoring,), (9090,)),
+            # The job of drift asks observe.
+            "itself": Opening((own,), (OBSERVE_PORT,)),
             # The API server has no pods that a policy could name.
             "api-server": Opening((network("0.0.0.0/0"),), (443, 6443)),
         },

@@ -191,3 +191,19 @@ def test_the_labs_own_service_knows_a_new_spec_and_prometheus_has_its_labels_abo
     right = await_samples(server, 'slipway_right_total{version="987"} == 40')
     assert right.labels.items() >= {"namespace": "models", "model": "wine-cultivar", "job": "observe"}.items()
     assert await_samples(server, 'slipway_quality_ratio{version="987"}').value == 0.8
+
+
+def test_two_events_of_kserves_agent_become_one_prediction() -> None:
+    output = {"name": "output-1", "datatype": "INT64", "shape": [1], "data": [1]}
+    bodies = {
+        "request": {"inputs": [{"name": "hue", "datatype": "FP64", "shape": [1, 1], "data": [1.05]}]},
+        "response": {"model_name": "wine-cultivar", "model_version": "3", "id": "a", "outputs": [output]},
+    }
+    with running() as url:
+        for kind, body in bodies.items():
+            headers = {"ce-type": f"org.kubeflow.serving.inference.{kind}", "ce-id": "1", "ce-namespace": "models"}
+            answer = requests.post(f"{url}/v1/payloads", json=body, headers=headers, timeout=5)
+            assert answer.status_code == 200, answer.text
+        assert series(url)["slipway_predictions_total"] == {"wine-cultivar/3": 1}
+        # Far too few rows to compare anything with.
+        assert requests.get(f"{url}/v1/samples", timeout=5).json() == []

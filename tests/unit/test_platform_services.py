@@ -81,3 +81,15 @@ def test_the_judge_changes_nothing_but_copies_of_requests() -> None:
 def test_observe_has_no_credentials_of_kubernetes() -> None:
     pod = compiled()["Deployment", "slipway-observe"]["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
+
+
+def test_the_job_of_drift_asks_observe_and_keeps_its_pages() -> None:
+    made = compiled(drift_image="registry/drift:1")
+    pod = made["CronJob", "slipway-drift"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert "--observe=http://slipway-observe.slipway:9092" in pod["containers"][0]["args"]
+    assert {"name": "reports", "persistentVolumeClaim": {"claimName": "slipway-drift"}} in pod["volumes"]
+    assert pod["restartPolicy"] == "Never"
+
+
+def test_without_an_image_there_is_no_job_of_drift() -> None:
+    assert not [name for kind, name in compiled() if kind == "CronJob"]
