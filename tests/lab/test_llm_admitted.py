@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from builders import a_plan, a_release, a_spec, an_environment
+from llm_stage import define
 from projects import Project
 
 from slipway import cluster
@@ -19,16 +19,9 @@ from slipway.compile.objects import Object
 from slipway.delivery.books import Books
 from slipway.delivery.llm import step
 from slipway.kube import Kube, KubeError
-from slipway.lab import toolchain
 from slipway.llm_rollout import LLM
 from slipway.pins import Pin, load_pins
 
-DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-CRD = "github.com/kserve/kserve/config/crd/full"
-FILES = (
-    f"{CRD}/llmisvc/serving.kserve.io_llminferenceservices.yaml",
-    f"{CRD}/localmodel/serving.kserve.io_localmodelcaches.yaml",
-)
 NAMESPACE = "test-llm"
 V7, V8 = a_release("assistant", 7), a_release("assistant", 8)
 SERVING = {"cpu": "8", "memory": "64Gi", "gpus": 2, "replicas": {"min": 2, "max": 2}}
@@ -41,18 +34,10 @@ FULL = {
 }
 
 
-def established(definition: Object) -> bool:
-    conditions = definition.get("status", {}).get("conditions") or []
-    return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
-
-
 @pytest.fixture(scope="module")
 def kube(lab: Any) -> Kube:
     lab.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-    for file in FILES:
-        definition = yaml.load((toolchain.data("charts") / file).read_text(), Loader=yaml.CSafeLoader)
-        lab.kube.apply(definition, force=True)
-        lab.kube.wait_for(*DEFINITION, definition["metadata"]["name"], None, established, timeout=60)
+    define(lab)
     return Kube.from_kubeconfig(lab.kubeconfig)
 
 
