@@ -13,16 +13,15 @@ from slipway.aws import names
 from slipway.documents import Frozen
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
-from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.isolation import Opening, isolate, pods_of
 from slipway.platform.namespaces import training
+from slipway.platform.network import outside
 from slipway.platform.systems import System, config_map
 from slipway.platform.workloads import manifest
 
 NAMESPACE = NAME = "feature-store"
 PORT = 6566
 DATA = "/data"
-#: DynamoDB has no address in a VPC, and its public ones change.
-ANYWHERE = Opening((network("0.0.0.0/0"),), (443,))
 
 
 class FeatureStoreSettings(Frozen):
@@ -68,7 +67,7 @@ def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> t
         manifest("v1", "Namespace", NAMESPACE),
         *server.objects(),
         # Its answers need no login, so who may ask is decided here.
-        *(isolate(NAMESPACE, asking, {"aws": ANYWHERE} if on_aws else {}) if chosen else ()),
+        *(isolate(NAMESPACE, asking, outside(chosen)) if chosen else ()),
     )
 
 

@@ -7,11 +7,14 @@ admission, and stops before the store.
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 import pytest
+import yaml
 from projects import CHECKOUT
 
 from slipway.kube import Kube, KubeError
@@ -144,3 +147,13 @@ def test_compiled_once_more_without_what_is_kept_it_is_the_same(platform: Compil
     for stack, name in platform:
         if stack in ("prod", "any"):
             assert compiled(stack, name, kept=False) == platform[stack, name], name
+
+
+def test_what_people_are_told_to_apply_by_hand_is_accepted(kube: Kube) -> None:
+    text = (CHECKOUT / "docs" / "operations.md").read_text()
+    found = re.findall(r"<<'YAML'\n(.*?)\n +YAML\n", text, re.DOTALL)
+    found += re.findall(r"^    apiVersion: .*?\n\n", text, re.DOTALL | re.MULTILINE)
+    objects = [yaml.safe_load(textwrap.dedent(each)) for each in found]
+    assert [each["kind"] for each in objects] == ["BackupStorageLocation", "Job"]
+    for each in objects:
+        assert refusal(kube, {**each, "metadata": {"namespace": "feature-store", **each["metadata"]}}) is None
