@@ -19,6 +19,7 @@ from slipway.compile.objects import EnvVar, Manifest, Metadata, Object, Quantity
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
 from slipway.environment import Environment
+from slipway.llm_spec import Llm, NodeCache
 from slipway.model_spec import ModelSpec
 from slipway.release import Release
 from slipway.rollout import ModelPlan
@@ -27,6 +28,8 @@ API_VERSION: Literal["serving.kserve.io/v1alpha2"] = "serving.kserve.io/v1alpha2
 KIND: Literal["LLMInferenceService"] = "LLMInferenceService"
 #: All of the traffic; weights are proportions, and those of a group add up to this.
 ALL = 100
+#: Where vLLM answers, because KServe's template says so.
+VLLM_PORT = 8000
 #: What KServe's own template appends to `vllm serve` (config/llmisvcconfig/config-llm-template.yaml).
 ARGUMENTS_VARIABLE = "VLLM_ADDITIONAL_ARGS"
 
@@ -129,11 +132,11 @@ class CompiledLlm:
 
 def compile_llm(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledLlm:
     """Turn a plan into objects; what is new begins without traffic, unless nobody else has it."""
-    first = plan.live or plan.stable
+    llm, first = spec.llm or Llm(), plan.live or plan.stable
     releases = sorted(plan.declared, key=lambda release: release.version)
     return CompiledLlm(
-        tuple(_service(spec, release, ALL if release is first else 0, environment) for release in releases),
-        tuple(_cache(spec, release) for release in releases) if spec.llm and spec.llm.node_cache else (),
+        tuple(_service(spec, llm, release, ALL if release is first else 0, environment) for release in releases),
+        tuple(_cache(spec, llm, llm.node_cache, release) for release in releases) if llm.node_cache else (),
     )
 
 
@@ -158,24 +161,24 @@ def llm_refusals(spec: ModelSpec, environment: Environment) -> Iterator[str]:
         yield f"{field_of(spec, f'serving.env.{ARGUMENTS_VARIABLE}')}set by the platform; write llm.arguments"
 
 
-def _service(spec: ModelSpec, release: Release, weight: int, environment: Environment) -> Object:
+def _service(spec: ModelSpec, llm: Llm, release: Release, weight: int, environment: Environment) -> Object:
     wire = LlmSpec(
-        model=LlmModel(uri=_uri(spec, release), name=spec.name),
+        model=LlmModel(uri=_uri(llm, release), name=spec.name),
         replicas=spec.serving.replicas.min,
         parallelism=Parallelism(tensor=spec.serving.gpus) if spec.serving.gpus > 1 else None,
-        kv_cache=KvCache(cpu=spec.llm.kv_cache) if spec.llm and spec.llm.kv_cache else None,
+        kv_cache=KvCache(cpu=llm.kv_cache) if llm.kv_cache else None,
         annotations=business_case(spec) or None,
         template=Template(
             service_account_name=environment.service_account,
             tolerations=tolerations(spec),
-            containers=(Container(env=_env(spec), resources=resources_of(spec)),),
+            containers=(Container(env=_env(spec, llm), resources=resources_of(spec)),),
         ),
         router=Router(
             gateway=GatewayRefs(
                 refs=(GatewayRef(name=environment.gateway.name, namespace=environment.gateway.namespace),)
             ),
             route=Route(group=spec.name, weight=weight),
-            scheduler={} if spec.llm and spec.llm.scheduler else None,
+            scheduler={} if llm.scheduler else None,
         ),
     )
     # The weight moves, what is served does not.
@@ -189,21 +192,18 @@ def _service(spec: ModelSpec, release: Release, weight: int, environment: Enviro
     return LlmInferenceService(metadata=metadata, spec=wire).manifest()
 
 
-def _uri(spec: ModelSpec, release: Release) -> str:
-    path = spec.llm.path.strip("/") if spec.llm else ""
+def _uri(llm: Llm, release: Release) -> str:
+    path = llm.path.strip("/")
     return f"{release.artifact.uri}/{path}" if path else release.artifact.uri
 
 
-def _env(spec: ModelSpec) -> tuple[EnvVar, ...]:
-    env = {**spec.serving.env, ARGUMENTS_VARIABLE: " ".join(_arguments(spec))}
+def _env(spec: ModelSpec, llm: Llm) -> tuple[EnvVar, ...]:
+    env = {**spec.serving.env, ARGUMENTS_VARIABLE: " ".join(_arguments(llm, spec.serving.gpus))}
     return tuple(EnvVar(name=name, value=env[name]) for name in sorted(env))
 
 
-def _arguments(spec: ModelSpec) -> Iterator[str]:
-    llm = spec.llm
-    if llm is None:
-        return
-    if spec.serving.gpus:
+def _arguments(llm: Llm, gpus: int) -> Iterator[str]:
+    if gpus:
         yield f"--gpu-memory-utilization={llm.gpu_memory_percent / 100:g}"
     if llm.context_tokens:
         yield f"--max-model-len={llm.context_tokens}"
@@ -216,9 +216,7 @@ def _arguments(spec: ModelSpec) -> Iterator[str]:
     yield from llm.arguments
 
 
-def _cache(spec: ModelSpec, release: Release) -> Object:
-    cache = spec.llm.node_cache if spec.llm else None
-    assert cache is not None
+def _cache(spec: ModelSpec, llm: Llm, cache: NodeCache, release: Release) -> Object:
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "LocalModelCache",
@@ -227,7 +225,7 @@ def _cache(spec: ModelSpec, release: Release) -> Object:
             "labels": {names.MODEL: spec.name},
         },
         "spec": {
-            "sourceModelUri": _uri(spec, release),
+            "sourceModelUri": _uri(llm, release),
             "modelSize": cache.size,
             "nodeGroups": list(cache.node_groups),
         },

@@ -59,11 +59,14 @@ class NetworkSettings(Frozen):
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:
     """Declare both namespaces, their service accounts, their policies."""
     # Not above: what models are compiled to knows the environment, whose settings these are.
+    from slipway.compile.llm import VLLM_PORT
     from slipway.compile.model import HTTP_PORT, METRICS_PORT
 
     environment = context.environment
     models, training = environment.namespace, settings.training_namespace
     reached = outside(settings)
+    # vLLM answers, and tells its metrics, at one port.
+    llm = (VLLM_PORT,) if environment.platform.llm_serving else ()
     registry = {"mlflow": Opening((pods_of("mlflow"),), (5000,))} if environment.platform.mlflow else {}
     features = (
         {"feature-store": Opening((pods_of("feature-store"),), (6566,))} if environment.platform.feature_store else {}
@@ -76,8 +79,8 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
         *isolate(
             models,
             ingress={
-                "gateway": Opening((pods_of(environment.gateway.namespace),), (HTTP_PORT, AGENT_PORT)),
-                "monitoring": Opening((pods_of(settings.monitoring_namespace),), (METRICS_PORT,)),
+                "gateway": Opening((pods_of(environment.gateway.namespace),), (HTTP_PORT, AGENT_PORT, *llm)),
+                "monitoring": Opening((pods_of(settings.monitoring_namespace),), (METRICS_PORT, *llm)),
             },
             # Their agents send what was asked, what was answered, to be joined with labels.
             egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **features, **reached},

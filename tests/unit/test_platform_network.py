@@ -49,8 +49,8 @@ def test_models_are_asked_by_the_gateway_and_measured_by_prometheus_only() -> No
     assert gateway["from"] == [
         {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway-system"}}}
     ]
-    assert [port["port"] for port in gateway["ports"]] == [8080, 9081]
-    assert [port["port"] for port in metrics["ports"]] == [8082]
+    assert [port["port"] for port in gateway["ports"]] == [8080, 9081, 8000]
+    assert [port["port"] for port in metrics["ports"]] == [8082, 8000]
     incoming = [name for kind, name in objects if kind == "NetworkPolicy" and name.startswith("models/from-")]
     assert sorted(incoming) == ["models/from-gateway", "models/from-monitoring"]
 
