@@ -75,7 +75,7 @@ def deployer(project: str, groups: tuple[str, ...]) -> dict[str, object]:
 def notification_data(settings: Notifications) -> dict[str, str]:
     """Return what is told, when, to whom; each thing once for each commit."""
     events = {
-        "delivered": ("app.status.operationState.phase in ['Succeeded'] and app.status.health.status == 'Healthy'"),
+        "delivered": "app.status.operationState.phase in ['Succeeded'] and app.status.health.status == 'Healthy'",
         "delivery-failed": "app.status.operationState.phase in ['Error', 'Failed']",
         "degraded": "app.status.health.status == 'Degraded'",
     }
@@ -83,8 +83,10 @@ def notification_data(settings: Notifications) -> dict[str, str]:
         "application": "{{.app.metadata.name}}",
         "revision": "{{.app.status.sync.revision}}",
         "health": "{{.app.status.health.status}}",
-        "message": "{{with .app.status.operationState}}{{.message}}{{end}}",
+        "message": "@",
     }
+    # What went wrong may hold quotes of its own.
+    message = '{{with .app.status.operationState}}{{.message | toJson}}{{else}}""{{end}}'
     data = {
         "service.webhook.slipway": json.dumps(
             {"url": settings.webhook, "headers": [{"name": "Content-Type", "value": "application/json"}]}
@@ -92,7 +94,7 @@ def notification_data(settings: Notifications) -> dict[str, str]:
         "subscriptions": json.dumps([{"recipients": ["slipway"], "triggers": sorted(events)}]),
     }
     for event, when in events.items():
-        told = json.dumps({"event": event, **body})
+        told = json.dumps({"event": event, **body}).replace('"@"', message)
         trigger = {"when": when, "oncePer": "app.status.operationState.syncResult.revision", "send": [event]}
         data[f"trigger.{event}"] = json.dumps([trigger])
         data[f"template.{event}"] = json.dumps({"webhook": {"slipway": {"method": "POST", "body": told}}})
