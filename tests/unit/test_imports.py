@@ -65,10 +65,11 @@ def test_the_registry_imports_heavy_packages_only_inside_functions(file: Path) -
     assert not heavy & {"mlflow", "boto3", "botocore"}, file
 
 
-def test_a_pinned_environment_pays_for_no_registry() -> None:
+def test_a_pinned_environment_pays_for_no_registry_and_for_no_policies_that_it_does_not_have() -> None:
     code = (
-        "import sys, slipway.registry, slipway.pins, slipway.environment, slipway.model_spec;"
-        "print([name for name in ('mlflow', 'boto3', 'botocore', 'pulumi', 'requests') if name in sys.modules])"
+        "import sys, slipway.registry, slipway.pins, slipway.environment, slipway.model_spec, slipway.policy.check;"
+        "heavy = ('mlflow', 'boto3', 'botocore', 'cel_expr_python', 'pulumi', 'requests');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
