@@ -275,8 +275,10 @@ def test_a_startup_probe_holds_the_other_probes_back(stage: Stage, run: Callable
 
 
 def test_a_deleted_pod_is_asked_to_end_first(stage: Stage, run: Callable[..., str]) -> None:
-    text = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"
-    name = run("polite", script(text), terminationGracePeriodSeconds=20)
+    # Before its trap is set, process 1 of a container ignores the signal.
+    probe = {"exec": {"command": ["/bin/sh", "-c", "test -e $HOME/up"]}, "periodSeconds": 1}
+    text = "trap 'echo bye; exit 0' TERM; touch $HOME/up; while :; do sleep 0.1; done"
+    name = run("polite", script(text, readinessProbe=probe), terminationGracePeriodSeconds=20)
     wait(stage, name, condition)
     stage.kube.delete("v1", "Pod", name, "default")
     assert gone(stage, name) < 5
