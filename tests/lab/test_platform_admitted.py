@@ -21,6 +21,7 @@ from slipway.kube import Kube, KubeError
 from slipway.lab import manifests
 from slipway.platform.charts import Object
 from slipway.platform.compiling import compile_one, context_of
+from slipway.platform.mlflow import TO_BE_MADE
 from slipway.platform.settings import Platform
 from slipway.stack_file import read_environment
 
@@ -157,3 +158,18 @@ def test_what_people_are_told_to_apply_by_hand_is_accepted(kube: Kube) -> None:
     assert [each["kind"] for each in objects] == ["BackupStorageLocation", "Job"]
     for each in objects:
         assert refusal(kube, {**each, "metadata": {"namespace": "feature-store", **each["metadata"]}}) is None
+
+
+def test_every_entry_of_the_secret_store_is_named_where_installing_is_explained(platform: Compiled) -> None:
+    told = (CHECKOUT / "docs" / "operations.md").read_text()
+    asked = {
+        (stack, each["spec"]["dataFrom"][0]["extract"]["key"])
+        for (stack, _), objects in platform.items()
+        for each in objects
+        if each["kind"] == "ExternalSecret"
+    }
+    # RDS names its entry itself; that of Argo CD is a setting.
+    ours = [(stack, key) for stack, key in asked if key not in (TO_BE_MADE.secret, f"slipway/{stack}/argocd")]
+    assert len(ours) >= 3
+    for stack, key in ours:
+        assert f"`{key.replace(f'slipway/{stack}/', 'slipway/<stack>/')}`" in told

@@ -12,9 +12,7 @@ from projects import CHECKOUT
 from slipway.errors import SlipwayError
 from slipway.lab import toolchain
 from slipway.platform.charts import Charts
-from slipway.platform.compiling import compile_all, context_of
 from slipway.platform.context import Context
-from slipway.platform.mlflow import TO_BE_MADE
 from slipway.platform.secrets import STORE, SecretsSettings, compile_secrets, external_secret
 from slipway.stack_file import read_environment
 
@@ -74,21 +72,3 @@ def test_a_cluster_that_is_not_on_aws_must_say_which_region_it_is() -> None:
     context = Context(an_environment("prod"), Charts(Path("no-helm"), Path("no-charts")))
     with pytest.raises(SlipwayError, match=r"Pulumi\.prod\.yaml: slipway:platform\.secrets\.region: missing"):
         compile_secrets(SecretsSettings(), context)
-
-
-@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
-def test_every_entry_that_is_asked_for_is_named_where_installing_is_explained(stack: str) -> None:
-    environment = read_environment(CHECKOUT, stack)
-    told = (CHECKOUT / "docs" / "operations.md").read_text()
-    asked = [
-        each["spec"]["dataFrom"][0]["extract"]["key"]
-        for found in compile_all(context_of(environment, CHECKOUT)).values()
-        for each in kinds(list(found), "ExternalSecret")
-    ]
-    argocd = environment.platform.argocd
-    by_setting = {argocd.credentials} if argocd else set()
-    for key in asked:
-        # RDS makes one entry itself, under a name of its own.
-        if key not in by_setting and key != TO_BE_MADE.secret:
-            assert f"`{key.replace(f'slipway/{stack}/', 'slipway/<stack>/')}`" in told
-    assert asked
