@@ -17,8 +17,6 @@ from slipway.platform.workloads import service_account
 
 #: Where the judge with its companions runs.
 SLIPWAY = "slipway"
-#: Of KServe's agent, which stands before a server whose questions with answers are logged (kserve pkg/constants).
-AGENT_PORT = 9081
 #: The service account of whatever trains: it may write artifacts, models may only read them.
 TRAINER = "training"
 
@@ -60,7 +58,7 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
     """Declare both namespaces, their service accounts, their policies."""
     # Not above: what models are compiled to knows the environment, whose settings these are.
     from slipway.compile.llm import VLLM_PORT
-    from slipway.compile.model import HTTP_PORT, METRICS_PORT
+    from slipway.compile.model import AGENT_PORT, HTTP_PORT, METRICS_PORT
 
     environment = context.environment
     models, training = environment.namespace, settings.training_namespace

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
+from judge_stage import until
 
 from slipway.lab import toolchain
 from slipway.platform.alertmanager import configuration
@@ -54,3 +59,54 @@ def test_an_alert_reaches_its_tier(file: Path, alert: Alert) -> None:
 
 def test_what_names_no_tier_is_not_lost(file: Path) -> None:
     assert routed(file, alertname="SomebodyElses") == "ticket"
+
+
+@pytest.fixture
+def alertmanager(file: Path, tmp_path: Path) -> Iterator[str]:
+    """A running one, by its address; nobody is told, as the secrets are not there."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [f"--config.file={file}", f"--storage.path={tmp_path}", f"--web.listen-address={address}"]
+    binary = str(toolchain.binary("alertmanager"))
+    process = subprocess.Popen([binary, *command, "--cluster.listen-address="], stderr=subprocess.DEVNULL)
+
+    def ready() -> bool:
+        with suppress(requests.ConnectionError):
+            return requests.get(f"http://{address}/-/ready", timeout=5).ok
+        return False
+
+    until(ready, 20, "Alertmanager answers")
+    yield f"http://{address}/api/v2/alerts"
+    process.terminate()
+    process.wait(20)
+
+
+def test_a_page_silences_what_follows_from_it_and_nothing_else(alertmanager: str) -> None:
+    firing = [
+        ("ModelFailing", "churn"),
+        ("ModelSlow", "churn"),
+        ("ModelSlow", "fraud"),
+        ("RolloutRolledBack", "churn"),
+        ("GatewayDown", ""),
+        ("ModelUnasked", "fraud"),
+        ("JudgeDown", ""),
+        ("GpuMemoryFull", ""),
+    ]
+    severity = {alert.name: alert for alert in ALERTS}
+    sent = [
+        {
+            "alertname": name,
+            "tier": tier(severity[name].severity, severity[name].impact),
+            "impact": severity[name].impact,
+            **({"namespace": "models", "model": model} if model else {}),
+        }
+        for name, model in firing
+    ]
+    requests.post(alertmanager, json=[{"labels": labels} for labels in sent], timeout=5).raise_for_status()
+    until(lambda: len(requests.get(alertmanager, timeout=5).json()) == len(firing), 20, "all alerts are there")
+    silenced = {
+        (each["labels"]["alertname"], each["labels"].get("model"))
+        for each in requests.get(alertmanager, timeout=5).json()
+        if each["status"]["inhibitedBy"]
+    }
+    assert silenced == {("ModelSlow", "churn"), ("ModelUnasked", "fraud")}

@@ -60,7 +60,7 @@ def test_a_page_shows_the_column_that_drifted_and_no_other(observe: str, tmp_pat
     (line,) = done.stdout.splitlines()
     said = json.loads(line)
     assert said == {**COMPARISON, "rows": 200, "columns": 2, "drifted": ["age"], "page": said["page"]}
-    assert "evidently" in (tmp_path / said["page"]).read_text().lower()
+    assert "Drift" in (tmp_path / said["page"]).read_text()
 
 
 def test_an_observe_that_is_away_is_one_line(tmp_path: Path) -> None:
