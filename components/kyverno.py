@@ -1,43 +1,26 @@
 """Kyverno in an environment's cluster.
 
-Kyverno("prod", KyvernoArgs(objects=compile_kyverno(settings, context)), ResourceOptions(providers=[provider]))
+Kyverno("prod", SystemArgs(objects=compile_kyverno(settings, context)), ResourceOptions(providers=[provider]))
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-
 from components import tokens
-from components.installing import install, names
+from components.installing import names
+from components.system import Objects, System
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class KyvernoArgs:
-    """What `Kyverno` takes.
-
-    Args:
-        objects: Compiled by `slipway.platform.kyverno`.
-    """
-
-    objects: tuple[Mapping[str, Any], ...]
-
-
-class Kyverno(pulumi.ComponentResource):
+class Kyverno(System):
     """The admission controller with the kinds of policies that it knows; no policy.
 
     Outputs:
         namespace: Where its controllers run.
     """
 
-    #: What the program says about it.
-    outputs: dict[str, Any]
+    TOKEN = tokens.KYVERNO
 
-    def __init__(self, name: str, args: KyvernoArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.KYVERNO, name, None, opts)
-        install(self, args.objects)
-        self.outputs = {"namespace": names(args.objects, "Namespace")[0]}
-        self.register_outputs(self.outputs)
+    @staticmethod
+    def describe(objects: Objects) -> dict[str, Any]:
+        return {"namespace": names(objects, "Namespace")[0]}

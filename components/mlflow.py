@@ -1,6 +1,6 @@
 """MLflow in an environment's cluster.
 
-Mlflow("prod", MlflowArgs(objects=compile_mlflow(settings, context, Database(store.database_host, …))), options)
+Mlflow("prod", SystemArgs(objects=compile_mlflow(settings, context, Database(store.database_host, …))), options)
 
 Secrets that must be in the store of secrets before, or be made by somebody in namespace `mlflow` where there is none:
 
@@ -11,30 +11,13 @@ Secrets that must be in the store of secrets before, or be made by somebody in n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-
 from components import tokens
-from components.installing import install
+from components.system import Objects, System
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MlflowArgs:
-    """What `Mlflow` takes.
-
-    Args:
-        objects: Compiled by `slipway.platform.mlflow`.
-        artifacts: Where clients put models; None is a volume of the server's.
-    """
-
-    objects: tuple[Mapping[str, Any], ...]
-    artifacts: str | None = None
-
-
-class Mlflow(pulumi.ComponentResource):
+class Mlflow(System):
     """The tracking server with its registry, behind a login, and its database where that is a pod.
 
     Outputs:
@@ -42,11 +25,12 @@ class Mlflow(pulumi.ComponentResource):
         artifacts: Where clients put models; none is a volume of the server's.
     """
 
-    #: What the program says about it.
-    outputs: dict[str, Any]
+    TOKEN = tokens.MLFLOW
 
-    def __init__(self, name: str, args: MlflowArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.MLFLOW, name, None, opts)
-        install(self, args.objects)
-        self.outputs = {"url": "http://mlflow.mlflow:5000", "artifacts": args.artifacts}
-        self.register_outputs(self.outputs)
+    @staticmethod
+    def describe(objects: Objects) -> dict[str, Any]:
+        (server,) = (each for each in objects if each["kind"] == "Deployment" and each["metadata"]["name"] == "mlflow")
+        words = server["spec"]["template"]["spec"]["containers"][0]["args"]
+        root = "--default-artifact-root="
+        artifacts = next((word.removeprefix(root) for word in words if word.startswith(root)), None)
+        return {"url": "http://mlflow.mlflow:5000", "artifacts": artifacts}

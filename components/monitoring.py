@@ -1,6 +1,6 @@
 """Prometheus, Alertmanager, Grafana in an environment's cluster.
 
-Monitoring("prod", MonitoringArgs(objects=compile_monitoring(settings, context)), ResourceOptions(providers=[provider]))
+Monitoring("prod", SystemArgs(objects=compile_monitoring(settings, context)), ResourceOptions(providers=[provider]))
 
 Defaults: a question every 15 s, 30 days on 50 GiB. What was measured stays when the component goes: the volumes, the
 namespace that holds them. People reach Grafana by `kubectl port-forward -n monitoring service/grafana 3000`.
@@ -8,29 +8,15 @@ namespace that holds them. People reach Grafana by `kubectl port-forward -n moni
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import pulumi
-
 from components import tokens
-from components.installing import DATA, install
+from components.installing import DATA
+from components.system import Objects, System
 from slipway.platform.monitoring import ALERTMANAGER_PORT, NAMESPACE, PROMETHEUS_PORT
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MonitoringArgs:
-    """What `Monitoring` takes.
-
-    Args:
-        objects: Compiled by `slipway.platform.monitoring`.
-    """
-
-    objects: tuple[Mapping[str, Any], ...]
-
-
-class Monitoring(pulumi.ComponentResource):
+class Monitoring(System):
     """What measures, what warns, what shows.
 
     Outputs:
@@ -38,14 +24,12 @@ class Monitoring(pulumi.ComponentResource):
         alertmanager: Likewise.
     """
 
-    #: What the program says about it.
-    outputs: dict[str, Any]
+    TOKEN = tokens.MONITORING
+    KEPT = DATA
 
-    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.MONITORING, name, None, opts)
-        install(self, args.objects, kept=DATA)
-        self.outputs = {
+    @staticmethod
+    def describe(objects: Objects) -> dict[str, Any]:
+        return {
             "prometheus": f"http://prometheus.{NAMESPACE}:{PROMETHEUS_PORT}",
             "alertmanager": f"http://alertmanager.{NAMESPACE}:{ALERTMANAGER_PORT}",
         }
-        self.register_outputs(self.outputs)

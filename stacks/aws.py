@@ -20,6 +20,7 @@ from slipway.aws import addons, names
 from slipway.aws.identities import Identity, identities
 from slipway.aws.network import divide
 from slipway.environment import Environment
+from slipway.platform import mlflow
 from stacks.cloud import Ground
 
 
@@ -101,7 +102,7 @@ def _pod_role(
 
 def _stores(
     environment: Environment, vpc: Vpc, cluster: Cluster, options: pulumi.ResourceOptions
-) -> Mapping[str, Database]:
+) -> Mapping[str, mlflow.Database]:
     """Declare the buckets and the database of what the environment installs."""
     settings, protect, installed = names.eks(environment), environment.protect, environment.platform
     wanted: dict[names.Purpose, object] = {"mlflow": installed.mlflow, "backup": installed.backup}
@@ -119,4 +120,5 @@ def _stores(
         reached_from=cluster.security_group,
         protect=protect,
     )
-    return {"mlflow": Database(f"{names.prefix(environment)}-mlflow", database, options)}
+    made = Database(f"{names.prefix(environment)}-mlflow", database, options)
+    return {"mlflow": mlflow.Database(made.host, made.secret_arn)}

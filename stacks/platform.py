@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pulumi
 
+from components.system import SystemArgs
 from slipway import cluster
 from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
@@ -21,8 +23,6 @@ from slipway.platform.ordering import ordered
 
 #: Registers a component with options, then what it keeps outside of the cluster, if it does.
 Install = Callable[..., pulumi.ComponentResource]
-#: Takes a component's settings.
-Compile = Callable[[Context, Any], Install]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def prepare(environment: Environment) -> list[Step]:
         return []
     context = context_of(environment, Path.cwd())
     inspect(context)
-    needs = ordered({name: compile_one(name, settings, context) for name, settings in wanted.items()})
-    return [Step(name, after, COMPONENTS[name](context, wanted[name])) for name, after in needs.items()]
+    compiled = {name: compile_one(name, settings, context) for name, settings in wanted.items()}
+    return [Step(name, after, installer(name, context, compiled[name])) for name, after in ordered(compiled).items()]
 
 
 def inspect(context: Context) -> None:
@@ -129,169 +129,37 @@ def refuse_pods(environment: Environment, compiled: Mapping[str, tuple[Object, .
         raise found[-1]
 
 
-# Each imports its own component: what a stack does not install costs it nothing.
+def installer(name: str, context: Context, objects: tuple[Object, ...]) -> Install:
+    """Make what registers a component."""
+    # Imported only here: what a stack does not install costs it nothing.
+    component = getattr(importlib.import_module(f"components.{name}"), COMPONENTS[name])
+
+    def install(options: pulumi.ResourceOptions, *stores: Any) -> pulumi.ComponentResource:
+        # Only now is it known where a store of its own, outside of the cluster, will answer.
+        told = compile_one(name, getattr(context.environment.platform, name), context, *stores) if stores else objects
+        registered: pulumi.ComponentResource = component(context.environment.name, SystemArgs(objects=told), options)
+        return registered
+
+    return install
 
 
-def _cert_manager(context: Context, settings: Any) -> Install:
-    from components.cert_manager import CertManager, CertManagerArgs
-    from slipway.platform.cert_manager import compile_cert_manager
-
-    args = CertManagerArgs(objects=compile_cert_manager(settings, context))
-    return lambda options: CertManager(context.environment.name, args, options)
-
-
-def _flagger(context: Context, settings: Any) -> Install:
-    from components.flagger import Flagger, FlaggerArgs
-    from slipway.platform.flagger import compile_flagger
-
-    args = FlaggerArgs(objects=compile_flagger(settings, context))
-    return lambda options: Flagger(context.environment.name, args, options)
-
-
-def _gateway(context: Context, settings: Any) -> Install:
-    from components.gateway import Gateway, GatewayArgs
-    from slipway.platform.gateway import compile_gateway
-
-    args = GatewayArgs(objects=compile_gateway(settings, context))
-    return lambda options: Gateway(context.environment.name, args, options)
-
-
-def _kserve(context: Context, settings: Any) -> Install:
-    from components.kserve import Kserve, KserveArgs
-    from slipway.platform.kserve import compile_kserve
-
-    args = KserveArgs(objects=compile_kserve(settings, context))
-    return lambda options: Kserve(context.environment.name, args, options)
-
-
-def _llm_serving(context: Context, settings: Any) -> Install:
-    from components.llm_serving import LlmServing, LlmServingArgs
-    from slipway.platform.llm_serving import compile_llm_serving
-
-    args = LlmServingArgs(objects=compile_llm_serving(settings, context))
-
-    return lambda options: LlmServing(context.environment.name, args, options)
-
-
-def _kyverno(context: Context, settings: Any) -> Install:
-    from components.kyverno import Kyverno, KyvernoArgs
-    from slipway.platform.kyverno import compile_kyverno
-
-    args = KyvernoArgs(objects=compile_kyverno(settings, context))
-    return lambda options: Kyverno(context.environment.name, args, options)
-
-
-def _policies(context: Context, settings: Any) -> Install:
-    from components.policies import Policies, PoliciesArgs
-    from slipway.platform.policies import compile_policies
-
-    args = PoliciesArgs(objects=compile_policies(settings, context))
-    return lambda options: Policies(context.environment.name, args, options)
-
-
-def _network(context: Context, settings: Any) -> Install:
-    from components.network import Network, NetworkArgs
-    from slipway.platform.network import compile_network
-
-    args = NetworkArgs(objects=compile_network(settings, context))
-    return lambda options: Network(context.environment.name, args, options)
-
-
-def _secrets(context: Context, settings: Any) -> Install:
-    from components.secrets import Secrets, SecretsArgs
-    from slipway.platform.secrets import compile_secrets
-
-    args = SecretsArgs(objects=compile_secrets(settings, context))
-    return lambda options: Secrets(context.environment.name, args, options)
-
-
-def _capacity(context: Context, settings: Any) -> Install:
-    from components.capacity import Capacity, CapacityArgs
-    from slipway.platform.capacity import compile_capacity
-
-    args = CapacityArgs(objects=compile_capacity(settings, context))
-    return lambda options: Capacity(context.environment.name, args, options)
-
-
-def _cost(context: Context, settings: Any) -> Install:
-    from components.cost import Cost, CostArgs
-    from slipway.platform.cost import compile_cost
-
-    args = CostArgs(objects=compile_cost(settings, context))
-    return lambda options: Cost(context.environment.name, args, options)
-
-
-def _backup(context: Context, settings: Any) -> Install:
-    from components.backup import Backup, BackupArgs
-    from slipway.platform.backup import compile_backup
-
-    args = BackupArgs(objects=compile_backup(settings, context))
-    return lambda options: Backup(context.environment.name, args, options)
-
-
-def _monitoring(context: Context, settings: Any) -> Install:
-    from components.monitoring import Monitoring, MonitoringArgs
-    from slipway.platform.monitoring import compile_monitoring
-
-    args = MonitoringArgs(objects=compile_monitoring(settings, context))
-    return lambda options: Monitoring(context.environment.name, args, options)
-
-
-def _services(context: Context, settings: Any) -> Install:
-    from components.services import Services, ServicesArgs
-    from slipway.platform.services import compile_services
-
-    args = ServicesArgs(objects=compile_services(settings, context))
-    return lambda options: Services(context.environment.name, args, options)
-
-
-def _argocd(context: Context, settings: Any) -> Install:
-    from components.argocd import ArgoCd, ArgoCdArgs
-    from slipway.platform.argocd import compile_argocd
-
-    args = ArgoCdArgs(objects=compile_argocd(settings, context))
-    return lambda options: ArgoCd(context.environment.name, args, options)
-
-
-def _mlflow(context: Context, settings: Any) -> Install:
-    from components.mlflow import Mlflow, MlflowArgs
-    from slipway.platform.mlflow import Database, artifacts, compile_mlflow
-
-    objects, place = compile_mlflow(settings, context), artifacts(settings, context)
-
-    def register(options: pulumi.ResourceOptions, made: Any = None) -> pulumi.ComponentResource:
-        # Only now is it known where RDS will answer; nothing else is different.
-        told = compile_mlflow(settings, context, Database(made.host, made.secret_arn)) if made else objects
-        return Mlflow(context.environment.name, MlflowArgs(objects=told, artifacts=place), options)
-
-    return register
-
-
-def _feature_store(context: Context, settings: Any) -> Install:
-    from components.feature_store import FeatureStore, FeatureStoreArgs
-    from slipway.platform.feature_store import compile_feature_store
-
-    args = FeatureStoreArgs(objects=compile_feature_store(settings, context))
-    return lambda options: FeatureStore(context.environment.name, args, options)
-
-
-#: Where nothing asks for another order, they are declared in this one.
-COMPONENTS: Mapping[str, Compile] = {
-    "network": _network,
-    "capacity": _capacity,
-    "cost": _cost,
-    "secrets": _secrets,
-    "backup": _backup,
-    "kyverno": _kyverno,
-    "policies": _policies,
-    "cert_manager": _cert_manager,
-    "gateway": _gateway,
-    "kserve": _kserve,
-    "llm_serving": _llm_serving,
-    "flagger": _flagger,
-    "mlflow": _mlflow,
-    "feature_store": _feature_store,
-    "monitoring": _monitoring,
-    "services": _services,
-    "argocd": _argocd,
+#: The class of each, in its module of `components`; where nothing asks for another order, they are declared in this.
+COMPONENTS: Mapping[str, str] = {
+    "network": "Network",
+    "capacity": "Capacity",
+    "cost": "Cost",
+    "secrets": "Secrets",
+    "backup": "Backup",
+    "kyverno": "Kyverno",
+    "policies": "Policies",
+    "cert_manager": "CertManager",
+    "gateway": "Gateway",
+    "kserve": "Kserve",
+    "llm_serving": "LlmServing",
+    "flagger": "Flagger",
+    "mlflow": "Mlflow",
+    "feature_store": "FeatureStore",
+    "monitoring": "Monitoring",
+    "services": "Services",
+    "argocd": "ArgoCd",
 }

@@ -41,8 +41,8 @@ def compile_all(context: Context) -> dict[str, tuple[Object, ...]]:
     return {name: compile_one(name, getattr(platform, name), context) for name in wanted}
 
 
-def compile_one(name: str, settings: object, context: Context) -> tuple[Object, ...]:
-    """Compile one component."""
+def compile_one(name: str, settings: object, context: Context, *stores: object) -> tuple[Object, ...]:
+    """Compile one component; what it keeps outside of the cluster comes last, if it does."""
     module = importlib.import_module(f"slipway.platform.{name}")
-    found: tuple[Object, ...] = getattr(module, f"compile_{name}")(settings, context)
+    found: tuple[Object, ...] = getattr(module, f"compile_{name}")(settings, context, *stores)
     return found

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 from projects import CHECKOUT
 
+from components.system import System
 from slipway.lab import toolchain
+from slipway.platform.settings import Platform
 from stacks import platform
 
 QUOTA = {"cpu": "8", "memory": "32Gi", "pods": 10}
@@ -26,3 +30,12 @@ def test_a_quota_is_set_once_its_namespace_is_there(run, monkeypatch):
     told = ran.engine.outputs["slipway-dev"]["platform"]
     assert told["network"] == {"namespaces": ["models", "training"]}
     assert told["cost"]["quotas"]["training"]["requests.cpu"] == "8"
+
+
+def test_every_system_that_settings_know_has_a_component_of_its_own():
+    assert set(platform.COMPONENTS) == set(Platform.model_fields)
+    found = {
+        name: getattr(importlib.import_module(f"components.{name}"), its) for name, its in platform.COMPONENTS.items()
+    }
+    assert all(issubclass(component, System) for component in found.values())
+    assert len({component.TOKEN for component in found.values()}) == len(found)
