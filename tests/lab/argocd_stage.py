@@ -60,13 +60,19 @@ class Delivering:
         return self._once(name, done)
 
     def failed(self, name: str, commit: str) -> str:
-        """Return what is said of a delivery that has failed, with all its repetitions."""
+        """Return what is said of the first try to deliver a commit, once it has failed; there is no second."""
 
         def over(status: dict[str, Any]) -> bool:
             state = status.get("operationState", {})
-            return state.get("syncResult", {}).get("revision") == commit and state["phase"] in ("Failed", "Error")
+            tried = state.get("retryCount") or state.get("phase") in ("Failed", "Error")
+            return bool(tried and state.get("syncResult", {}).get("revision") == commit)
 
-        return str(self._once(name, over)["operationState"]["message"])
+        said = str(self._once(name, over)["operationState"]["message"])
+        # As `argocd app terminate-op` does.
+        ended = {"status": {"operationState": {"phase": "Terminating"}}}
+        self.lab.kube.patch(*APPLICATION, name, NAMESPACE, ended)
+        self._once(name, lambda status: status["operationState"]["phase"] in ("Failed", "Error"))
+        return said
 
     def health(self, name: str, *wanted: str) -> dict[str, Any]:
         """Return the status of an Application once its health is one of these."""
