@@ -12,7 +12,7 @@ import pulumi
 
 from components import tokens
 from components.manifest import Manifest
-from components.model import OWNED_BY_FLAGGER
+from components.model import OWNED_BY_FLAGGER, outputs
 from slipway.compile import CompiledModel
 from slipway.release import Release
 
@@ -51,13 +51,7 @@ class Delivered(pulumi.ComponentResource):
         options = pulumi.ResourceOptions(parent=self, ignore_changes=OWNED_BY_FLAGGER, protect=args.protect)
         pair = (args.compiled.primary, args.compiled.canary_service)
         self._children = [Manifest(str(each["metadata"]["name"]), each, options) for each in pair]
-        self.outputs = {
-            "url": args.url,
-            "release": args.target.id,
-            "digest": args.target.artifact.digest,
-            "version": args.target.version,
-            "path": args.path,
-        }
+        self.outputs = {**outputs(args.url, args.target), "path": args.path}
         self.register_outputs(self.outputs)
 
     async def registered(self) -> None:

@@ -13,7 +13,7 @@ import pulumi
 
 from components import tokens
 from components.manifest import Manifest
-from components.model import CREATE_ONLY
+from components.model import CREATE_ONLY, outputs
 from slipway.compile import CompiledLlm
 from slipway.release import Release
 
@@ -59,10 +59,5 @@ class Llm(pulumi.ComponentResource):
                 manifest,
                 pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=CREATE_ONLY),
             )
-        self.outputs = {
-            "url": args.url,
-            "release": args.target.id,
-            "digest": args.target.artifact.digest,
-            "version": args.target.version,
-        }
+        self.outputs = outputs(args.url, args.target)
         self.register_outputs(self.outputs)

@@ -97,18 +97,18 @@ class Model(pulumi.ComponentResource):
             opts = pulumi.ResourceOptions(parent=self, depends_on=[*trio, *copies])
             copies.append(Manifest(_name(manifest), manifest, opts))
         self._children = [*services.values(), *trio, canary, *copies]
-        self.outputs = {
-            "url": args.url,
-            "release": args.target.id,
-            "digest": args.target.artifact.digest,
-            "version": args.target.version,
-        }
+        self.outputs = outputs(args.url, args.target)
         self.register_outputs(self.outputs)
 
     async def registered(self) -> None:
         """Return when the engine has dealt with every object of the model, well or not."""
         urns = [child.urn.future() for child in self._children]
         await asyncio.gather(*urns, return_exceptions=True)
+
+
+def outputs(url: str, target: Release) -> dict[str, object]:
+    """Say what users get of a model, and where."""
+    return {"url": url, "release": target.id, "digest": target.artifact.digest, "version": target.version}
 
 
 def _trio(compiled: CompiledModel) -> tuple[Object, Object, Object]:

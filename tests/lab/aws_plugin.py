@@ -63,6 +63,18 @@ def write_launcher(directory: Path) -> Path:
     return directory
 
 
+def environ(directory: Path) -> dict[str, str]:
+    """Make Pulumi's variables for a stack of its own, whose state is in `<directory>/state`."""
+    return {
+        "PULUMI_HOME": str(directory / "home"),
+        "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        NOTES: str(directory / "notes"),
+    }
+
+
 def main() -> None:
     """Serve until the engine ends this process."""
     server = grpc.server(ThreadPoolExecutor(8))

@@ -12,23 +12,12 @@ import boto3
 import pytest
 import requests
 from botocore.stub import Stubber
-from builders import an_environment
 from moto import mock_aws
+from on_aws import ACCOUNT, REGION, ROLE, WHERE, on_aws
 
 from slipway.aws import access, account
 from slipway.errors import NotYet, SlipwayError
 from slipway.platform.eks import POOLS
-
-#: moto's own.
-ACCOUNT = "123456789012"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/slipway"
-REGION = "eu-central-1"
-WHERE = "Pulumi.prod.yaml: slipway:cluster.eks"
-
-
-def on_aws(**changes: Any):
-    eks = {"account": ACCOUNT, "region": REGION, "admins": [ROLE], **changes}
-    return an_environment("prod", cluster={"identifier": "prod", "eks": eks})
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -63,12 +63,7 @@ def preview(directory: Path, python: Path, program: str) -> subprocess.Completed
     environ = {
         **os.environ,
         "PATH": os.pathsep.join([*map(str, entries), os.environ["PATH"]]),
-        "PULUMI_HOME": str(directory / "home"),
-        "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        aws_plugin.NOTES: str(directory / "notes"),
+        **aws_plugin.environ(directory),
     }
     where = {"cwd": directory / "program", "env": environ, "text": True, "capture_output": True}
     subprocess.run(["pulumi", "stack", "init", "test"], check=True, **where)  # type: ignore[call-overload]

@@ -45,12 +45,7 @@ def deployment(project: Path, **environ: str) -> Deployment:
     own = {
         "PATH": os.pathsep.join([*map(str, entries), os.environ["PATH"]]),
         "HOME": str(directory),
-        "PULUMI_HOME": str(directory / "home"),
-        "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "test",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        aws_plugin.NOTES: str(directory / "notes"),
+        **aws_plugin.environ(directory),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": "/nonexistent",
         "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",

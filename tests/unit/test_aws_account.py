@@ -7,22 +7,12 @@ from typing import Any
 import botocore.exceptions
 import pytest
 import requests
-from builders import an_environment
+from on_aws import REGION, WHERE, on_aws
 
 from slipway.aws import access, account
 from slipway.aws.account import GPU, STANDARD
 from slipway.errors import ExitCode, SlipwayError
 from slipway.platform.eks import NodePool
-
-ACCOUNT = "123456789012"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/slipway"
-REGION = "eu-central-1"
-WHERE = "Pulumi.prod.yaml: slipway:cluster.eks"
-
-
-def on_aws(**changes: Any):
-    eks = {"account": ACCOUNT, "region": REGION, "admins": [ROLE], **changes}
-    return an_environment("prod", cluster={"identifier": "prod", "eks": eks})
 
 
 def test_an_unknown_region_is_told_with_the_nearest_one_and_nobody_is_asked():
