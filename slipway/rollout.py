@@ -179,7 +179,7 @@ def _target(
     if live is None or not seen.phase:
         # Flagger takes the target's first spec for the promoted one: it must be what users get already.
         if candidate is not None and candidate is not live:
-            notices.append(f"{model}: {candidate.id} waits for the next up: its rollout starts from a settled state")
+            notices.append(f"{model}: {candidate.id} waits: its rollout starts from a settled state")
         return live or stable
     if wanted.hold:
         notices.append(f"{model}: on hold ({wanted.hold}); nothing moves")

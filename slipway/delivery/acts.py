@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from slipway.delivery.state import RolloutState, Situation
+from slipway.environment import Environment
 
-#: The command that comes next: `slipway rollout settle | rollback | retry`, `slipway up`; nothing where none has to.
-Next = Literal["nothing", "settle", "rollback", "retry", "up"]
+#: What tells the cluster what is written down: `slipway up`, or `slipway render` with a commit of what it writes.
+Apply = Literal["up", "render"]
+#: The command that comes next: `slipway rollout settle | rollback | retry`, or that; nothing where none has to.
+Next = Literal["nothing", "settle", "rollback", "retry"] | Apply
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,39 @@ class Act:
     why: str
 
 
-def act(state: RolloutState, recorded: Recorded, now: float) -> Act:
-    """Say what comes next for a model; `now` in seconds since the epoch."""
-    situation = state.situation(now)
+def apply(environment: Environment, *, llm: bool = False) -> Apply:
+    """Say what applies the objects of a model; those of a large language model are Pulumi's everywhere."""
+    return "render" if environment.delivery == "gitops" and not llm else "up"
+
+
+def apply_said(environment: Environment) -> str:
+    """Name it as a sentence does that begins with "the next"."""
+    return f"commit (`slipway render -s {environment.name}`)" if apply(environment) == "render" else "`slipway up`"
+
+
+def act(state: RolloutState, recorded: Recorded, environment: Environment, now: float) -> Act:
+    """Say what comes next for a model in an environment; `now` in seconds since the epoch."""
+    situation, following = state.situation(now), apply(environment)
+    queued = _queued(state, recorded, environment)
     if situation == "absent":
-        return Act(situation, "", "up" if recorded.wanted else "nothing", "it does not run here yet")
+        # The pair is Pulumi's everywhere, so a model begins with it.
+        begin = following if state.seen.live_version else "up"
+        return Act(situation, "", begin if recorded.wanted else "nothing", "it does not run here yet")
     if situation in ("starting", "pending", "running"):
-        return Act(situation, _waits_for(state, situation), "nothing", _queued(state, recorded))
+        return Act(situation, _waits_for(state, situation), "nothing", queued)
     if situation == "settled":
-        return _settled(state, recorded)
+        return _settled(state, recorded, following, queued)
     live, tried = state.seen.live_version, state.candidate or 0
     if tried in recorded.rejected:
-        return Act(
-            situation, "", "up", f"v{tried} was rejected ({recorded.rejected[tried]}); the target goes back to v{live}"
-        )
+        why = f"v{tried} was rejected ({recorded.rejected[tried]}); the target goes back to v{live}"
+        return Act(situation, "", following, why)
     if live in recorded.rejected:
         return Act(
             situation, "", "retry", f"v{live} serves, but was rejected; the way back to v{tried} has not succeeded"
         )
     if situation == "failed":
         why = f"v{live} serves; reject v{tried}, or `slipway rollout retry` if it was not v{tried}'s fault"
-        return Act(situation, "", "rollback", why + _and(_queued(state, recorded)))
+        return Act(situation, "", "rollback", why + _and(queued))
     return Act(
         situation,
         "",
@@ -70,7 +85,7 @@ def act(state: RolloutState, recorded: Recorded, now: float) -> Act:
     )
 
 
-def _settled(state: RolloutState, recorded: Recorded) -> Act:
+def _settled(state: RolloutState, recorded: Recorded, following: Apply, queued: str) -> Act:
     live, wanted = state.seen.live_version or 0, recorded.wanted
     if live in recorded.rejected:
         why = f"v{live} was rejected after it was promoted ({recorded.rejected[live]}); "
@@ -78,8 +93,7 @@ def _settled(state: RolloutState, recorded: Recorded) -> Act:
         back = next((each for each in (recorded.stable, wanted) if each not in gone), None)
         if back is None:
             return Act("settled", "", "rollback", f"{why}name what shall serve with --to")
-        return Act("settled", "", "up", f"{why}a rollout back to v{back} starts")
-    queued = _queued(state, recorded)
+        return Act("settled", "", following, f"{why}a rollout back to v{back} starts")
     others = ", ".join(f"v{version}" for version in old(state, recorded))
     if recorded.stable not in (None, live) or (others and recorded.settled != live):
         others = others or f"v{recorded.stable}"
@@ -87,9 +101,9 @@ def _settled(state: RolloutState, recorded: Recorded) -> Act:
     if wanted in recorded.rejected and recorded.stable is not None:
         return Act("settled", "", "settle", f"v{wanted} was rejected, v{live} serves; the pins still name v{wanted}")
     if queued and not recorded.hold:
-        return Act("settled", "", "up", queued)
+        return Act("settled", "", following, queued)
     if others:
-        return Act("settled", "", "up", f"retires {others}")
+        return Act("settled", "", following, f"retires {others}")
     return Act("settled", "", "nothing", f"on hold: {recorded.hold}" if recorded.hold else "")
 
 
@@ -98,12 +112,12 @@ def old(state: RolloutState, recorded: Recorded) -> tuple[int, ...]:
     return tuple(each for each in state.leftovers if each not in (recorded.stable, recorded.wanted))
 
 
-def _queued(state: RolloutState, recorded: Recorded) -> str:
+def _queued(state: RolloutState, recorded: Recorded, environment: Environment) -> str:
     """Say what waits for its turn: never a version that was rejected, never one that is on its way already."""
     wanted = recorded.wanted
     if wanted is None or wanted in (state.seen.live_version, state.candidate) or wanted in recorded.rejected:
         return ""
-    return f"v{wanted} is queued: the next up starts its rollout"
+    return f"v{wanted} is queued: the next {apply_said(environment)} starts its rollout"
 
 
 def _and(more: str) -> str:

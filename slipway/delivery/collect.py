@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from slipway.delivery import assemble, history, measure
+from slipway.delivery import acts, assemble, history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.state import read
@@ -57,10 +57,10 @@ def collect(
         SlipwayError: The cluster cannot be read, or shows no rollout of the model.
     """
     now = time.time() if until is None else until
-    namespace = environment.namespace
+    namespace, following = environment.namespace, f"the next {acts.apply_said(environment)}"
     state = read(kube, namespace, [model])[model]
     if not state.canary:
-        raise SlipwayError(f"{model}: there is no Canary in namespace {namespace}; `slipway up` makes it")
+        raise SlipwayError(f"{model}: there is no Canary in namespace {namespace}; {following} makes it")
     noted = _noted(kube, judge_of(environment), namespace, model)
     running, ended = assemble.end_of(state)
     end = now if running else min(ended or now, now)
@@ -68,7 +68,7 @@ def collect(
     if start is None:
         start = _weight_rose(prometheus, namespace, model, end, state.interval)
     if start is None:
-        raise SlipwayError(f"{model}: no rollout has been seen in {environment.name}; `slipway up` starts one")
+        raise SlipwayError(f"{model}: no rollout has been seen in {environment.name}; {following} starts one")
     grid = _grid(start, end, now, state.interval, running)
     try:
         readings = measure.read(prometheus, namespace, model, grid, state.interval)

@@ -38,7 +38,7 @@ def overview(
     evidence = _evidence(environment, notices) if running else {}
     holds = {name: _hold(environment, name) for name in running}
     rows = [
-        row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), now)
+        row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), environment, now)
         for name, each in found.items()
     ]
     if llms := [name for name, spec in specs.items() if spec.llm]:
@@ -74,7 +74,9 @@ def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict
     }
 
 
-def row(seen: RolloutState, written: Recorded, evidence: float | None, hold: str, now: float) -> dict[str, Any]:
+def row(
+    seen: RolloutState, written: Recorded, evidence: float | None, hold: str, environment: Environment, now: float
+) -> dict[str, Any]:
     """Say where one model stands.
 
     Args:
@@ -82,9 +84,10 @@ def row(seen: RolloutState, written: Recorded, evidence: float | None, hold: str
         written: What the pins or the registry say.
         evidence: The judge's e-value, while a rollout runs.
         hold: Why the judge lets it go no further at present.
+        environment: Where.
         now: Seconds since the epoch.
     """
-    act = acts.act(seen, written, now)
+    act = acts.act(seen, written, environment, now)
     return {
         "model": seen.model,
         "situation": act.situation,

@@ -6,7 +6,7 @@ import time
 
 from slipway.delivery import ledger
 from slipway.delivery.abort import abort
-from slipway.delivery.acts import Recorded
+from slipway.delivery.acts import Recorded, apply_said
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
 from slipway.delivery.state import RolloutState, read
@@ -22,7 +22,7 @@ def rollback(
     """Take back the traffic, reject the candidate, restore pins and alias, tell the incident; returns what was done.
 
     Safe to run twice, or again after it was killed anywhere. A version that users are served by already cannot be
-    taken away at once: it is rejected, and the next `up` starts a rollout back.
+    taken away at once: it is rejected, and the next `up`, or commit, starts a rollout back.
 
     Args:
         kube: The cluster.
@@ -53,7 +53,7 @@ def rollback(
     if what is None:
         return [*said, f"{model}: nothing left to do: {_done(books)}"]
     said += reject(kube, books, what, after=after)
-    return [*(said or [f"{model}: v{what.version} is rejected already"]), _then(what, books.recorded())]
+    return [*(said or [f"{model}: v{what.version} is rejected already"]), _then(what, books)]
 
 
 def stop(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
@@ -138,11 +138,12 @@ def _example(books: Books, live: int) -> str:
     return found[-1] if found else f"v{max(1, live - 1)}"
 
 
-def _then(what: Rejected, written: Recorded) -> str:
-    """Say what the next `up` does."""
+def _then(what: Rejected, books: Books) -> str:
+    """Say what comes of it when the cluster is told."""
+    written, following = books.recorded(), f"the next {apply_said(books.environment)}"
     queued = written.wanted
     if what.serves:
-        return f"v{what.version} serves until the next `slipway up` has brought v{what.back} back by a rollout"
+        return f"v{what.version} serves until {following} has brought v{what.back} back by a rollout"
     if queued not in (None, what.back, what.version) and queued not in written.rejected:
-        return f"v{queued} is queued: the next `slipway up` removes v{what.version}, starts the rollout of v{queued}"
-    return f"the next `slipway up` points the target back to v{what.back}, removes v{what.version}"
+        return f"v{queued} is queued: {following} removes v{what.version}, starts the rollout of v{queued}"
+    return f"{following} points the target back to v{what.back}, removes v{what.version}"

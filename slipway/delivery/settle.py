@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import get_args
 
+from slipway import stack_file
 from slipway.delivery import acts
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
@@ -53,7 +55,8 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
     written = books.recorded()
     if live in written.rejected:
         raise SlipwayError(
-            f"{model}: v{live} serves, but was rejected ({written.rejected[live]}); `slipway up` starts the way back"
+            f"{model}: v{live} serves, but was rejected ({written.rejected[live]}); the next"
+            f" {acts.apply_said(books.environment)} starts the way back"
         )
     if state.weight not in (0, None):
         raise SlipwayError(
@@ -79,8 +82,9 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
         ],
         after,
     )
-    following = acts.act(state, books.recorded(), now)
-    return [*(done or [f"{model}: v{live} is settled already"]), *([following.why] if following.next == "up" else [])]
+    following = acts.act(state, books.recorded(), books.environment, now)
+    done = done or [f"{model}: v{live} is settled already"]
+    return [*done, following.why] if following.next in get_args(acts.Apply) else done
 
 
 def refuse_alone(books: Books, live: int) -> None:
@@ -93,9 +97,11 @@ def refuse_alone(books: Books, live: int) -> None:
     behind = {stack: version for stack, version in books.elsewhere().items() if version != live}
     if behind:
         serves = ", ".join(f"{stack} serves v{version}" for stack, version in behind.items())
+        stack = next(iter(behind))
+        following = acts.apply(stack_file.read_environment(books.project, stack), llm=bool(books.spec.llm))
         raise SlipwayError(
-            f"{model}: v{live} serves in {own.name}, but {serves}, of the same pins; `slipway up -s"
-            f" {next(iter(behind))}` comes next, settle when all serve the same",
+            f"{model}: v{live} serves in {own.name}, but {serves}, of the same pins; `slipway {following} -s {stack}`"
+            " comes next, settle when all serve the same",
             ExitCode.BUSY,
         )
 

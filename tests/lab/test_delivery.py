@@ -184,7 +184,7 @@ def test_a_running_rollout_is_shown_and_cannot_be_settled(desk: Desk) -> None:
 def test_a_third_version_pinned_meanwhile_is_said_to_be_queued_and_is_kept(desk: Desk) -> None:
     at_half(desk, "told")
     desk.pins(told=Pin(stable=a_release("told", 1).id, candidate=a_release("told", 3).id))
-    assert desk.row("told")["why"] == "v3 is queued: the next up starts its rollout"
+    assert desk.row("told")["why"] == "v3 is queued: the next `slipway up` starts its rollout"
     said = desk.slipway("rollback", "told", "--reason", "it lies").stdout
     assert "v3 is queued: the next `slipway up` removes v2, starts the rollout of v3" in said
     assert desk.pin("told").candidate == a_release("told", 3).id

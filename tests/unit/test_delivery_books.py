@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +161,22 @@ class FakeKube:
         return {"items": []}
 
 
+@pytest.mark.parametrize(
+    ("settings", "following"),
+    [
+        ({}, "the next `slipway up`"),
+        (
+            {"delivery": "gitops", "gitops": {"repository": "https://git.example.com/manifests.git"}},
+            "the next commit (`slipway render -s prod`)",
+        ),
+    ],
+)
 def test_a_settled_release_that_turned_bad_gives_way_to_the_one_that_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], following: str
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     kube: Any = FakeKube()
-    books = Books(tmp_path, an_environment("prod", prometheus_url="http://127.0.0.1:1"), a_spec())
+    books = Books(tmp_path, an_environment("prod", prometheus_url="http://127.0.0.1:1", **settings), a_spec())
     path = tmp_path / "pins/prod.yaml"
     documents.write(path, Pins(environment="prod", models={"churn": Pin(stable=V7.id, candidate=V8.id)}))
     for release in (V7, V8):
@@ -177,7 +188,9 @@ def test_a_settled_release_that_turned_bad_gives_way_to_the_one_that_is_named(
     for to in ("v7", None):
         said = rollback(kube, books, reason="it lies", to=to)
         assert load_pins(path).models["churn"] == Pin(stable=V7.id, candidate=V8.id, rejected=BAD)
-        assert said[-1] == "v8 serves until the next `slipway up` has brought v7 back by a rollout"
+        assert said[-1] == f"v8 serves until {following} has brought v7 back by a rollout"
+    with pytest.raises(SlipwayError, match=re.escape(f"{following} starts the way back")):
+        settle(kube, books)
     deeds = [(each.deed, each.release, each.other) for each in ledger.entries(books.ledger_file)]
     assert deeds == [("settled", V8.id, V7.id), ("rejected", V8.id, V7.id)]
 

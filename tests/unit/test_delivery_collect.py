@@ -333,5 +333,5 @@ def test_a_start_that_nobody_noted_is_told_by_the_weights(monkeypatch: pytest.Mo
 
 
 def test_a_model_without_a_rollout_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SlipwayError, match="churn: no rollout has been seen in staging"):
+    with pytest.raises(SlipwayError, match="churn: no rollout has been seen in staging; the next `slipway up` starts"):
         collected(FakeKube(target=7, phase="Initialized", weight=0), FakePrometheus(), monkeypatch)

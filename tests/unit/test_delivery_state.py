@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from builders import an_environment
 from rollouts import BEGAN, ENDED, MOVED, at, objects, route, state
 
-from slipway.delivery.acts import Recorded, act
+from slipway.delivery.acts import Recorded, act, apply
 from slipway.delivery.state import states
 
 NOW = at(ENDED, 5)
@@ -71,6 +72,8 @@ def test_an_abort_counts_only_for_the_candidate_that_it_names() -> None:
 
 PINNED = Recorded(stable=7, wanted=8)
 BAD = {8: "it lies"}
+DIRECT = an_environment("prod")
+GITOPS = an_environment("prod", delivery="gitops", gitops={"repository": "https://git.example.com/manifests.git"})
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ BAD = {8: "it lies"}
     [
         # what runs needs nobody, and says what waits behind it
         ({}, PINNED, "nothing", ""),
-        ({}, Recorded(stable=7, wanted=9), "nothing", "v9 is queued: the next up starts its rollout"),
+        ({}, Recorded(stable=7, wanted=9), "nothing", "v9 is queued: the next `slipway up` starts its rollout"),
         ({}, Recorded(wanted=9, rejected={9: "x"}), "nothing", ""),
         # failed
         ({"phase": "Failed"}, PINNED, "rollback", "v7 serves; reject v8, or `slipway rollout retry`"),
@@ -117,20 +120,52 @@ BAD = {8: "it lies"}
     ],
 )
 def test_what_comes_next(changes: dict[str, Any], written: Recorded, following: str, why: str) -> None:
-    found = act(state(**{"target": 8, **changes}), written, NOW)
+    found = act(state(**{"target": 8, **changes}), written, DIRECT, NOW)
     assert found.next == following
     assert why in found.why
 
 
+@pytest.mark.parametrize(
+    ("changes", "written", "why"),
+    [
+        ({"phase": "Failed"}, Recorded(stable=7, wanted=7, rejected=BAD), "the target goes back to v7"),
+        ({"phase": "Succeeded", "live": 8}, Recorded(stable=7, wanted=8, rejected=BAD), "a rollout back to v7 starts"),
+        ({"phase": "Succeeded", "live": 8}, Recorded(wanted=8, settled=8), "retires v7"),
+        (
+            {"phase": "Initialized", "target": 7},
+            PINNED,
+            "v8 is queued: the next commit (`slipway render -s prod`) starts its rollout",
+        ),
+    ],
+)
+def test_where_models_come_by_git_a_commit_comes_next(changes: dict[str, Any], written: Recorded, why: str) -> None:
+    found = act(state(**{"target": 8, **changes}), written, GITOPS, NOW)
+    assert found.next == "render"
+    assert why in found.why
+    assert "up`" not in found.why
+
+
+def test_a_model_begins_with_its_pair_which_no_commit_brings() -> None:
+    pair = [each for each in objects(phase=None) if each["metadata"]["name"] in ("churn-primary", "churn-canary")]
+    for there, environment, following in (([], GITOPS, "up"), (pair, GITOPS, "render"), (pair, DIRECT, "up")):
+        found = act(states(["churn"], there)["churn"], PINNED, environment, NOW)
+        assert (found.situation, found.next) == ("absent", following)
+    assert act(states(["churn"], [])["churn"], Recorded(), GITOPS, NOW).next == "nothing"
+
+
+def test_a_large_language_model_comes_by_an_up_everywhere() -> None:
+    assert [apply(each, llm=llm) for each in (DIRECT, GITOPS) for llm in (True, False)] == ["up", "up", "up", "render"]
+
+
 def test_a_rollout_that_flagger_has_missed_is_to_be_tried_again() -> None:
-    found = act(state(phase="Failed", moved=LATER), PINNED, at(LATER, 60))
+    found = act(state(phase="Failed", moved=LATER), PINNED, DIRECT, at(LATER, 60))
     assert (found.situation, found.next) == ("swallowed", "retry")
     assert found.why == "the target selects v8, but no rollout of it began: Flagger missed it; v7 serves"
 
 
 def test_what_a_rollout_waits_for_is_said() -> None:
     def waits(**changes: Any) -> str:
-        return act(state(**changes), PINNED, at(BEGAN)).waits_for
+        return act(state(**changes), PINNED, DIRECT, at(BEGAN)).waits_for
 
     assert waits() == "the next analysis, every 10 s"
     assert waits(phase="Waiting") == "v8 to be Ready, or an approval"

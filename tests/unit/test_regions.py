@@ -127,9 +127,13 @@ def test_shared_pins_are_settled_when_every_region_serves_the_same(project, monk
     monkeypatch.setattr(regions, "serving", lambda root, environment: served)
     books = Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
     assert books.elsewhere() == {"prod-us": 7}
-    with pytest.raises(SlipwayError, match="prod-us serves v7, of the same pins") as raised:
+    said = "prod-us serves v7, of the same pins; `slipway render -s prod-us` comes next"
+    with pytest.raises(SlipwayError, match=said) as raised:
         refuse_alone(books, 8)
     assert raised.value.exit_code is ExitCode.BUSY
+    stack(project, "prod-us", pins="prod", delivery="direct")
+    with pytest.raises(SlipwayError, match="`slipway up -s prod-us` comes next"):
+        refuse_alone(books, 8)
     served["churn"] = 8
     refuse_alone(books, 8)
 
@@ -173,6 +177,8 @@ class AwayKube:
 
 def promoted_here(project: Project, monkeypatch: pytest.MonkeyPatch, elsewhere: dict[str, int]) -> Books:
     project.pinned(STABLE, CANDIDATE, environment="prod")
+    for name in elsewhere:
+        stack(project, name, pins="prod")
     monkeypatch.setattr(Books, "elsewhere", lambda _: elsewhere)
     return Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
 

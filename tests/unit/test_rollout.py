@@ -72,7 +72,7 @@ def test_the_first_deployment_puts_the_target_on_the_stable_release() -> None:
 def test_a_candidate_waits_until_the_stable_release_serves() -> None:
     first = plan(V7, V8)
     assert (first.target, first.declared) == (V7, (V7, V8))
-    assert "waits for the next up" in first.notices[0]
+    assert "waits: its rollout starts from a settled state" in first.notices[0]
 
 
 def test_a_candidate_waits_until_flagger_has_taken_the_target_for_promoted() -> None:
