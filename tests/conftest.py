@@ -7,6 +7,11 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No time of ours says that code is wrong: the machine may be busy. Fifty examples a run are found by many runs.
+settings.register_profile("slipway", deadline=None, max_examples=50)
+settings.load_profile("slipway")
 
 #: Seconds between two signs of life: some tests wait for real controllers, for more than a minute.
 HEARTBEAT = 20.0

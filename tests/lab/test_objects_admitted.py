@@ -262,7 +262,7 @@ def strict(node: Any) -> Any:
     strategy=st.sampled_from(sorted(ROLLOUTS)),
     name=st.from_regex(r"[a-z]([-a-z0-9]{0,43}[a-z0-9])?", fullmatch=True),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_not_refused_fits_the_definitions(
     schemas: dict[str, jsonschema_rs.Validator],
     serving: Any,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from slipway.judge.evidence import LIMIT, Signal, Window, judge
 from tests.bench import canaries
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 shares = st.floats(0, 0.5)
 
 

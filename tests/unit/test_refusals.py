@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 from builders import a_plan, a_release, a_spec, an_environment
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.compile import compile_model, refusals
@@ -140,7 +140,6 @@ def test_a_model_whose_name_only_starts_like_another_is_taken(other: str) -> Non
 @given(
     st.lists(st.from_regex(r"[ab](-v1|-primary|-canary|-predictor|-v2){0,3}", fullmatch=True), unique=True, max_size=6)
 )
-@settings(deadline=None, max_examples=50)
 def test_models_that_are_taken_share_no_name_of_any_object(models: list[str]) -> None:
     specs = {name: a_spec(name) for name in models}
     if refusals(specs, {}, an_environment()):

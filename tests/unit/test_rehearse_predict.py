@@ -87,7 +87,7 @@ def test_iterations_are_looks_before_users_see_anything(strategy: str, steps: li
     assert [(step.weight, step.shown, step.seconds, step.held_by) for step in found.steps] == steps
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(0.01, 500), st.floats(1, 20), st.integers(1, 500), st.sampled_from(["10s", "60s", "300s"]))
 def test_more_traffic_never_takes_longer(rate: float, more: float, wanted: int, interval: str) -> None:
     canary = a_canary(policy=POLICY.model_copy(update={"min_requests": wanted}), interval=interval)
@@ -95,7 +95,7 @@ def test_more_traffic_never_takes_longer(rate: float, more: float, wanted: int, 
     assert fast.promoted_seconds <= slow.promoted_seconds
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(0.5, 500), st.integers(1, 200))
 def test_no_step_ends_before_its_requests_are_expected(rate: float, wanted: int) -> None:
     canary = a_canary(policy=POLICY.model_copy(update={"min_requests": wanted}))
