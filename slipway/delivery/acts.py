@@ -44,9 +44,9 @@ class Act:
     why: str
 
 
-def apply(environment: Environment, *, llm: bool = False) -> Apply:
-    """Say what applies the objects of a model; those of a large language model are Pulumi's everywhere."""
-    return "render" if environment.delivery == "gitops" and not llm else "up"
+def apply(environment: Environment) -> Apply:
+    """Say what applies the objects of an environment's models."""
+    return "render" if environment.delivery == "gitops" else "up"
 
 
 def apply_said(environment: Environment) -> str:

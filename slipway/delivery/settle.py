@@ -98,7 +98,7 @@ def refuse_alone(books: Books, live: int) -> None:
     if behind:
         serves = ", ".join(f"{stack} serves v{version}" for stack, version in behind.items())
         stack = next(iter(behind))
-        following = acts.apply(stack_file.read_environment(books.project, stack), llm=bool(books.spec.llm))
+        following = acts.apply(stack_file.read_environment(books.project, stack))
         raise SlipwayError(
             f"{model}: v{live} serves in {own.name}, but {serves}, of the same pins; `slipway {following} -s {stack}`"
             " comes next, settle when all serve the same",

@@ -8,7 +8,7 @@ import pytest
 from builders import an_environment
 from rollouts import BEGAN, ENDED, MOVED, at, objects, route, state
 
-from slipway.delivery.acts import Recorded, act, apply
+from slipway.delivery.acts import Recorded, act
 from slipway.delivery.state import states
 
 NOW = at(ENDED, 5)
@@ -151,10 +151,6 @@ def test_a_model_begins_with_its_pair_which_no_commit_brings() -> None:
         found = act(states(["churn"], there)["churn"], PINNED, environment, NOW)
         assert (found.situation, found.next) == ("absent", following)
     assert act(states(["churn"], [])["churn"], Recorded(), GITOPS, NOW).next == "nothing"
-
-
-def test_a_large_language_model_comes_by_an_up_everywhere() -> None:
-    assert [apply(each, llm=llm) for each in (DIRECT, GITOPS) for llm in (True, False)] == ["up", "up", "up", "render"]
 
 
 def test_a_rollout_that_flagger_has_missed_is_to_be_tried_again() -> None:
