@@ -140,6 +140,8 @@ class FileSystem:
         self.staging = staging
         #: Directories in which we may create: they are ours, not the machine's.
         self.own: list[str] = []
+        #: Whether a volume hides the staging. What comes then lies in that volume, which is the pod's.
+        self.hidden = False
 
     def protect(self, writable: Sequence[str]) -> None:
         """Make the machine's files read-only but for some directories.
@@ -163,6 +165,7 @@ class FileSystem:
             if mount not in last:
                 self._mount(mount, mount["source"])
         held = [(mount, f"/proc/self/fd/{os.open(mount['source'], os.O_PATH)}") for mount in last]
+        self.hidden = bool(held)
         for mount, source in held:
             self._mount(mount, source)
 
@@ -185,7 +188,8 @@ class FileSystem:
         ancestor = os.path.dirname(target)
         while not os.path.isdir(ancestor):
             ancestor = os.path.dirname(ancestor)
-        if ancestor not in self.own:
+        # A container before may have made it in the volume.
+        if ancestor not in self.own and not self.hidden:
             self._cover(ancestor)
         missing = target if directory else os.path.dirname(target)
         while missing != ancestor:
