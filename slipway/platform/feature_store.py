@@ -1,7 +1,8 @@
 """The feature store: Feast answers models with the features of this moment, training with those of then.
 
 The server stands here; what it knows about comes from the team's own repository, as Argo CD's application
-`feature-store` (docs/operations.md): a commit there runs `feast apply` against the same registry.
+`feature-store` (docs/operations.md). On AWS a commit there runs `feast apply` against the same registry; elsewhere that
+is a file which the server alone reaches, so its pod applies what the ConfigMap `features` holds before it serves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,15 @@ from slipway.platform.workloads import manifest
 NAMESPACE = NAME = "feature-store"
 PORT = 6566
 DATA = "/data"
+#: The team's ConfigMap of Python files, where there is no AWS.
+FEATURES = "features"
+#: Without definitions nothing is applied: Feast would take away, with their values, those that it has.
+APPLY = f"""\
+ls /{FEATURES}/*.py || exit 0
+rm -rf /tmp/repository && mkdir /tmp/repository
+cp /etc/feast/feature_store.yaml /{FEATURES}/*.py /tmp/repository
+exec feast --chdir=/tmp/repository apply
+"""
 
 
 class FeatureStoreSettings(Frozen):
@@ -57,6 +67,8 @@ def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> t
         # Its process manager keeps a socket there.
         env=({"name": "HOME", "value": "/tmp"},),
         files={"/etc/feast": files},
+        given={} if on_aws else {f"/{FEATURES}": FEATURES},
+        first=() if on_aws else ("sh", "-ec", APPLY),
         data=None if on_aws else DATA,
         storage_gib=settings.storage_gib,
         replicas=settings.replicas if on_aws else 1,

@@ -33,6 +33,8 @@ class System:
         env: Variables, as Kubernetes writes them.
         files: ConfigMaps by the directory at which they are seen; a change of one starts the pod anew.
         secrets: Secrets by directory.
+        given: ConfigMaps of others by directory, which is empty as long as there is none; a change starts nothing.
+        first: What runs in the same image, with the same files, before it starts.
         data: Where it keeps what must outlive it; None keeps nothing.
         storage_gib: Size of the volume for `data`; None forgets it with the pod.
         replicas: How many; more than one must keep nothing.
@@ -53,6 +55,8 @@ class System:
     env: tuple[Object, ...] = ()
     files: Mapping[str, Object] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
     data: str | None = None
     storage_gib: int | None = None
     replicas: int = 1
@@ -78,6 +82,7 @@ class System:
             self.namespace,
             self.name,
             self._container(),
+            init=[self._first()] if self.first else (),
             volumes={name: source for name, _, source in self._mounts()},
             token=bool(self.may),
             replicas=self.replicas,
@@ -100,6 +105,12 @@ class System:
             "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in self._mounts()],
         }
 
+    def _first(self) -> Object:
+        of = self._container()
+        kept: Object = {key: of[key] for key in ("image", "env", "resources") if key in of}
+        mounts = [*of["volumeMounts"], {"name": "tmp", "mountPath": "/tmp"}]
+        return {"name": "first", "command": list(self.first), **kept, "volumeMounts": mounts}
+
     def _mounts(self) -> list[tuple[str, str, Object]]:
         """List the volumes: name, where it is seen, what it is."""
         found: list[tuple[str, str, Object]] = []
@@ -107,6 +118,8 @@ class System:
             name = str(config["metadata"]["name"])
             found.append((name, path, {"configMap": {"name": name}}))
         found += [(secret, path, {"secret": {"secretName": secret}}) for path, secret in self.secrets.items()]
+        for path, name in self.given.items():
+            found.append((name, path, {"configMap": {"name": name, "optional": True}}))
         if self.data is not None:
             kept: Object = {"persistentVolumeClaim": {"claimName": self.name}} if self._stored else {"emptyDir": {}}
             found.append(("data", self.data, kept))

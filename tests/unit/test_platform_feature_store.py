@@ -66,6 +66,17 @@ def test_elsewhere_both_are_files_of_one_server() -> None:
     assert ("PersistentVolumeClaim", "feature-store") not in compiled(environment(storage_gib=None))
 
 
+def test_elsewhere_what_the_team_gives_is_applied_to_the_servers_own_volume_before_it_serves() -> None:
+    pod = compiled(environment())["Deployment", "feature-store"]["spec"]["template"]["spec"]
+    (first,), (server,) = pod["initContainers"], pod["containers"]
+    assert "feast --chdir=/tmp/repository apply" in first["command"][-1]
+    assert first["image"] == server["image"]
+    assert {"name": "data", "mountPath": "/data"} in first["volumeMounts"]
+    # Without definitions, as before the team's first commit, it serves all the same.
+    assert {"name": "features", "configMap": {"name": "features", "optional": True}} in pod["volumes"]
+    assert "initContainers" not in compiled(environment(EKS))["Deployment", "feature-store"]["spec"]["template"]["spec"]
+
+
 def test_models_with_training_may_ask_it_and_nobody_else() -> None:
     where = environment()
     objects = compiled(where)
