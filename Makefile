@@ -27,7 +27,7 @@ test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
 	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py tests/lab/test_aws_pack.py
 
-test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus, MLflow
+test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus, MLflow, Feast
 	@$(BIN)/python -c 'from slipway.lab import toolchain; from slipway.lab.platform import PARTS; toolchain.ensure(*{tool for part in PARTS.values() for tool in part.tools})'
 	@$(BIN)/python -m pytest -v -m platform tests/lab
 

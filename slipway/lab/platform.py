@@ -82,6 +82,7 @@ PARTS: Mapping[str, Part] = {
         tools=("alertmanager", "kube-state-metrics"),
         seconds=20,
     ),
+    "feature_store": Part({"storage_gib": 1}, tools=("feast",), seconds=20),
     # Beside the lab's own: nobody asks them, which are the ones of `monitoring` to measure.
     "services": Part({"image": OWN_IMAGE, "storage_gib": None}, tools=("kserve-agent",), seconds=20),
 }

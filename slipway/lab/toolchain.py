@@ -55,7 +55,9 @@ def binary(name: str) -> Path:
 
 
 def place(name: str) -> Path:
-    """Say where a binary, or a part of an environment, is once it is built."""
+    """Say where a binary, an environment, or a part of one, is once it is built."""
+    if name in ENVIRONMENTS:
+        return _directory(name)
     if name in PACKAGED:
         environment, path = PACKAGED[name]
         packages = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"

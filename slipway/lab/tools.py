@@ -129,7 +129,14 @@ GO_TOOLS: Mapping[str, GoTool] = {
 }
 
 #: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
-ENVIRONMENTS: Mapping[str, float] = {"mlserver": 290, "kserve-storage": 30, "redis": 10, "mlflow": 10, "evidently": 90}
+ENVIRONMENTS: Mapping[str, float] = {
+    "mlserver": 290,
+    "kserve-storage": 30,
+    "redis": 10,
+    "mlflow": 10,
+    "evidently": 90,
+    "feast": 60,
+}
 
 #: What is used of an environment besides its Python: by name the environment, with a path in its packages.
 PACKAGED: Mapping[str, tuple[str, str]] = {
@@ -138,4 +145,6 @@ PACKAGED: Mapping[str, tuple[str, str]] = {
 }
 
 #: What is built only for who asks for it.
-ON_DEMAND = frozenset({*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis", "mlflow", "evidently"})
+ON_DEMAND = frozenset(
+    {*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis", "mlflow", "evidently", "feast"}
+)

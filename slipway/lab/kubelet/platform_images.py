@@ -31,9 +31,9 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
     """Return their table, ready for JSON; an image whose binary is not built yet says so when it is asked for.
 
     Args:
-        place: Says where a binary is, or will be.
+        place: Says where a binary, or an environment, is or will be.
     """
-    redis, logins = place("redis-server"), str(place("flask_wtf").parent)
+    redis, logins, feast = place("redis-server"), str(place("flask_wtf").parent), str(place("feast"))
     return {
         # By tag as by digest: what runs is what tools/kyverno pins.
         "*/kyverno/kyvernopre[:@]*": _binary(place("kyverno-init"), "/ko-app/kyverno-init"),
@@ -54,6 +54,7 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
             # Seen also where a pod's own /tmp hides what lies below it.
             "files": {path: path for path in (sys.prefix, logins)},
         },
+        "*/feastdev/feature-server[:@]*": {"venv": feast, "files": {feast: feast}},
         "*/redis[:@]*": {"entrypoint": ["redis-server"], "files": {"/usr/local/bin/redis-server": str(redis)}},
         # Beside the servers of a model whose payloads are sent.
         "kserve/agent[:@]*": _binary(place("kserve-agent"), "/ko-app/agent"),
