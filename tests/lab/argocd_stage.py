@@ -78,6 +78,14 @@ class Delivering:
         """Return the status of an Application once its health is one of these."""
         return self._once(name, lambda status: status.get("health", {}).get("status") in wanted)
 
+    def looked(self, name: str) -> dict[str, Any]:
+        """Have Argo CD compare all of an Application anew; returns it as it is then."""
+        asked = "argocd.argoproj.io/refresh"
+        self.lab.kube.patch(*APPLICATION, name, NAMESPACE, {"metadata": {"annotations": {asked: "hard"}}})
+        return self.lab.kube.wait_for(
+            *APPLICATION, name, NAMESPACE, lambda it: asked not in it["metadata"].get("annotations", {}), timeout=SYNC
+        )
+
     def _once(self, name: str, holds: Any) -> dict[str, Any]:
         found = self.lab.kube.wait_for(
             *APPLICATION, name, NAMESPACE, lambda it: holds(it.get("status", {})), timeout=2 * SYNC

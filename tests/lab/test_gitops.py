@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from argocd_stage import APPLICATION, Delivering, delivering_lab
 from argocd_stage import by_git as settings
-from live_rollouts import DIABETES, Round, users
+from live_rollouts import DIABETES, REGISTER, Round, users
 from local_stack import CANARY, ISVC, SERVICE, UP, Stack
 
 from slipway.judge.run import ROUTE
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.platform
 
 CLI = (sys.executable, "-c", "from slipway.cli import main; main()")
 APP = f"models-{DIABETES}"
-STABLE, CANDIDATE = f"{DIABETES}-v2", f"{DIABETES}-v3"
+STABLE, CANDIDATE, BAD = f"{DIABETES}-v2", f"{DIABETES}-v3", f"{DIABETES}-v4"
 
 
 @dataclass
@@ -34,6 +34,11 @@ class Delivered(Round):
     """What happened, with what Argo CD did."""
 
     deliveries: list[dict[str, Any]] = field(default_factory=list)
+
+    def operations(self) -> list[tuple[str, str]]:
+        """Return when each operation of Argo CD started, with its commit; the one before comes first."""
+        states = [it["status"]["operationState"] for it in self.deliveries if "operationState" in it["status"]]
+        return list({each["startedAt"]: each["operation"]["sync"]["revision"] for each in states}.items())
 
 
 @dataclass
@@ -43,18 +48,31 @@ class GitStack:
     stack: Stack
     argocd: Delivering
 
-    def render(self) -> list[str]:
-        """Write the tree; returns what has changed."""
+    def slipway(self, *arguments: str) -> Any:
+        """Run a command; returns what it says."""
         environ = {**self.stack.env, "SLIPWAY_PROJECT": str(self.stack.root)}
-        command = [*CLI, "render", "--stack=local", "--json"]
+        command = [*CLI, *arguments, "--stack=local", "--json"]
         done = subprocess.run(command, cwd=self.stack.root, env=environ, capture_output=True, text=True, timeout=UP)
         assert done.returncode == 0, done.stderr
-        return [f"{row['what']} {Path(row['file']).name}" for row in json.loads(done.stdout)["changes"]]
+        return json.loads(done.stdout)
+
+    def render(self) -> list[str]:
+        """Write the tree; returns what has changed."""
+        return [f"{row['what']} {Path(row['file']).name}" for row in self.slipway("render")["changes"]]
 
     def deliver(self, message: str) -> str:
         """Write the tree, commit it; returns the commit."""
         assert self.render()
         return self.argocd.commit(message)
+
+    def repaired(self) -> str:
+        """Turn off what takes a candidate back; returns the phase in which Argo CD has turned it on again."""
+        kube = self.stack.kube
+        kube.patch(*CANARY, DIABETES, "models", {"spec": {"analysis": {"threshold": 99}}})
+        healed = kube.wait_for(
+            *CANARY, DIABETES, "models", lambda it: it["spec"]["analysis"]["threshold"] == 2, timeout=60
+        )
+        return str(healed["status"]["phase"])
 
 
 @pytest.fixture(scope="module")
@@ -91,16 +109,45 @@ def rollout(by_git: GitStack, first: str) -> Delivered:
         seen.seen["commit"] = by_git.argocd.commit("v3 is a candidate")
         stack.phase("Progressing")
         seen.seen["health"] = by_git.argocd.health(APP, "Progressing", "Degraded")["health"]["status"]
-        threshold = {"spec": {"analysis": {"threshold": 99}}}
-        stack.kube.patch(*CANARY, DIABETES, "models", threshold)
-        stack.kube.wait_for(
-            *CANARY, DIABETES, "models", lambda it: it["spec"]["analysis"]["threshold"] == 2, timeout=60
-        )
-        seen.seen["healed in"] = stack.kube.get(*CANARY, DIABETES, "models")["status"]["phase"]
+        seen.seen["healed in"] = by_git.repaired()
         seen.seen["render in mid-rollout"] = by_git.render()
         stack.primary_selects(CANDIDATE)
         seen.end(stack, DIABETES)
     seen.seen["application"] = by_git.argocd.health(APP, "Healthy")
+    return seen
+
+
+@pytest.fixture(scope="module")
+def retired(by_git: GitStack, rollout: Delivered) -> None:
+    """What the rollout has left over goes by a commit."""
+    by_git.argocd.synced(APP, by_git.deliver("v2 is retired"))
+
+
+@pytest.fixture(scope="module")
+def failed(by_git: GitStack, retired: None) -> Delivered:
+    """A candidate that cannot answer users comes by one commit, and goes by another when somebody has rejected it."""
+    stack, argocd, seen = by_git.stack, by_git.argocd, Delivered()
+    seen.changes.follow(stack, ROUTE, SERVICE)
+    _follow(by_git, seen.deliveries)
+    stack.python(REGISTER, DIABETES)
+    with users(stack.lab, DIABETES):
+        stack.promote(4)
+        tried = by_git.deliver("v4 is a candidate")
+        argocd.synced(APP, tried)
+        stack.ended(BAD)
+        seen.seen["health"] = argocd.health(APP, "Suspended")["health"]["status"]
+        seen.seen["looked"] = argocd.looked(APP)
+        seen.seen["before the repair"] = seen.operations()[1:]
+        seen.seen["healed in"] = by_git.repaired()
+        argocd.synced(APP, tried)
+        seen.end(stack, DIABETES)
+        seen.seen["said"] = by_git.slipway("rollout", "rollback", DIABETES)["done"]
+        (seen.seen["row"],) = by_git.slipway("rollout", "status", DIABETES)["models"]
+        seen.seen["changes"] = by_git.render()
+        gone = argocd.commit("v4 is rejected")
+        argocd.synced(APP, gone)
+        argocd.health(APP, "Healthy")
+    seen.seen["commits"] = tried, gone
     return seen
 
 
@@ -160,11 +207,7 @@ def test_argo_cd_and_flagger_never_undo_each_other(rollout: Delivered) -> None:
         ("Canary", DIABETES),
     }
     # One delivery of the commit, one repair of what somebody had changed: nothing was applied for Flagger's sake.
-    started = {
-        it["status"]["operationState"]["startedAt"] for it in rollout.deliveries if "operationState" in it["status"]
-    }
-    before = rollout.deliveries[0]["status"]["operationState"]["startedAt"]
-    assert len(started - {before}) == 2
+    assert len(rollout.operations()[1:]) == 2
 
 
 def test_a_rollout_under_way_is_shown_as_such_and_changes_no_file(rollout: Delivered) -> None:
@@ -172,11 +215,44 @@ def test_a_rollout_under_way_is_shown_as_such_and_changes_no_file(rollout: Deliv
     assert rollout.seen["render in mid-rollout"] == []
 
 
-def test_a_settled_rollout_is_tidied_up_by_a_commit(by_git: GitStack, rollout: Delivered) -> None:
-    commit = by_git.deliver("v2 is retired")
-    by_git.argocd.synced(APP, commit)
+def test_a_settled_rollout_is_tidied_up_by_a_commit(by_git: GitStack, retired: None) -> None:
     assert [it["metadata"]["name"] for it in by_git.stack.kube.list(*ISVC, "models")] == [CANDIDATE]
     assert by_git.stack.served(DIABETES) == CANDIDATE
+
+
+def test_flagger_takes_back_a_bad_candidate_that_a_commit_has_brought(failed: Delivered) -> None:
+    assert (failed.phases[DIABETES], failed.served[DIABETES]) == ("Failed", CANDIDATE)
+    assert failed.shares[DIABETES].canary.failed > 0
+    assert failed.shares[DIABETES].primary.failed == 0
+
+
+def test_argo_cd_leaves_it_taken_back_even_while_it_heals(failed: Delivered) -> None:
+    tried, gone = failed.seen["commits"]
+    looked = failed.seen["looked"]
+    assert (looked["status"]["sync"]["status"], failed.seen["health"]) == ("Synced", "Suspended")
+    # Its own look at what Flagger has done started nothing; one repair, of what somebody had changed, did not either.
+    assert [commit for _, commit in failed.seen["before the repair"]] == [tried]
+    assert "operation" not in looked
+    assert failed.seen["healed in"] == "Failed"
+    commits = [commit for _, commit in failed.operations()[1:]]
+    # What comes after a delivery that prunes is not looked at: Argo CD may prune again what it has not yet seen go.
+    assert commits[: commits.index(gone)] == [tried, tried]
+    assert [canary for _, _, canary in failed.changes.weights(DIABETES)] == [0, 10, 0]
+    assert [service for _, service in failed.changes.selected(f"{DIABETES}-primary")] == [CANDIDATE]
+
+
+def test_a_rejection_reaches_the_cluster_by_a_commit(by_git: GitStack, failed: Delivered) -> None:
+    assert failed.seen["said"][-1] == (
+        "the next commit (`slipway render -s local`) points the target back to v3, removes v4"
+    )
+    assert (failed.seen["row"]["situation"], failed.seen["row"]["next"]) == ("failed", "render")
+    assert failed.seen["changes"] == [
+        f"remove 10-inferenceservice-{BAD}.yaml",
+        f"change 20-service-{DIABETES}.yaml",
+        "change index.json",
+    ]
+    assert [service for _, service in failed.changes.selected(DIABETES)] == [CANDIDATE, BAD, CANDIDATE]
+    assert [it["metadata"]["name"] for it in by_git.stack.kube.list(*ISVC, "models")] == [CANDIDATE]
 
 
 def test_servers_that_never_get_ready_get_no_target_whatever_is_committed_besides(
@@ -196,5 +272,5 @@ def test_servers_that_never_get_ready_get_no_target_whatever_is_committed_beside
             canary.write_text(canary.read_text().replace("threshold: 2", "threshold: 3"))
             commit = argocd.commit("something else")
         assert "completed unsuccessfully" in argocd.failed(APP, commit)
-    assert [service for _, service in rollout.changes.selected(DIABETES)] == [STABLE, CANDIDATE]
+    assert broken not in [service for _, service in rollout.changes.selected(DIABETES)]
     assert by_git.stack.served(DIABETES) == CANDIDATE
