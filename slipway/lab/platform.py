@@ -39,6 +39,7 @@ class Part:
         seconds: What it took to be ready on two cores that others used too.
         secrets: What a store of secrets would bring into its namespace, which is called as it is.
         bucket: Of the object store, if it needs one.
+        needs: Parts that bring the kinds of its objects.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Part:
     seconds: float = 30
     secrets: Callable[[Facts], Mapping[str, Mapping[str, str]]] = lambda _: {}
     bucket: str = ""
+    needs: tuple[str, ...] = ()
 
 
 def _mlflow_secrets(facts: Facts) -> dict[str, dict[str, str]]:
@@ -74,8 +76,7 @@ PARTS: Mapping[str, Part] = {
         secrets=_mlflow_secrets,
         bucket=BUCKET,
     ),
-    # Beside kyverno, which brings their kind.
-    "policies": Part(tools=("kyverno",), seconds=5),
+    "policies": Part(seconds=5, needs=("kyverno",)),
     # Without Grafana, which no registry of packages has; its rollouts look every ten seconds.
     "monitoring": Part(
         {"scrape_interval_seconds": 1, "storage_gib": None, "memory": "512Mi", "grafana": False},
@@ -89,7 +90,7 @@ PARTS: Mapping[str, Part] = {
 
 
 def wanted(names: Iterable[str]) -> list[str]:
-    """Check the names of parts.
+    """Check the names of parts, add those that they need.
 
     Raises:
         SlipwayError: One is unknown.
@@ -98,7 +99,7 @@ def wanted(names: Iterable[str]) -> list[str]:
     for name in chosen:
         if name not in PARTS:
             raise SlipwayError(f"lab: --with {name}: no such part of the platform; there are {', '.join(PARTS)}")
-    return chosen
+    return list(dict.fromkeys(part for name in chosen for part in (*PARTS[name].needs, name)))
 
 
 def ensure_tools(names: Iterable[str]) -> None:

@@ -91,5 +91,7 @@ def test_every_part_of_the_platform_has_settings_that_the_program_takes_and_imag
 
 def test_a_part_that_there_is_not_is_refused_with_those_that_there_are() -> None:
     assert platform.wanted(["kyverno"]) == ["kyverno"]
+    # A policy's kind comes with who keeps to it.
+    assert platform.wanted(["mlflow,policies", "kyverno"]) == ["mlflow", "kyverno", "policies"]
     with pytest.raises(SlipwayError, match=r"--with kyvreno: no such part of the platform; there are .*kyverno"):
         platform.wanted(["kyvreno"])
