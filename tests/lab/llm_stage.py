@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import yaml
 
 from slipway.compile.objects import Object
+from slipway.kube import KubeError
 from slipway.lab import toolchain
 
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
@@ -28,3 +30,17 @@ def define(lab: Any) -> None:
         definition = yaml.load((toolchain.data("charts") / file).read_text(), Loader=yaml.CSafeLoader)
         lab.kube.apply(definition, force=True)
         lab.kube.wait_for(*DEFINITION, definition["metadata"]["name"], None, established, timeout=60)
+        _served(lab, definition["spec"])
+
+
+def _served(lab: Any, spec: Object) -> None:
+    """Wait until objects of a kind can be had: for seconds after it is established "storage is (re)initializing"."""
+    version, deadline = next(each["name"] for each in spec["versions"] if each["storage"]), time.monotonic() + 60
+    while True:
+        try:
+            lab.kube.list(f"{spec['group']}/{version}", spec["names"]["kind"], None)
+            return
+        except KubeError as error:
+            if error.status not in (404, 429, 503) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from local_stack import MODEL, Stack
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.llm import step
-from slipway.kube import Kube
+from slipway.kube import Kube, KubeError
 from slipway.llm_rollout import LLM
 from slipway.model_spec import load_model_spec
 from slipway.stack_file import read_environment
@@ -39,10 +40,12 @@ def with_a_controller(kube: Kube, run: Callable[[], object]) -> None:
 
     def controller() -> None:
         while not over.wait(0.5):
-            for each in kube.list(*LLM, "models"):
-                if "status" not in each:
-                    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
-                    kube.patch(*LLM, each["metadata"]["name"], "models", ready, subresource="status")
+            # A kind that has just been defined is refused for some seconds more ("storage is (re)initializing").
+            with contextlib.suppress(KubeError):
+                for each in kube.list(*LLM, "models"):
+                    if "status" not in each:
+                        ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+                        kube.patch(*LLM, each["metadata"]["name"], "models", ready, subresource="status")
 
     thread = threading.Thread(target=controller)
     thread.start()
