@@ -81,10 +81,16 @@ def waiting(pod: Object) -> Object:
     return dict(main_status(pod)["state"].get("waiting") or {})
 
 
-def events(stage: Stage, name: str) -> dict[str, str]:
-    """The last message of each kind of event about a pod."""
-    found = [event for event in stage.kube.list("v1", "Event", "default") if event["involvedObject"]["name"] == name]
-    return {event["reason"]: event["message"] for event in found}
+def event(stage: Stage, name: str, reason: str) -> str:
+    """The last message of a kind of event about a pod; it comes a moment after what it is about."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = [each for each in stage.kube.list("v1", "Event", "default") if each["involvedObject"]["name"] == name]
+        messages = {each["reason"]: each["message"] for each in found}
+        if reason in messages:
+            return str(messages[reason])
+        assert time.monotonic() < deadline, messages
+        time.sleep(0.1)
 
 
 def gone(stage: Stage, name: str, timeout: float = 10) -> float:
@@ -205,8 +211,8 @@ def test_a_container_that_keeps_failing_is_restarted_ever_more_slowly(stage: Sta
     assert status["lastState"]["terminated"]["exitCode"] == 3
     assert status["lastState"]["terminated"]["message"] == "no model"
     assert pod["status"]["phase"] == "Running"
-    assert "BackOff" in events(stage, name)
-    assert events(stage, name)["ContainerDied"] == "Container main ended with exit code 3: no model"
+    assert event(stage, name, "BackOff")
+    assert event(stage, name, "ContainerDied") == "Container main ended with exit code 3: no model"
 
 
 def test_a_command_that_does_not_exist_is_named(stage: Stage, run: Callable[..., str]) -> None:
@@ -348,7 +354,7 @@ def test_a_container_above_its_memory_limit_is_killed_and_the_status_says_so(
     assert used is not None
     assert 100 < int(used[1]) < 400
     assert printed == "loading"
-    assert said in events(stage, name)["OOMKilled"]
+    assert said in event(stage, name, "OOMKilled")
 
 
 def test_memory_that_processes_share_counts_once(stage: Stage, run: Callable[..., str]) -> None:
@@ -377,15 +383,12 @@ def test_a_node_short_of_memory_evicts_the_greediest_pod_and_takes_none_in_until
         evicted = wait(stage, greedy, ended)
         stage.kube.wait_for(*node, lambda node: condition(node, "MemoryPressure"), timeout=10)
         late = run("late", script("exec sleep 60"))
-        deadline = time.monotonic() + 10
-        while "FailedScheduling" not in events(stage, late):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)  # no other event comes
+        assert event(stage, late, "FailedScheduling")
     finally:
         stage.memory(ENOUGH)
     assert evicted["status"]["reason"] == "Evicted"
     assert evicted["status"]["message"].startswith("The node was low on resource: memory. Threshold quantity: 100Mi")
-    assert events(stage, greedy)["Evicted"] == evicted["status"]["message"]
+    assert event(stage, greedy, "Evicted") == evicted["status"]["message"]
     wait(stage, late, condition, timeout=30)
     assert not condition(stage.kube.get(*node[:3]), "MemoryPressure")
 
