@@ -21,7 +21,7 @@ test: setup-dev lint types tools ## Every check and every test
 	@$(BIN)/python -m pytest -v -n 3 --dist loadfile --no-loadscope-reorder
 
 test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
-	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/program
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/program
 
 test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
 	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
