@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from slipway.compile import compile_model
 from slipway.environment import Environment
 from slipway.planning import plan_environment
 from tests.bench import project
@@ -55,13 +56,16 @@ def measure(folder: Path, models: int, repeats: int) -> Pure:
     plan_seconds, plan = _timed(lambda: plan_environment(folder, environment, None), repeats)
     if plan.problems:
         raise AssertionError(f"the generated project cannot be planned: {plan.problems[0]}")
-    compile_seconds, compiled = _timed(plan.compiled, repeats)
+    # The plan holds its objects already: they are made once more, to know what of its time was theirs.
+    compile_seconds, compiled = _timed(
+        lambda: {name: compile_model(plan.specs[name], each, environment) for name, each in plan.plans.items()}, repeats
+    )
     objects = [obj for one in compiled.values() for obj in _objects(one)]
     canonical_seconds, _ = _timed(lambda: [_canonical(obj) for obj in objects], repeats)
     texts = [file.read_text() for part in ("models", "releases", "pins") for file in (folder / part).rglob("*.yaml")]
     read_seconds, _ = _timed(lambda: [yaml.load(text, yaml.CSafeLoader) for text in texts], repeats)
     dump_seconds, _ = _timed(lambda: yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=True), repeats)
-    return Pure(models, plan_seconds, compile_seconds, canonical_seconds, read_seconds, dump_seconds)
+    return Pure(models, plan_seconds - compile_seconds, compile_seconds, canonical_seconds, read_seconds, dump_seconds)
 
 
 def _timed(work: Callable[[], Any], repeats: int) -> tuple[float, Any]:
