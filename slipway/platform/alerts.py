@@ -66,7 +66,8 @@ MODELS = (
         "critical",
         "users",
         "{{ $labels.model }}: no server that users reach has answered for two minutes",
-        "kubectl describe the InferenceService that `slipway status` names; `slipway rollback` leads to the one before",
+        "kubectl describe the InferenceService that `slipway rollout status` names; `slipway rollout rollback` leads to"
+        " the one before",
     ),
     Alert(
         "ModelFailing",
@@ -75,7 +76,7 @@ MODELS = (
         "critical",
         "users",
         "{{ $labels.model }}: {{ $value | humanizePercentage }} of the requests fail",
-        "`slipway status`; if a rollout has just ended, `slipway rollback`",
+        "`slipway rollout status`; if a rollout has just ended, `slipway rollout rollback`",
     ),
     Alert(
         "ModelErrors",
@@ -104,7 +105,7 @@ MODELS = (
         "users",
         "{{ $labels.model }} v{{ $labels.version }}: {{ $value | humanizePercentage }} of the labelled answers are"
         " right, fewer than its objective asks for",
-        "compare with the version before it on the dashboard; retrain, or `slipway rollback`",
+        "compare with the version before it on the dashboard; retrain, or `slipway rollout rollback`",
     ),
     Alert(
         "ModelUnasked",
@@ -226,7 +227,7 @@ SYSTEMS = (
         "critical",
         "delivery",
         "{{ $labels.model }}: a candidate was taken back; users have what they had before",
-        "`slipway rollback` writes it down; its incident report says which counts decided",
+        "`slipway rollout rollback` writes it down; its incident report says which counts decided",
     ),
     Alert(
         "RolloutStuck",
