@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 #: Our own prefix of labels and annotations; Flagger is told to keep it (`-include-label-prefix`).
 PREFIX = "slipway.dev/"
+#: How pods ask for GPUs; nodes that have them, which are dear, are tainted with the same key against all others.
+GPU = "nvidia.com/gpu"
 MODEL = f"{PREFIX}model"
 RELEASE = f"{PREFIX}release"
 COST_CENTER = f"{PREFIX}cost-center"

@@ -120,9 +120,21 @@ def serving(project: Path, environment: Environment) -> dict[str, int | None]:
     Raises:
         SlipwayError: It cannot be asked.
     """
-    kube = cluster.connect(environment, project)
-    models = [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
-    return {name: seen.live_version for name, seen in cluster.observe(kube, environment.namespace, models).items()}
+    return {name: seen.live_version for name, seen in observe(project, environment).items()}
+
+
+def observe(project: Path, environment: Environment) -> dict[str, ObservedModel]:
+    """Read what a stack's cluster shows of the models that the stack has.
+
+    Raises:
+        SlipwayError: It cannot be asked.
+    """
+    return cluster.observe(cluster.connect(environment, project), environment.namespace, own(project, environment))
+
+
+def own(project: Path, environment: Environment) -> list[str]:
+    """Name the models that a stack has, from the names of their specs alone."""
+    return [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
 
 
 def _stacks(project: Path, environment: Environment) -> Iterator[Environment]:

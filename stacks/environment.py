@@ -16,7 +16,7 @@ from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
 from components.platform import Platform
-from slipway import cluster, names, planning, regions, rollout, verification
+from slipway import names, planning, regions, rollout, verification
 from slipway.compile import compile_shared
 from slipway.compile.llm import url_path
 from slipway.environment import Environment
@@ -137,16 +137,14 @@ def observe(project: Path, environment: Environment) -> Mapping[str, ObservedMod
     Raises:
         SlipwayError: It cannot be read, and this is no preview.
     """
-    models = [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
     try:
-        kube = cluster.connect(environment, project)
-        return cluster.observe(kube, environment.namespace, models)
+        return regions.observe(project, environment)
     except NotYet as error:
         # What this stack is about to make serves nobody: that is known, so an `up` may go on.
         if "platform" not in environment.layers:
             raise
         pulumi.log.info(f"{error}; it is made first, the models wait for it")
-        return dict.fromkeys(models, ObservedModel())
+        return dict.fromkeys(regions.own(project, environment), ObservedModel())
     except SlipwayError as error:
         away = error.exit_code is ExitCode.UNREACHABLE
         if not (away and pulumi.runtime.is_dry_run()):

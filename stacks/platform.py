@@ -16,7 +16,7 @@ from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.platform import images, preflight
 from slipway.platform.charts import Object
-from slipway.platform.compiling import compile_all, compile_one, context_of
+from slipway.platform.compiling import compile_one, context_of
 from slipway.platform.context import Context
 from slipway.platform.namespaces import ENFORCE
 from slipway.platform.ordering import ordered
@@ -53,18 +53,17 @@ def prepare(environment: Environment) -> list[Step]:
     if not wanted:
         return []
     context = context_of(environment, Path.cwd())
-    inspect(context)
     compiled = {name: compile_one(name, settings, context) for name, settings in wanted.items()}
+    inspect(environment, compiled)
     return [Step(name, after, installer(name, context, compiled[name])) for name, after in ordered(compiled).items()]
 
 
-def inspect(context: Context) -> None:
+def inspect(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
     """Say what is worth knowing before anything is registered.
 
     Raises:
         SlipwayError: An up would change what is not pinned, be refused by a policy, or fail half-way.
     """
-    environment, compiled = context.environment, compile_all(context)
     say_unlocked(environment, compiled)
     if environment.platform.policies:
         refuse_pods(environment, compiled)

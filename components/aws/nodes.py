@@ -14,11 +14,10 @@ from pulumi_aws import ec2, eks
 
 from components import tokens
 from components.aws import roles
-from slipway.platform.eks import NodePool
+from slipway.platform.eks import POOL_LABEL, NodePool
 
 #: As they are called in EKS and in a pod's toleration.
 EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
-POOL_LABEL = "slipway.dev/pool"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -38,11 +38,11 @@ def config(environment: Environment, client: account.Client | None = None) -> st
     account.check_region(settings, where)
     eks = (client or account.clients(settings.region))("eks")
     try:
-        found = eks.describe_cluster(name=name)["cluster"]
+        found = account.described(eks, name)
     except (BotoCoreError, ClientError) as error:
-        if type(error).__name__ == "ResourceNotFoundException":
-            raise NotYet(f"{where}: there is no cluster {name} in {settings.region} yet") from None
         raise account.explain(error, where) from None
+    if found is None:
+        raise NotYet(f"{where}: there is no cluster {name} in {settings.region} yet")
     if found["status"] not in ("ACTIVE", "UPDATING"):
         said = f"the cluster {name} is {found['status']}; wait until it is ACTIVE"
         raise SlipwayError(f"{where}: {said}", ExitCode.UNREACHABLE)

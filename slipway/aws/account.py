@@ -50,7 +50,7 @@ def check(environment: Environment, client: Client | None = None) -> None:
     ask = client or clients(settings.region)
     try:
         _check_identity(settings, where, ask("sts").get_caller_identity())
-        if not _cluster_exists(ask("eks"), names.prefix(environment)):
+        if described(ask("eks"), names.prefix(environment)) is None:
             _check_quotas(settings, where, ask)
     except (BotoCoreError, ClientError) as error:
         raise explain(error, where) from None
@@ -125,12 +125,17 @@ def principal(arn: str) -> str:
     return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
 
 
-def _cluster_exists(eks: Any, name: str) -> bool:
+def described(eks: Any, name: str) -> Mapping[str, Any] | None:
+    """Return a cluster as AWS describes it; None where there is none of that name."""
+    from botocore.exceptions import ClientError
+
     try:
-        eks.describe_cluster(name=name)
-    except eks.exceptions.ResourceNotFoundException:
-        return False
-    return True
+        found: Mapping[str, Any] = eks.describe_cluster(name=name)["cluster"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+    return found
 
 
 def _check_quotas(settings: EksSettings, where: str, ask: Client) -> None:

@@ -12,8 +12,6 @@ from slipway.release import Release
 
 #: KServe's own default is a HorizontalPodAutoscaler, which knows what the kubelet measures.
 AUTOSCALER = "serving.kserve.io/autoscalerClass"
-#: Nodes with GPUs are dear: the platform taints them, so that nothing else is put there.
-GPU_TAINT = "nvidia.com/gpu"
 
 
 def scaling(spec: ModelSpec, release: Release, environment: Environment) -> dict[str, Any]:
@@ -42,4 +40,4 @@ def requests_per_second(namespace: str, service: str) -> str:
 
 def tolerations(spec: ModelSpec) -> tuple[Toleration, ...] | None:
     """Let a model that needs GPUs onto the nodes that have them."""
-    return (Toleration(key=GPU_TAINT),) if spec.serving.gpus else None
+    return (Toleration(key=names.GPU),) if spec.serving.gpus else None

@@ -10,6 +10,7 @@ from pydantic import Field
 from slipway.documents import Frozen
 from slipway.platform.argocd_access import MODELS, PLATFORM, Access, deployer
 from slipway.platform.charts import Object
+from slipway.platform.workloads import manifest
 
 if TYPE_CHECKING:
     from slipway.environment import Environment
@@ -144,7 +145,7 @@ def _sync_policy(*, prune: bool) -> Object:
 
 
 def _object(kind: str, name: str, spec: Object) -> Object:
-    return {"apiVersion": API, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+    return manifest(API, kind, name, NAMESPACE, spec=spec)
 
 
 def _kinds(kinds: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:

@@ -100,11 +100,13 @@ def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
 
 def _everything() -> Object:
     """Let it read, and one day restore, every kind there is: Velero's own installation binds this role too."""
-    return {
-        **manifest("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "velero"),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
-    }
+    return manifest(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "velero",
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        subjects=[{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
+    )
 
 
 def _location(settings: BackupSettings, bucket: str, region: str, context: Context) -> Object:
@@ -118,12 +120,12 @@ def _location(settings: BackupSettings, bucket: str, region: str, context: Conte
         "objectStorage": {"bucket": bucket, "prefix": context.environment.name},
         "config": config,
     }
-    return {**manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE), "spec": spec}
+    return manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE, spec=spec)
 
 
 def _snapshots(region: str) -> Object:
     spec = {"provider": "velero.io/aws", "config": {"region": region}}
-    return {**manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE), "spec": spec}
+    return manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE, spec=spec)
 
 
 def _schedule(settings: BackupSettings) -> Object:
@@ -135,7 +137,5 @@ def _schedule(settings: BackupSettings) -> Object:
         "snapshotVolumes": settings.volumes,
         "storageLocation": "default",
     }
-    return {
-        **manifest("velero.io/v1", "Schedule", "nightly", NAMESPACE),
-        "spec": {"schedule": settings.schedule, "template": template},
-    }
+    spec = {"schedule": settings.schedule, "template": template}
+    return manifest("velero.io/v1", "Schedule", "nightly", NAMESPACE, spec=spec)

@@ -94,10 +94,10 @@ def _rights() -> tuple[Object, ...]:
         return {"subjects": [subject], "roleRef": {"apiGroup": group, "kind": kind, "name": NAME}}
 
     return (
-        {**manifest(f"{group}/v1", "ClusterRole", NAME), "rules": everywhere},
-        {**manifest(f"{group}/v1", "ClusterRoleBinding", NAME), **binding("ClusterRole")},
-        {**manifest(f"{group}/v1", "Role", NAME, NAMESPACE), "rules": here},
-        {**manifest(f"{group}/v1", "RoleBinding", NAME, NAMESPACE), **binding("Role")},
+        manifest(f"{group}/v1", "ClusterRole", NAME, rules=everywhere),
+        manifest(f"{group}/v1", "ClusterRoleBinding", NAME, **binding("ClusterRole")),
+        manifest(f"{group}/v1", "Role", NAME, NAMESPACE, rules=here),
+        manifest(f"{group}/v1", "RoleBinding", NAME, NAMESPACE, **binding("Role")),
     )
 
 

@@ -8,6 +8,7 @@ from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
+from slipway.platform.workloads import manifest
 from slipway.quantities import Cpu, Memory
 
 
@@ -63,10 +64,6 @@ def _limits(namespace: str, quota: Quota) -> tuple[Object, Object]:
         "default": {"memory": "1Gi"},
     }
     return (
-        _object("ResourceQuota", namespace, {"hard": hard}),
-        _object("LimitRange", namespace, {"limits": [container]}),
+        manifest("v1", "ResourceQuota", "slipway", namespace, spec={"hard": hard}),
+        manifest("v1", "LimitRange", "slipway", namespace, spec={"limits": [container]}),
     )
-
-
-def _object(kind: str, namespace: str, spec: Object) -> Object:
-    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "slipway", "namespace": namespace}, "spec": spec}

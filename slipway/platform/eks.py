@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from slipway import names
 from slipway.documents import Frozen, Sorted
 from slipway.model_spec import NAME
 
@@ -58,8 +59,10 @@ class NodePool(Frozen):
 
 
 #: What keeps pods that asked for no GPU off the nodes that have one; EKS adds the toleration to those that did.
-GPU_TAINT = "nvidia.com/gpu=present:NoSchedule"
-TRAINING_TAINT = "slipway.dev/pool=training:NoSchedule"
+GPU_TAINT = f"{names.GPU}=present:NoSchedule"
+#: What every node is labelled with, by the pool that it belongs to.
+POOL_LABEL = f"{names.PREFIX}pool"
+TRAINING_TAINT = f"{POOL_LABEL}=training:NoSchedule"
 
 POOLS = {
     "gpu": NodePool(instance_types=("g6.2xlarge",), maximum=4, disk_gb=200, gpu=True, taints=(GPU_TAINT,)),

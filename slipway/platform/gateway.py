@@ -11,6 +11,7 @@ from slipway.platform import traefik
 from slipway.platform.charts import Object
 from slipway.platform.context import Context
 from slipway.platform.namespaces import AUDIT, namespace
+from slipway.platform.workloads import CONFINED, USER, manifest
 
 DEFINITIONS = "sigs.k8s.io/gateway-api/config/crd/standard"
 TRAEFIK = "github.com/traefik/traefik/v3/docs/content/reference/dynamic-configuration"
@@ -77,14 +78,14 @@ def _permissions(context: Context) -> list[Object]:
         {"apiGroups": [GROUP], "resources": ["gatewayclasses/status"], "verbs": ["update"]},
     ]
     bound = [
-        _object("rbac.authorization.k8s.io/v1", "RoleBinding", NAME, each, **_binding(NAME, where))
+        manifest("rbac.authorization.k8s.io/v1", "RoleBinding", NAME, each, **_binding(NAME, where))
         for each in sorted({where, context.environment.namespace})
     ]
     return [
-        _object("v1", "ServiceAccount", NAME, where),
-        _object("rbac.authorization.k8s.io/v1", "ClusterRole", NAME, rules=rules),
-        _object("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-classes", rules=cluster),
-        _object(
+        manifest("v1", "ServiceAccount", NAME, where),
+        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", NAME, rules=rules),
+        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-classes", rules=cluster),
+        manifest(
             "rbac.authorization.k8s.io/v1",
             "ClusterRoleBinding",
             f"{NAME}-classes",
@@ -127,16 +128,12 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
         "livenessProbe": {"httpGet": {"path": "/ping", "port": "ping"}, "failureThreshold": 6},
         # No limit for processors: a gateway that is throttled looks like a slow model.
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": dict(CONFINED),
     }
     pod = {
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": GRACE + 10,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": [
             {
                 "maxSkew": 1,
@@ -159,13 +156,13 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
         "selector": labels,
         "ports": [{"name": gateway.scheme, "port": outer, "targetPort": gateway.scheme}],
     }
-    entrance = _object("v1", "Service", NAME, gateway.namespace, spec=service)
+    entrance = manifest("v1", "Service", NAME, gateway.namespace, spec=service)
     if settings.annotations:
         entrance["metadata"]["annotations"] = dict(settings.annotations)
     budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
-    budgets = [_object("policy/v1", "PodDisruptionBudget", NAME, gateway.namespace, spec=budget)]
+    budgets = [manifest("policy/v1", "PodDisruptionBudget", NAME, gateway.namespace, spec=budget)]
     return [
-        _object("apps/v1", "Deployment", NAME, gateway.namespace, spec=deployment),
+        manifest("apps/v1", "Deployment", NAME, gateway.namespace, spec=deployment),
         entrance,
         *(budgets if settings.replicas > 1 else []),
     ]
@@ -192,15 +189,10 @@ def _entrance(settings: GatewaySettings, context: Context) -> list[Object]:
                 "dnsNames": [names],
                 "issuerRef": {"kind": "ClusterIssuer", "name": settings.issuer},
             }
-            certificates = [_object("cert-manager.io/v1", "Certificate", CERTIFICATE, gateway.namespace, spec=signed)]
+            certificates = [manifest("cert-manager.io/v1", "Certificate", CERTIFICATE, gateway.namespace, spec=signed)]
     spec = {"gatewayClassName": NAME, "listeners": [listener]}
     return [
         *certificates,
-        _object(f"{GROUP}/v1", "GatewayClass", NAME, spec={"controllerName": traefik.CONTROLLER}),
-        _object(f"{GROUP}/v1", "Gateway", gateway.name, gateway.namespace, spec=spec),
+        manifest(f"{GROUP}/v1", "GatewayClass", NAME, spec={"controllerName": traefik.CONTROLLER}),
+        manifest(f"{GROUP}/v1", "Gateway", gateway.name, gateway.namespace, spec=spec),
     ]
-
-
-def _object(api_version: str, kind: str, name: str, where: str | None = None, **content: Any) -> Object:
-    metadata = {"name": name, **({"namespace": where} if where else {})}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}

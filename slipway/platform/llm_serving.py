@@ -1,4 +1,4 @@
-"""What serves large language models: KServe's second controller, with its presets for vLLM."""
+"""What serves LLMs: KServe's second controller, with its presets for vLLM."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
+from slipway import names
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError
 from slipway.platform.charts import Chart, Object
 from slipway.platform.context import Context
+from slipway.platform.eks import POOL_LABEL
 from slipway.platform.kserve import MODULE, NAMESPACE
 from slipway.platform.namespaces import AUDIT, namespace
 from slipway.quantities import Memory
@@ -21,10 +23,6 @@ CACHE_DEFINITIONS = Chart("kserve-localmodel-crd", f"{MODULE}/kserve-localmodel-
 CACHE = Chart("kserve-localmodel", f"{MODULE}/kserve-localmodel-resources", NAMESPACE)
 #: Where KServe fetches weights for the nodes (its ConfigMap's `jobNamespace`).
 JOBS = "kserve-localmodel-jobs"
-#: What every node is labelled with, by the pool that it belongs to.
-POOL = "slipway.dev/pool"
-#: The taint that keeps others off the nodes with GPUs.
-GPUS = "nvidia.com/gpu"
 #: Where KServe's agent keeps weights on a node; its chart has no value for it.
 PATH = "/models"
 
@@ -37,7 +35,7 @@ class NodeCacheSettings(Frozen):
 
 
 class LlmServingSettings(Frozen):
-    """Large language models; needs platform.kserve, which it shares a namespace with."""
+    """LLMs; needs platform.kserve, which it shares a namespace with."""
 
     replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
     node_cache: NodeCacheSettings | None = Field(
@@ -83,8 +81,8 @@ def _on_the_pool(each: Object, settings: NodeCacheSettings) -> Object:
     template = each["spec"]["template"]
     pod = {
         **template["spec"],
-        "nodeSelector": {POOL: settings.pool},
-        "tolerations": [{"key": GPUS, "operator": "Exists", "effect": "NoSchedule"}],
+        "nodeSelector": {POOL_LABEL: settings.pool},
+        "tolerations": [{"key": names.GPU, "operator": "Exists", "effect": "NoSchedule"}],
     }
     return {**each, "spec": {**each["spec"], "template": {**template, "spec": pod}}}
 
@@ -92,7 +90,7 @@ def _on_the_pool(each: Object, settings: NodeCacheSettings) -> Object:
 def _node_group(settings: NodeCacheSettings) -> Object:
     """Name the nodes of the pool: what `llm.node_cache.node_groups` of a model says."""
     volume = {"accessModes": ["ReadWriteOnce"], "storageClassName": "local-storage", "volumeMode": "Filesystem"}
-    of_the_pool = [{"key": POOL, "operator": "In", "values": [settings.pool]}]
+    of_the_pool = [{"key": POOL_LABEL, "operator": "In", "values": [settings.pool]}]
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "LocalModelNodeGroup",

@@ -257,7 +257,7 @@ def _route(host: str, context: Context) -> list[Object]:
         "hostnames": [host],
         "rules": [{"backendRefs": [{"name": "mlflow", "port": PORT}]}],
     }
-    return [{**manifest("gateway.networking.k8s.io/v1", "HTTPRoute", "mlflow", NAMESPACE), "spec": spec}]
+    return [manifest("gateway.networking.k8s.io/v1", "HTTPRoute", "mlflow", NAMESPACE, spec=spec)]
 
 
 def _policies(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:

@@ -132,7 +132,7 @@ def _drift(settings: ServicesSettings, image: str) -> tuple[Object, ...]:
     return (
         service_account(NAMESPACE, DRIFT),
         *([claim(NAMESPACE, DRIFT, settings.storage_gib)] if settings.storage_gib else []),
-        {**manifest("batch/v1", "CronJob", DRIFT, NAMESPACE), "spec": spec},
+        manifest("batch/v1", "CronJob", DRIFT, NAMESPACE, spec=spec),
     )
 
 

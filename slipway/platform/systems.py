@@ -129,7 +129,7 @@ class System:
     def _service(self) -> Object:
         port = {"name": self.port_name, "port": self.port, "targetPort": self.port_name, "protocol": "TCP"}
         spec = {"selector": {"app.kubernetes.io/name": self.name}, "ports": [port]}
-        return {**manifest("v1", "Service", self.name, self.namespace), "spec": spec}
+        return manifest("v1", "Service", self.name, self.namespace, spec=spec)
 
 
 def claim(namespace: str, name: str, gib: int) -> Object:
@@ -142,7 +142,7 @@ def claim(namespace: str, name: str, gib: int) -> Object:
 
 def config_map(name: str, namespace: str, files: Mapping[str, str]) -> Object:
     """Make a ConfigMap of files."""
-    return {**manifest("v1", "ConfigMap", name, namespace), "data": dict(files)}
+    return manifest("v1", "ConfigMap", name, namespace, data=dict(files))
 
 
 def revision(files: Mapping[str, Object]) -> str:
@@ -158,11 +158,11 @@ def may_read(group: str, *resources: str) -> Object:
 
 def _permissions(name: str, namespace: str, rules: tuple[Object, ...]) -> tuple[Object, ...]:
     role = f"{namespace}-{name}"
-    binding = {
+    binding: Object = {
         "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
     }
     return (
-        {**manifest(f"{_RBAC}/v1", "ClusterRole", role), "rules": list(rules)},
-        {**manifest(f"{_RBAC}/v1", "ClusterRoleBinding", role), **binding},
+        manifest(f"{_RBAC}/v1", "ClusterRole", role, rules=list(rules)),
+        manifest(f"{_RBAC}/v1", "ClusterRoleBinding", role, **binding),
     )

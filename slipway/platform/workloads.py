@@ -73,25 +73,25 @@ def deployment(
     }
     if replaced:
         spec["strategy"] = {"type": "Recreate"}
-    return {**manifest("apps/v1", "Deployment", name, namespace), "spec": spec}
+    return manifest("apps/v1", "Deployment", name, namespace, spec=spec)
 
 
 def service(namespace: str, name: str, port: int) -> Object:
     """Declare the Service in front of a Deployment of the same name."""
     ports = [{"name": "http", "port": port, "targetPort": port, "protocol": "TCP"}]
     spec = {"selector": {"app.kubernetes.io/name": name}, "ports": ports}
-    return {**manifest("v1", "Service", name, namespace), "spec": spec}
+    return manifest("v1", "Service", name, namespace, spec=spec)
 
 
 def service_account(namespace: str, name: str) -> Object:
     """Declare a service account, which cloud roles are bound to."""
-    return {**manifest("v1", "ServiceAccount", name, namespace), "automountServiceAccountToken": False}
+    return manifest("v1", "ServiceAccount", name, namespace, automountServiceAccountToken=False)
 
 
-def manifest(api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
-    """Begin an object."""
+def manifest(api_version: str, kind: str, name: str, namespace: str | None = None, **content: Any) -> Object:
+    """Declare an object of any kind; what is cluster-wide has no namespace."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
 
 
 def secret_variable(name: str, secret: str, key: str) -> Object:

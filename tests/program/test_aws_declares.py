@@ -240,7 +240,7 @@ def test_what_the_store_holds_is_protected_and_locked(store):
 def test_mlflow_is_told_where_its_database_answers_and_what_holds_its_login(run, monkeypatch):
     monkeypatch.setattr(account, "check", lambda environment: None)
     monkeypatch.setattr(platform, "COMPONENTS", {"mlflow": platform.COMPONENTS["mlflow"]})
-    monkeypatch.setattr(platform, "inspect", lambda _: None)
+    monkeypatch.setattr(platform, "inspect", lambda *_: None)
     for name in ("binary", "data"):
         monkeypatch.setattr(toolchain, name, lambda _: CHECKOUT)
     installed = {"mlflow": {"database": "rds"}, "secrets": {"region": "eu-central-1"}}

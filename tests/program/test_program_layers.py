@@ -10,6 +10,7 @@ import yaml
 from states import STABLE
 
 from components import tokens
+from slipway import regions
 from slipway.environment import LAYERS
 from slipway.errors import NotYet
 from slipway.platform import compiling
@@ -64,7 +65,7 @@ def test_an_up_without_a_cluster_makes_it_before_the_models(project, run, flagge
     def connect(*_: Any) -> Any:
         raise NotYet("cluster slipway-staging does not exist yet")
 
-    monkeypatch.setattr(environment.cluster, "connect", connect)
+    monkeypatch.setattr(regions.cluster, "connect", connect)
     monkeypatch.setattr(environment, "verify", lambda releases: [] if releases == (STABLE,) else [releases])
     project.pinned(STABLE)
     ran = run(preview=False, settings=flagger)
