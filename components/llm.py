@@ -1,4 +1,4 @@
-"""One large language model as its users see it.
+"""One LLM as its users see it.
 
 Llm("assistant", LlmArgs(compiled=compile_llm(spec, plan, environment), target=plan.target, url="http://…"), options)
 

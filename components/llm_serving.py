@@ -1,4 +1,4 @@
-"""KServe's controller for large language models in an environment's cluster.
+"""KServe's controller for LLMs in an environment's cluster.
 
 args = SystemArgs(objects=compile_llm_serving(settings, context))
 LlmServing("prod", args, ResourceOptions(providers=[provider]))

@@ -1,4 +1,4 @@
-"""How a large language model's traffic moves: by the weights of a group, which nobody but us writes."""
+"""How an LLM's traffic moves: by the weights of a group, which nobody but us writes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def members(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[Member]]:
 
 
 def observe_all(objects: Iterable[Mapping[str, Any]]) -> dict[str, ObservedModel]:
-    """Read the state of every large language model from its LLMInferenceServices."""
+    """Read the state of every LLM from its LLMInferenceServices."""
     return {model: observe(group) for model, group in members(objects).items()}
 
 

@@ -1,4 +1,4 @@
-"""What people write about a large language model, beside what they write about any."""
+"""What people write about an LLM, beside what they write about any."""
 
 from __future__ import annotations
 

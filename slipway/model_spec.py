@@ -192,7 +192,7 @@ class ModelSpec(Frozen):
     #: Whom its pods are paid by: a label of theirs, which bills can be split by.
     cost_center: Annotated[str, Field(pattern=LABEL_VALUE)] | None = None
     serving: Serving = Serving()
-    #: A large language model: served by vLLM as an LLMInferenceService instead of by MLServer.
+    #: An LLM: served by vLLM as an LLMInferenceService instead of by MLServer.
     llm: Llm | None = None
     objectives: Objectives
     gates: tuple[Gate, ...] = ()

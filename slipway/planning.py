@@ -42,7 +42,7 @@ class EnvironmentPlan:
         plans: What is planned, by name; a model with a problem may have none.
         compiled: The objects of each model; none with problems. Whoever registers them takes them out one by one: a
             thousand models' objects are not held until the last of them is done.
-        llms: The same of large language models.
+        llms: The same of LLMs.
         notices: What a person should know.
         problems: Why it cannot be; with any, nothing is.
     """

@@ -160,7 +160,7 @@ def step(
     reason: Annotated[str | None, typer.Option(help="With --to 0: why it is never taken again.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Give the candidate of a large language model its next share of the traffic; at 100 it is stable."""
+    """Give the candidate of an LLM its next share of the traffic; at 100 it is stable."""
     from slipway.delivery.llm import step as step_model
 
     books, kube = _books(model, stack, llm=True)

@@ -1,4 +1,4 @@
-"""The objects of a large language model.
+"""The objects of an LLM.
 
 Each release is an LLMInferenceService of its own, like any model's; all of a model's are one group of KServe's router,
 which gives each its share by weight. KServe's routes may lead to an InferencePool, which Flagger cannot write, so the
@@ -123,7 +123,7 @@ class LlmInferenceService(Manifest):
 
 @dataclass(frozen=True)
 class CompiledLlm:
-    """What one large language model becomes."""
+    """What one LLM becomes."""
 
     inference_services: tuple[Object, ...]
     #: Copies of the weights on nodes, made before whoever loads them.

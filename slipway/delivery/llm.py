@@ -1,4 +1,4 @@
-"""Moves the weights of a large language model's group, one step at a time."""
+"""Moves the weights of an LLM's group, one step at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slipway.rollout import ObservedModel
 
 
 def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
-    """Say where one large language model stands, as `slipway rollout status` shows it."""
+    """Say where one LLM stands, as `slipway rollout status` shows it."""
     live, wanted = seen.live_version, written.wanted
     members = {member.version: member for member in seen.services.values()}
     candidate = wanted if wanted != live and wanted in members and wanted not in written.rejected else None

@@ -1,4 +1,4 @@
-"""KServe's definitions for large language models, in the lab; its controller for them is not there."""
+"""KServe's definitions for LLMs, in the lab; its controller for them is not there."""
 
 from __future__ import annotations
 

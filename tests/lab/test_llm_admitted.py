@@ -1,4 +1,4 @@
-"""Large language models before the real API server, with the definitions of KServe.
+"""LLMs before the real API server, with the definitions of KServe.
 
 Their controller does not run in the lab: without GPUs it has nothing to do.
 """

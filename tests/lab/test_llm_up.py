@@ -1,4 +1,4 @@
-"""The real engine declares a large language model; somebody else moves its traffic."""
+"""The real engine declares an LLM; somebody else moves its traffic."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_a_pinned_environment_imports_no_mlflow(project, run, monkeypatch):
     assert not [name for name in sys.modules if name.split(".")[0] == "mlflow"]
 
 
-def test_a_large_language_model_comes_after_the_copy_of_its_weights(project, run):
+def test_an_llm_comes_after_the_copy_of_its_weights(project, run):
     spec = {"serving": {"gpus": 1}, "llm": {"node_cache": {"node_groups": ["gpu"], "size": "40Gi"}}}
     project.pinned(STABLE)
     project.spec("churn", **spec)

@@ -1,4 +1,4 @@
-"""Large language models: what they compile to, how their traffic moves."""
+"""LLMs: what they compile to, how their traffic moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What serves large language models, compiled from charts that are not rendered here."""
+"""What serves LLMs, compiled from charts that are not rendered here."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_control_c_says_that_nothing_is_left(played: dict[str, Any], monkeypatch
     assert "interrupted; nothing of the rehearsal is left in the lab" in found.output
 
 
-def test_a_large_language_model_is_not_rehearsed(played: dict[str, Any], tmp_path: Path) -> None:
+def test_an_llm_is_not_rehearsed(played: dict[str, Any], tmp_path: Path) -> None:
     documents.write(tmp_path / "models" / "churn.yaml", a_spec("churn", llm={}))
     done = CliRunner().invoke(app, ["rehearse", "churn", "--candidate", "8"])
     assert "llm: the lab has no GPUs to rehearse it on" in str(done.exception)
