@@ -24,11 +24,11 @@ test-unit: setup-dev ## The tests that need neither network nor binaries, in sec
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/program
 
 test-policies: setup-dev tools ## The policies, in Kyverno's own binaries
-	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure("kyverno")'
+	@$(BIN)/python -c 'from slipway.tools import toolchain; toolchain.ensure("kyverno")'
 	@$(BIN)/python -m pytest -v -m policies tests/policies tests/lab/test_policies_lab.py tests/lab/test_aws_pack.py
 
 test-platform: setup-dev tools ## The platform's parts in the lab: Kyverno, Argo CD, Prometheus, MLflow, Feast
-	@$(BIN)/python -c 'from slipway.lab import toolchain; from slipway.lab.platform import PARTS; toolchain.ensure(*{tool for part in PARTS.values() for tool in part.tools})'
+	@$(BIN)/python -c 'from slipway.tools import toolchain; from slipway.lab.platform import PARTS; toolchain.ensure(*{tool for part in PARTS.values() for tool in part.tools})'
 	@$(BIN)/python -m pytest -v -m platform tests/lab
 
 soak: setup-dev tools ## Ten promotions, ten rollbacks, under load; a quarter of an hour
@@ -49,7 +49,7 @@ setup-dev: ## The same, with what the tests need
 	@$(call need_python) && $(PYTHON) -m slipway.bootstrap --dev
 
 tools: setup ## The lab's binaries, built once into a cache outside the checkout
-	@$(BIN)/python -c 'from slipway.lab import toolchain; toolchain.ensure()'
+	@$(BIN)/python -c 'from slipway.tools import toolchain; toolchain.ensure()'
 
 check: lint types ## Style and types
 

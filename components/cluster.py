@@ -15,7 +15,7 @@ from pulumi_aws import cloudwatch, eks, kms
 from components import tokens
 from components.aws import roles
 from slipway.aws.kubeconfig import kubeconfig
-from slipway.platform.eks import EksSettings
+from slipway.settings.aws import EksSettings
 
 #: All that EKS can log of its control plane.
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")

@@ -14,7 +14,7 @@ from components import tokens
 from components.manifest import Manifest
 from components.model import OWNED_BY_FLAGGER, outputs
 from slipway.compile import CompiledModel
-from slipway.release import Release
+from slipway.models.release import Release
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,7 +10,7 @@ import pulumi
 
 from components.manifest import Manifest
 from slipway.platform import images
-from slipway.platform.namespaces import audited
+from slipway.policy.stages import audited
 
 #: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
 FIRST = ("Namespace", "CustomResourceDefinition")

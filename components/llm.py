@@ -15,7 +15,7 @@ from components import tokens
 from components.manifest import Manifest
 from components.model import CREATE_ONLY, outputs
 from slipway.compile import CompiledLlm
-from slipway.release import Release
+from slipway.models.release import Release
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

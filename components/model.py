@@ -12,8 +12,8 @@ from components import tokens
 from components.manifest import Manifest
 from slipway import names
 from slipway.compile import CompiledModel
-from slipway.compile.objects import Object
-from slipway.release import Release
+from slipway.models.release import Release
+from slipway.objects import Object
 
 #: KServe fills its object in, and a changed label restarts production pods: created once, never updated.
 CREATE_ONLY = ["spec", "metadata.labels", "metadata.annotations"]

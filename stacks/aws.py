@@ -19,9 +19,9 @@ from components.cluster import Cluster, ClusterArgs
 from slipway.aws import addons, names
 from slipway.aws.identities import Identity, identities
 from slipway.aws.network import divide
-from slipway.environment import Environment
 from slipway.platform import mlflow
-from stacks.cloud import Ground
+from slipway.settings.environment import Environment
+from stacks.ground import Ground
 
 
 def declare(environment: Environment) -> Ground:

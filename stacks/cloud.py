@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pulumi
-
-from slipway.environment import Environment
+from slipway.settings.environment import Environment
+from stacks.ground import Ground
 
 #: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
 NO_CLUSTER = '{"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}'
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Ground:
-    """The way to the cluster.
-
-    Args:
-        kubeconfig: A file, or the content of one.
-        ready: What everything in the cluster waits for.
-        stores: What components keep outside of the cluster, by the component's name.
-    """
-
-    kubeconfig: pulumi.Input[str]
-    ready: Sequence[pulumi.Resource] = ()
-    stores: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self, component: str) -> tuple[Any, ...]:
-        """Return what a component is told besides its options: its store, if it keeps something out there."""
-        return (self.stores[component],) if component in self.stores else ()
 
 
 def prepare(environment: Environment) -> Callable[[], Ground]:

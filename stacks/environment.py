@@ -16,18 +16,20 @@ from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
 from components.platform import Platform
-from slipway import names, planning, regions, rollout, verification
+from slipway import names
 from slipway.compile import compile_shared
 from slipway.compile.llm import url_path
-from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
-from slipway.gitops import guard
 from slipway.gitops.tree import model_directory
-from slipway.planning import EnvironmentPlan
-from slipway.release import Release
-from slipway.rollout import ObservedModel
+from slipway.models.release import Release
+from slipway.planning import environment as planning
+from slipway.planning import guard, regions, verification
+from slipway.planning.environment import EnvironmentPlan
+from slipway.rollout import plan as rollout
+from slipway.rollout.plan import ObservedModel
+from slipway.settings.environment import Environment
 from stacks import cloud, joined, pacing, platform, settings
-from stacks.cloud import Ground
+from stacks.ground import Ground
 
 #: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
 #: status makes it add a line of its own, an exception makes it add a stack trace.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pulumi
 
-from slipway.environment import LAYERS, Environment
 from slipway.errors import ExitCode, SlipwayError
+from slipway.settings.environment import LAYERS, Environment
 
 #: The output in which a stack says what it is.
 OUTPUT = "stack"

@@ -11,15 +11,15 @@ from typing import Any
 import pulumi
 
 from components.system import SystemArgs
-from slipway import cluster
-from slipway.environment import Environment
 from slipway.errors import ExitCode, NotYet, SlipwayError
+from slipway.objects import Object
 from slipway.platform import images, preflight
-from slipway.platform.charts import Object
 from slipway.platform.compiling import compile_one, context_of
 from slipway.platform.context import Context
-from slipway.platform.namespaces import ENFORCE
 from slipway.platform.ordering import ordered
+from slipway.rollout import cluster
+from slipway.settings.environment import Environment
+from slipway.settings.policies import ENFORCE
 
 #: Registers a component with options, then what it keeps outside of the cluster, if it does.
 Install = Callable[..., pulumi.ComponentResource]

@@ -9,8 +9,8 @@ import pulumi
 from pulumi.runtime import get_config_env
 from pulumi.runtime.config import is_config_secret
 
-from slipway.environment import Environment
-from slipway.stack_file import refuse_namespaces, refuse_secrets
+from slipway.settings.environment import Environment
+from slipway.settings.stack_file import refuse_namespaces, refuse_secrets
 
 
 def read() -> Environment:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.environment import Environment
-from slipway.model_spec import ModelSpec
-from slipway.release import Artifact, Column, Dataset, RegistryRef, Release, Signature
-from slipway.rollout import ModelPlan
+from slipway.models.release import Artifact, Column, Dataset, RegistryRef, Release, Signature
+from slipway.models.spec import ModelSpec
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 
 def a_release(

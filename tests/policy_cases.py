@@ -12,12 +12,12 @@ from builders import a_plan, a_release, a_spec, an_environment
 from slipway.compile import compile_model
 from slipway.compile.llm import compile_llm
 from slipway.names import BUSINESS_CASE
-from slipway.platform.namespaces import TRAINING
 from slipway.policy import llm
 from slipway.policy.pods import gpus, images, spot_training, unprivileged
 from slipway.policy.rule import LLM_INFERENCE_SERVICE, Rule
 from slipway.policy.serving import pinned_storage, provenance, replicas, served_gpus
-from slipway.policy.settings import PoliciesSettings
+from slipway.policy.stages import TRAINING
+from slipway.settings.policies import PoliciesSettings
 
 SETTINGS = PoliciesSettings()
 DIGEST = "@sha256:" + "a" * 64

@@ -9,9 +9,9 @@ from pathlib import Path
 from builders import a_spec
 
 from slipway import documents
-from slipway.model_spec import ModelSpec
-from slipway.pins import Pin, Pins
-from slipway.release import Release, Releases
+from slipway.models.pins import Pin, Pins
+from slipway.models.release import Release, Releases
+from slipway.models.spec import ModelSpec
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 

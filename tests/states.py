@@ -7,7 +7,7 @@ from typing import Any
 
 from builders import a_release
 
-from slipway.rollout import ObservedModel, ObservedService
+from slipway.rollout.plan import ObservedModel, ObservedService
 
 STABLE, CANDIDATE = a_release("churn", 7), a_release("churn", 8)
 

@@ -14,7 +14,7 @@ from pulumi_aws import eks
 
 from components import tokens
 from slipway.aws import addons
-from slipway.platform.eks import EksSettings
+from slipway.settings.aws import EksSettings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

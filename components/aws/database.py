@@ -13,7 +13,7 @@ import pulumi
 from pulumi_aws import ec2, kms, rds, vpc
 
 from components import tokens
-from slipway.platform.eks import DatabaseSettings
+from slipway.settings.aws import DatabaseSettings
 
 PORT = 5432
 

@@ -14,7 +14,7 @@ from pulumi_aws import ec2, eks
 
 from components import tokens
 from components.aws import roles
-from slipway.platform.eks import POOL_LABEL, NodePool
+from slipway.settings.aws import POOL_LABEL, NodePool
 
 #: As they are called in EKS and in a pod's toleration.
 EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}

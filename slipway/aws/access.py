@@ -13,11 +13,11 @@ from requests.auth import AuthBase
 
 from slipway.aws import account, names
 from slipway.aws.kubeconfig import kubeconfig
+from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, NotYet, SlipwayError
-from slipway.kube import Kube
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 #: EKS takes a token for fifteen minutes, whatever its URL says (aws-iam-authenticator: README.md).
 RENEW_AFTER = 10 * 60

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from slipway.aws import names
 from slipway.documents import nearest
 from slipway.errors import ExitCode, SlipwayError
-from slipway.platform.eks import EksSettings, NodePool
+from slipway.settings.aws import EksSettings, NodePool
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 #: Makes a client of a service; boto3's own, or a test's.
 Client = Callable[[str], Any]

@@ -14,7 +14,7 @@ from slipway.aws.policies import Statement, allow, read_bucket, write_bucket
 from slipway.platform.network import TRAINER
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 MANAGED = "arn:aws:iam::aws:policy/"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from slipway.errors import SlipwayError
-from slipway.platform.eks import EksSettings
+from slipway.settings.aws import EksSettings
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 Purpose = Literal["mlflow", "backup", "features"]
 

@@ -18,9 +18,9 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Print every setting: what it may be, its default, what it means."""
-    from slipway import settings_reference as reference
     from slipway.cli.project import project
-    from slipway.stack_file import read_environment
+    from slipway.settings import reference as reference
+    from slipway.settings.stack_file import read_environment
 
     found = reference.explain(key)
     has = reference.compare({stack: read_environment(project(), stack)}) if stack else {}
@@ -44,9 +44,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Print the settings in which environments differ, defaults included."""
-    from slipway import settings_reference as reference
-    from slipway import stack_file
     from slipway.cli.project import project
+    from slipway.settings import reference as reference
+    from slipway.settings import stack_file
 
     names = stacks or stack_file.stacks(project())
     environments = {name: stack_file.read_environment(project(), name) for name in names}

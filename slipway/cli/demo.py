@@ -16,9 +16,9 @@ from slipway.cli.output import Json, short, show, show_json
 
 if TYPE_CHECKING:
     from slipway.delivery.record import RolloutRecord
-    from slipway.demo_rollouts import Noticed, Story
+    from slipway.demo.rollouts import Noticed, Story
     from slipway.lab.state import Facts
-    from slipway.traffic import Traffic
+    from slipway.traffic.stream import Traffic
 
 #: What a shell reports for a program that Control-C ended (128 + SIGINT).
 INTERRUPTED = 130
@@ -49,9 +49,9 @@ def demo(as_json: Json = False) -> None:
 
 
 def _run() -> dict[str, Any]:
-    from slipway import demo as steps
     from slipway.cli.project import project
     from slipway.cli.stack import show_done
+    from slipway.demo import steps as steps
     from slipway.lab.paths import Paths
     from slipway.progress import say
 
@@ -106,9 +106,9 @@ def _run() -> dict[str, Any]:
 
 def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, Any]:
     """Let traffic move; returns what became of it."""
-    from slipway import demo as steps
-    from slipway import demo_rollouts
     from slipway.cli.stack import show_done
+    from slipway.demo import rollouts as demo_rollouts
+    from slipway.demo import steps as steps
     from slipway.progress import say
 
     rollouts, began = demo_rollouts.Rollouts(home, facts, show_done), time.time()

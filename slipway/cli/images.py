@@ -22,10 +22,12 @@ def lock(refresh: Refresh = False, as_json: Json = False) -> None:
     """
     import requests
 
-    from slipway import documents, stack_file
+    from slipway import documents
     from slipway.cli.project import project
-    from slipway.platform import image_registries, images
+    from slipway.clients import image_registry
+    from slipway.platform import images
     from slipway.platform.compiling import compile_all, context_of
+    from slipway.settings import stack_file
 
     environments = [stack_file.read_environment(project(), name) for name in stack_file.stacks(project())]
     wanted = sorted(
@@ -39,7 +41,7 @@ def lock(refresh: Refresh = False, as_json: Json = False) -> None:
     had = images.load(project()).images
     todo = [image for image in wanted if refresh or image not in had]
     with requests.Session() as session, ThreadPoolExecutor(8) as pool:
-        asked = dict(zip(todo, pool.map(lambda image: image_registries.digest(image, session), todo), strict=True))
+        asked = dict(zip(todo, pool.map(lambda image: image_registry.digest(image, session), todo), strict=True))
     found = images.Images(images={image: asked.get(image) or had[image] for image in wanted})
     documents.write(project() / images.FILE, found)
     rows = [

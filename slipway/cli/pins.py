@@ -11,7 +11,7 @@ from slipway.cli.output import Json, show, show_json
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
-    from slipway.pins import Pin, Pins
+    from slipway.models.pins import Pin, Pins
 
 app = typer.Typer(help="Which releases an environment runs: pins/<environment>.yaml.", no_args_is_help=True)
 
@@ -21,7 +21,7 @@ EnvironmentOption = Annotated[str, typer.Option("--environment", "-e", help="Nam
 @app.command("show")
 def show_pins(environment: EnvironmentOption, as_json: Json = False) -> None:
     """Show what each model is pinned to."""
-    from slipway.pins import load_pins
+    from slipway.models.pins import load_pins
 
     pins = load_pins(_path(environment))
     if as_json:
@@ -41,7 +41,7 @@ def set_pin(
     """Pin a model to a release; the file is then reviewed as any other change is."""
     from slipway import documents
     from slipway.cli.project import release_of, spec_of
-    from slipway.pins import Pins, load_pins
+    from slipway.models.pins import Pins, load_pins
 
     path = _path(environment)
     name = spec_of(model).name
@@ -64,7 +64,7 @@ def verify_pins(
 ) -> None:
     """Check that the pins name models with releases that are there, unedited."""
     from slipway.cli.project import project, releases, specs
-    from slipway.pins import load_pins, pinned
+    from slipway.models.pins import load_pins, pinned
 
     known, frozen, rows = specs(), releases(), []
     paths = [_path(environment)] if environment else sorted((project() / "pins").glob("*.yaml"))
@@ -94,7 +94,7 @@ def changed_pin(where: str, pin: Pin | None, release: str, candidate: bool) -> P
     Raises:
         SlipwayError: The release was rejected, the model is on hold, or there is nothing stable to compare with.
     """
-    from slipway.pins import Pin
+    from slipway.models.pins import Pin
 
     if pin is None:
         if candidate:
@@ -115,8 +115,8 @@ def changed_pin(where: str, pin: Pin | None, release: str, candidate: bool) -> P
 def _path(environment: str) -> Path:
     from slipway.cli.project import project
     from slipway.documents import nearest
-    from slipway.pins import path_of
-    from slipway.stack_file import read_environment
+    from slipway.settings.environment import path_of
+    from slipway.settings.stack_file import read_environment
 
     stacks = {path.name.split(".")[1] for path in project().glob("Pulumi.*.yaml")}
     if environment not in stacks:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
-    from slipway.model_spec import ModelSpec
-    from slipway.release import Release, Releases
+    from slipway.models.release import Release, Releases
+    from slipway.models.spec import ModelSpec
 
 #: The stack whose cluster is the lab.
 LAB_STACK = "local"
@@ -25,7 +25,7 @@ def project() -> Path:
 
 def specs() -> dict[str, ModelSpec]:
     """Read all model specs of the project."""
-    from slipway.model_spec import load_model_specs
+    from slipway.models.spec import load_model_specs
 
     return load_model_specs(project() / "models")
 
@@ -48,7 +48,7 @@ def spec_of(model: str) -> ModelSpec:
 
 def releases() -> Releases:
     """Return the frozen releases of the project."""
-    from slipway.release import Releases
+    from slipway.models.release import Releases
 
     return Releases(project() / "releases")
 

@@ -73,7 +73,7 @@ def _rehearse(model: str, candidate: int, environment: str, stable: int | None, 
     from slipway.rehearse.result import conclude, foresee
     from slipway.rehearse.run import play
     from slipway.rehearse.sides import find_sides
-    from slipway.stack_file import read_environment
+    from slipway.settings.stack_file import read_environment
 
     spec, rehearsed = spec_of(model), read_environment(project(), environment)
     if spec.llm:
@@ -95,13 +95,13 @@ def _rehearse(model: str, candidate: int, environment: str, stable: int | None, 
 
 
 def _lab() -> Lab:
-    from slipway import cluster
     from slipway.cli.project import LAB_STACK, project
     from slipway.lab import state
     from slipway.lab.paths import Paths
     from slipway.observe.client import Client
     from slipway.rehearse.run import Lab
-    from slipway.stack_file import read_environment
+    from slipway.rollout import cluster
+    from slipway.settings.stack_file import read_environment
 
     paths, environment = Paths(project()), read_environment(project(), LAB_STACK)
     facts = state.load(paths)

@@ -23,12 +23,13 @@ def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_js
 
     What may move is decided from the cluster, as `up` does, so it must be reachable.
     """
-    from slipway import cluster, planning, regions, verification
     from slipway.cli.project import project, specs, use_lab
-    from slipway.gitops import guard
     from slipway.gitops import render as rendering
     from slipway.gitops.writer import write
-    from slipway.stack_file import read_environment
+    from slipway.planning import environment as planning
+    from slipway.planning import guard, regions, verification
+    from slipway.rollout import cluster
+    from slipway.settings.stack_file import read_environment
 
     use_lab(stack)
     environment = read_environment(project(), stack)

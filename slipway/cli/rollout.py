@@ -14,9 +14,9 @@ from slipway.cli.stack import Stack
 from slipway.errors import SlipwayError
 
 if TYPE_CHECKING:
+    from slipway.clients.kube import Kube
     from slipway.delivery.books import Books
-    from slipway.environment import Environment
-    from slipway.kube import Kube
+    from slipway.settings.environment import Environment
 
 app = typer.Typer(help="How new versions get in front of users.", no_args_is_help=True)
 
@@ -85,7 +85,7 @@ def report(
     from slipway.cli.project import spec_of
     from slipway.delivery import collect
     from slipway.delivery import report as reports
-    from slipway.delivery.state import iso
+    from slipway.rollout.state import iso
 
     name = spec_of(model).name
     environment, kube = _environment(stack)
@@ -147,7 +147,7 @@ def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
             f" {model}`, and, when Flagger has looked, `slipway render -s {stack}`"
         )
     from slipway.cli.project import project
-    from slipway.deploy import Deployment
+    from slipway.engine.deploy import Deployment
 
     _say(try_again(kube, books, lambda environ: Deployment(project(), stack, environ).up()), as_json)
 
@@ -194,9 +194,9 @@ def _say(done: list[str], as_json: bool) -> None:
 
 def _environment(stack: str) -> tuple[Environment, Kube]:
     """Return an environment with its cluster, as this shell reaches it."""
-    from slipway import cluster
     from slipway.cli.project import project, use_lab
-    from slipway.stack_file import read_environment
+    from slipway.rollout import cluster
+    from slipway.settings.stack_file import read_environment
 
     use_lab(stack)
     environment = read_environment(project(), stack)

@@ -12,8 +12,8 @@ from slipway.cli.output import Json, short, show, show_json
 from slipway.errors import ExitCode, SlipwayError
 
 if TYPE_CHECKING:
-    from slipway.deploy import Deployment, Step, Summary
-    from slipway.planning import EnvironmentPlan
+    from slipway.engine.deploy import Deployment, Step, Summary
+    from slipway.planning.environment import EnvironmentPlan
 
 Stack = Annotated[str, typer.Option("--stack", "-s", help="The environment: Pulumi.<stack>.yaml.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the lab's own stack never asks.")]
@@ -24,10 +24,12 @@ OPERATIONS = {"create": "+ create", "update": "~ update", "delete": "- delete", 
 
 def plan(stack: Stack = "local", as_json: Json = False) -> None:
     """Say what `up` would do to each model, from the files, the registry, the cluster; runs no Pulumi."""
-    from slipway import cluster, planning, regions
     from slipway.cli.project import project, use_lab
-    from slipway.model_spec import load_model_specs
-    from slipway.stack_file import read_environment
+    from slipway.models.spec import load_model_specs
+    from slipway.planning import environment as planning
+    from slipway.planning import regions
+    from slipway.rollout import cluster
+    from slipway.settings.stack_file import read_environment
 
     use_lab(stack)
     environment = read_environment(project(), stack)
@@ -114,11 +116,11 @@ def show_done(step: Step) -> None:
 
 def _deployment(stack: str) -> Deployment:
     from slipway.cli.project import project, use_lab
-    from slipway.stack_file import read_environment
+    from slipway.settings.stack_file import read_environment
 
     read_environment(project(), stack)
     use_lab(stack)
-    from slipway.deploy import Deployment
+    from slipway.engine.deploy import Deployment
 
     return Deployment(project(), stack)
 

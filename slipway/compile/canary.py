@@ -21,10 +21,11 @@ from slipway.compile.flagger import (
     TargetRef,
     Webhook,
 )
-from slipway.compile.objects import Metadata, Object
-from slipway.environment import Environment
-from slipway.judge.policy import Policy
-from slipway.model_spec import Audience, ModelSpec, Strategy
+from slipway.compile.objects import Metadata
+from slipway.models.spec import Audience, ModelSpec, Strategy
+from slipway.objects import Object
+from slipway.rollout.policy import Policy
+from slipway.settings.environment import Environment
 
 #: The port of the three Services.
 SERVICE_PORT = 80

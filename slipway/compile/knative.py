@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from slipway import names
 from slipway.compile.model import provenance, resources_of, served
-from slipway.compile.objects import InferenceService, InferenceServiceSpec, Metadata, Object, SplitPredictor
-from slipway.environment import Environment
-from slipway.model_spec import ModelSpec
-from slipway.release import Release
+from slipway.compile.objects import InferenceService, InferenceServiceSpec, Metadata, SplitPredictor
+from slipway.models.release import Release
+from slipway.models.spec import ModelSpec
+from slipway.objects import Object
+from slipway.settings.environment import Environment
 
 
 def compile_knative(spec: ModelSpec, release: Release, percent: int | None, environment: Environment) -> Object:

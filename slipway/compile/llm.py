@@ -15,14 +15,15 @@ from pydantic import Field
 
 from slipway import names
 from slipway.compile.model import business_case, provenance, resources_of
-from slipway.compile.objects import EnvVar, Manifest, Metadata, Object, Quantity, Resources, Subdomain, Toleration, Wire
+from slipway.compile.objects import EnvVar, Manifest, Metadata, Quantity, Resources, Subdomain, Toleration, Wire
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
-from slipway.environment import Environment
-from slipway.llm_spec import Llm, NodeCache
-from slipway.model_spec import ModelSpec
-from slipway.release import Release
-from slipway.rollout import ModelPlan
+from slipway.models.llm import Llm, NodeCache
+from slipway.models.release import Release
+from slipway.models.spec import ModelSpec
+from slipway.objects import Object
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 API_VERSION: Literal["serving.kserve.io/v1alpha2"] = "serving.kserve.io/v1alpha2"
 KIND: Literal["LLMInferenceService"] = "LLMInferenceService"

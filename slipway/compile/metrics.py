@@ -19,10 +19,11 @@ from slipway.compile.flagger import (
     MetricTemplateSpec,
     TemplateRef,
 )
-from slipway.compile.objects import Metadata, Object
-from slipway.environment import Environment
+from slipway.compile.objects import Metadata
 from slipway.judge.evidence import LIMIT
-from slipway.model_spec import AtLeast, AtMost, ModelSpec
+from slipway.models.spec import AtLeast, AtMost, ModelSpec
+from slipway.objects import Object
+from slipway.settings.environment import Environment
 
 #: MLServer's own histogram ends there (prometheus_client Histogram.DEFAULT_BUCKETS): a quantile is never above it.
 LARGEST_LATENCY_MS = 10_000.0

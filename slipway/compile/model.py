@@ -16,7 +16,6 @@ from slipway.compile.objects import (
     InferenceServiceSpec,
     Logger,
     Metadata,
-    Object,
     Predictor,
     PredictorModel,
     Resources,
@@ -28,10 +27,11 @@ from slipway.compile.objects import (
 )
 from slipway.compile.scaling import AUTOSCALER, scaling, tolerations
 from slipway.compile.traefik import compile_copies
-from slipway.environment import Environment
-from slipway.model_spec import ModelSpec
-from slipway.release import Release
-from slipway.rollout import ModelPlan, ObservedService
+from slipway.models.release import Release
+from slipway.models.spec import ModelSpec
+from slipway.objects import Object
+from slipway.rollout.plan import ModelPlan, ObservedService
+from slipway.settings.environment import Environment
 
 #: MLServer answers there, because KServe's runtime says so (config/runtimes/kserve-mlserver.yaml) ...
 HTTP_PORT = 8080

@@ -7,11 +7,11 @@ The wire's spelling is written beside each field; a generated one would hide mis
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: The form that the API server writes back (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes); any other
 #: would show as a difference for ever, because KServe's webhook rewrites it.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from slipway.compile.rollout_checks import setting
-from slipway.environment import Environment
-from slipway.model_spec import ModelSpec
-from slipway.rollout import ModelPlan
+from slipway.models.spec import ModelSpec
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 

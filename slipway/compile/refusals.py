@@ -11,11 +11,11 @@ from slipway.compile.metrics import LARGEST_LATENCY_MS
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
 from slipway.compile.quota import over_quota
 from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, rising_steps, running, setting
-from slipway.environment import Environment
 from slipway.errors import at
-from slipway.model_spec import ModelSpec
-from slipway.release import Release
-from slipway.rollout import ModelPlan
+from slipway.models.release import Release
+from slipway.models.spec import ModelSpec
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 #: Environment variables that decide where the server finds its model, how it is called or where it listens. KServe
 #: and its runtime set them; PYTHONPATH is refused by KServe's webhook (pkg/validation/env_policy.go).

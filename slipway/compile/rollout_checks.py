@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from slipway.compile.canary import rollout_steps, strategy_of
-from slipway.environment import Environment
 from slipway.errors import at
-from slipway.model_spec import ModelSpec
-from slipway.rollout import ModelPlan
+from slipway.models.spec import ModelSpec
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 #: Seconds that one step may be expected to take. The judge holds a step for as long as it takes, so a rollout that
 #: asks for too much fails nothing: it stands still. A day is where nobody can tell that from being stuck any more, and

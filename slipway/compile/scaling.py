@@ -6,9 +6,9 @@ from typing import Any
 
 from slipway import names
 from slipway.compile.objects import AutoScaling, External, ExternalMetric, PrometheusMetric, Threshold, Toleration
-from slipway.environment import Environment
-from slipway.model_spec import ModelSpec
-from slipway.release import Release
+from slipway.models.release import Release
+from slipway.models.spec import ModelSpec
+from slipway.settings.environment import Environment
 
 #: KServe's own default is a HorizontalPodAutoscaler, which knows what the kubelet measures.
 AUTOSCALER = "serving.kserve.io/autoscalerClass"

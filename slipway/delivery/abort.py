@@ -6,12 +6,13 @@ import time
 from dataclasses import replace
 
 from slipway import names
-from slipway.cluster import CANARY
-from slipway.delivery.state import RolloutState, read
+from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, SlipwayError
 from slipway.judge.run import ABORT
-from slipway.kube import Kube, Object
-from slipway.rollout import SETTLED
+from slipway.objects import Object
+from slipway.rollout.cluster import CANARY
+from slipway.rollout.plan import SETTLED
+from slipway.rollout.state import RolloutState, read
 
 #: Ticks of Flagger within which a rollout is over once it was told: it looks once in each, asks its rollback hooks,
 #: takes the traffic back. The second is for a look that had begun, the rest for an API server that is away a while.

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from slipway.delivery.state import RolloutState, Situation
-from slipway.environment import Environment
+from slipway.rollout.state import RolloutState, Situation
+from slipway.settings.environment import Environment
 
 #: What tells the cluster what is written down: `slipway up`, or `slipway render` with a commit of what it writes.
 Apply = Literal["up", "render"]

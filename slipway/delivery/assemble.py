@@ -14,11 +14,11 @@ from slipway.delivery import history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.measure import Readings, Side
 from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutRecord
-from slipway.delivery.state import RolloutState, iso
-from slipway.environment import Environment
-from slipway.judge.policy import Policy
 from slipway.judge.run import epoch, policy_text
-from slipway.rollout import SETTLED
+from slipway.rollout.plan import SETTLED
+from slipway.rollout.policy import Policy
+from slipway.rollout.state import RolloutState, iso
+from slipway.settings.environment import Environment
 
 
 def end_of(state: RolloutState) -> tuple[bool, float | None]:

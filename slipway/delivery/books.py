@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway import documents, regions
+from slipway import documents
 from slipway.delivery import ledger
 from slipway.delivery.acts import Recorded
 from slipway.delivery.ledger import Deed, Entry
 from slipway.delivery.recorded import recorded
-from slipway.delivery.state import RolloutState, iso
-from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
-from slipway.model_spec import ModelSpec
-from slipway.pins import Pin, Pins, load_pins, path_of, rejected, settled
-from slipway.release import Release, Releases, version_of
+from slipway.models.pins import Pin, Pins, load_pins, rejected, settled
+from slipway.models.release import Release, Releases, version_of
+from slipway.models.spec import ModelSpec
+from slipway.planning import regions
+from slipway.rollout.state import RolloutState, iso
+from slipway.settings.environment import Environment, path_of
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from typing import Any
 
 import requests
 
+from slipway.clients.kube import Kube
+from slipway.clients.prometheus import Prometheus
 from slipway.delivery import acts, assemble, history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.record import RolloutRecord
-from slipway.delivery.state import read
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
-from slipway.prometheus import Prometheus
+from slipway.rollout.state import read
+from slipway.settings.environment import Environment
 
 #: Seconds for the judge's answer; it reads files only.
 JUDGE_TIMEOUT = 3.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from slipway.delivery.record import Decision, Kind
-from slipway.delivery.state import iso
 from slipway.judge.run import epoch
+from slipway.rollout.state import iso
 
 
 @dataclass(frozen=True)

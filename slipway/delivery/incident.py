@@ -10,7 +10,7 @@ from slipway import documents
 from slipway.delivery.record import Measured, RolloutRecord
 from slipway.documents import Frozen
 from slipway.judge.evidence import LIMIT
-from slipway.release import Release
+from slipway.models.release import Release
 
 
 class Change(Frozen):

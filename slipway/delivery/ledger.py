@@ -20,8 +20,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from slipway.documents import Frozen, alone, display
-from slipway.environment import Environment
 from slipway.errors import SlipwayError, at
+from slipway.settings.environment import Environment
 
 Deed = Literal["settled", "rejected", "aborted", "retried"]
 

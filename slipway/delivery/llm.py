@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from slipway import cluster, llm_rollout
+from slipway.clients.kube import Kube
 from slipway.compile.canary import rollout_steps
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.ledger import Deed
 from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube
-from slipway.llm_rollout import ALL, LLM, Member
-from slipway.rollout import ObservedModel
+from slipway.rollout import cluster, llm
+from slipway.rollout.llm import ALL, LLM, Member
+from slipway.rollout.plan import ObservedModel
 
 
 def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = N
         SlipwayError: There is no candidate, or it is not ready.
     """
     spec, environment = books.spec, books.environment
-    group = llm_rollout.members(cluster.list_if_known(kube, LLM, environment.namespace)).get(spec.name, [])
+    group = llm.members(cluster.list_if_known(kube, LLM, environment.namespace)).get(spec.name, [])
     stable, candidate = _pair(books, group)
-    weight = llm_rollout.next_weight(candidate.weight, rollout_steps(spec, environment)) if to is None else to
+    weight = llm.next_weight(candidate.weight, rollout_steps(spec, environment)) if to is None else to
     if weight and not candidate.service.ready:
         raise SlipwayError(
             f"{spec.name}: {candidate.name} is not ready, so it gets no traffic; see `kubectl describe"
@@ -97,7 +97,7 @@ def _pair(books: Books, group: list[Member]) -> tuple[Member, Member]:
     """Return who is stable with who is tried."""
     name, written = books.spec.name, books.recorded()
     by_version = {member.service.version: member for member in group}
-    live = llm_rollout.observe(group).live_version if group else None
+    live = llm.observe(group).live_version if group else None
     if written.wanted not in by_version or live is None:
         raise SlipwayError(f"{name}: v{written.wanted} does not run in {books.environment.name}; `slipway up` first")
     others = [version for version in by_version if version != written.wanted]

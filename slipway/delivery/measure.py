@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slipway import names
+from slipway.clients.prometheus import Prometheus, Sample, Series, growth
 from slipway.delivery.record import Measured
-from slipway.prometheus import Prometheus, Sample, Series, growth
 
 #: Quantiles that are shown, as Prometheus writes them.
 QUANTILES = ("0.5", "0.95", "0.99")

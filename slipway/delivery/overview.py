@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway import cluster
-from slipway.delivery import acts, llm, state
+from slipway.clients.kube import Kube
+from slipway.delivery import acts, llm
 from slipway.delivery.acts import Recorded
 from slipway.delivery.collect import ask_judge, collect, judge_of, prometheus_of
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.recorded import recorded
-from slipway.delivery.state import RolloutState
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
+from slipway.rollout import cluster, state
+from slipway.rollout.state import RolloutState
+from slipway.settings.environment import Environment
 
 
 def overview(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from slipway.delivery import ledger
 from slipway.delivery.acts import Recorded
-from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import ModelSpec
-from slipway.pins import Pin, load_pins, path_of
-from slipway.release import version_of
+from slipway.models.pins import Pin, load_pins
+from slipway.models.release import version_of
+from slipway.models.spec import ModelSpec
+from slipway.settings.environment import Environment, path_of
 
 
 def recorded(

@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 
 from slipway import documents
+from slipway.clients.kube import Kube
 from slipway.delivery import collect, incident, ledger
 from slipway.delivery.books import Books
 from slipway.delivery.incident import Incident
 from slipway.delivery.record import RolloutRecord
-from slipway.delivery.state import RolloutState, iso
 from slipway.delivery.steps import After, Step, nobody, take
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
+from slipway.rollout.state import RolloutState, iso
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.delivery import charts, readings
+from slipway.delivery import drawings, readings
 from slipway.delivery.record import Decision, Measured, RolloutRecord
 from slipway.judge.evidence import LIMIT
-from slipway.judge.policy import Policy
+from slipway.rollout.policy import Policy
 
 TEMPLATE = Path(__file__).with_name("report.html")
 #: How a decision is said.
@@ -79,8 +79,13 @@ def as_html(records: Sequence[RolloutRecord], generated: str) -> str:
         generated=generated,
         environments=environments,
         limit=LIMIT,
-        geometry={"width": charts.WIDTH, "left": charts.LEFT, "right": charts.WIDTH - charts.RIGHT, "top": charts.TOP},
-        panel_height=charts.PANEL,
+        geometry={
+            "width": drawings.WIDTH,
+            "left": drawings.LEFT,
+            "right": drawings.WIDTH - drawings.RIGHT,
+            "top": drawings.TOP,
+        },
+        panel_height=drawings.PANEL,
     )
 
 
@@ -96,7 +101,7 @@ def _shown(record: RolloutRecord) -> dict[str, Any]:
         "primary": readings.total(record, "primary"),
         "canary": readings.total(record, "canary"),
         "highest": max(known, default=None),
-        "charts": charts.charts(record),
+        "charts": drawings.charts(record),
         "objectives": _objectives(policy) if policy else (),
         "decisions": [
             (number, readings.clock(readings.seconds(record, decision.at)), KINDS[decision.kind], decision)

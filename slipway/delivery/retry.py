@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from slipway.cluster import CANARY
+from slipway.clients.kube import Kube
 from slipway.delivery.abort import WORK, withdraw
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
-from slipway.delivery.state import TICKS_TO_NOTICE, RolloutState, read
 from slipway.delivery.steps import After, nobody
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube, Object
-from slipway.rollout import HELD_BACK, SETTLED
+from slipway.objects import Object
+from slipway.rollout.cluster import CANARY
+from slipway.rollout.plan import HELD_BACK, SETTLED
+from slipway.rollout.state import TICKS_TO_NOTICE, RolloutState, read
 
 
 class Up(Protocol):

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 
+from slipway.clients.kube import Kube
 from slipway.delivery import ledger
 from slipway.delivery.abort import abort
 from slipway.delivery.acts import Recorded, apply_said
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
-from slipway.delivery.state import RolloutState, read
 from slipway.delivery.steps import After, nobody
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube
-from slipway.release import version_of
+from slipway.models.release import version_of
+from slipway.rollout.state import RolloutState, read
 
 
 def rollback(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import get_args
 
-from slipway import stack_file
+from slipway.clients.kube import Kube
 from slipway.delivery import acts
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
 from slipway.delivery.rollback import refuse_the_way_back
-from slipway.delivery.state import RolloutState, read
 from slipway.delivery.steps import After, Step, nobody, take
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube
+from slipway.rollout.state import RolloutState, read
+from slipway.settings import stack_file
 
 
 def settle(kube: Kube, books: Books, *, after: After = nobody) -> list[str]:

@@ -9,12 +9,12 @@ import yaml
 
 from slipway import names
 from slipway.documents import display
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.gitops.tree import environment_files
 from slipway.gitops.writer import Outcome, compare
-from slipway.planning import EnvironmentPlan
-from slipway.rollout import ObservedModel
+from slipway.planning.environment import EnvironmentPlan
+from slipway.rollout.plan import ObservedModel
+from slipway.settings.environment import Environment
 
 
 def tree_root(project: Path, environment: Environment) -> Path:

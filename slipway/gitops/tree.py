@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 
 from slipway.compile import CompiledModel
-from slipway.compile.objects import Object
 from slipway.documents import HEADER
 from slipway.errors import SlipwayError
-from slipway.planning import EnvironmentPlan
+from slipway.objects import Object
+from slipway.planning.environment import EnvironmentPlan
 
 #: Argo CD applies a wave when all objects of the one before are healthy. So a target moves to servers that are Ready,
 #: and the Canary comes last: a whole rollout would else be one delivery that is under way, in which nothing is healed.

@@ -10,6 +10,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from slipway.clients.kube import Kube
+from slipway.clients.prometheus import Prometheus
 from slipway.errors import SlipwayError
 from slipway.judge import decide, run
 from slipway.judge.counts import Tally, total
@@ -18,11 +20,9 @@ from slipway.judge.delivery import DeliveryCollector
 from slipway.judge.evidence import LIMIT
 from slipway.judge.evidence import judge as weigh
 from slipway.judge.ledger import Entry, Ledger, of_message, stamp
-from slipway.judge.policy import Policy
 from slipway.judge.reader import Reader
 from slipway.judge.run import Run
-from slipway.kube import Kube
-from slipway.prometheus import Prometheus
+from slipway.rollout.policy import Policy
 
 #: Endpoint to its question.
 QUESTIONS: Mapping[str, Callable[[Look], Answer]] = {

@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from slipway import names
+from slipway.clients.prometheus import Sample, Series, growth
 from slipway.errors import SlipwayError
-from slipway.judge.policy import Policy
 from slipway.judge.run import Run
 from slipway.judge.windows import Grid
-from slipway.prometheus import Sample, Series, growth
+from slipway.rollout.policy import Policy
 
 #: Requests of users as MLServer counts them (mlserver/rest/app.py): the path is the template of its route.
 REQUESTS = "rest_server_requests_total"

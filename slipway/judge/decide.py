@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from slipway.judge.counts import Counts, Servers, Tally
 from slipway.judge.evidence import LIMIT, Signal, Verdict, Window, judge
-from slipway.judge.policy import Policy
 from slipway.judge.run import Run
-from slipway.rollout import SETTLED
+from slipway.rollout.plan import SETTLED
+from slipway.rollout.policy import Policy
 
 #: By the definition of the quantiles: the share of requests that may be slower.
 SLOW_P95, SLOW_P99 = 0.05, 0.01

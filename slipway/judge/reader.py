@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slipway import names
+from slipway.clients.prometheus import Prometheus, Sample, Series
 from slipway.judge.counts import LABELLED, LATENCY, REQUESTS, RIGHT, Counts, Servers, count
-from slipway.judge.policy import Policy
 from slipway.judge.run import Run
 from slipway.judge.windows import Grid, grid
-from slipway.prometheus import Prometheus, Sample, Series
+from slipway.rollout.policy import Policy
 
 
 class Reader:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from slipway.cluster import CANARY
+from slipway.clients.kube import Kube
+from slipway.clients.prometheus import Prometheus, Series
 from slipway.judge.ledger import Entry, Ledger, of_message, stamp
 from slipway.judge.run import epoch, promoted
-from slipway.kube import Kube, Object
-from slipway.prometheus import Prometheus, Series
+from slipway.objects import Object
+from slipway.rollout.cluster import CANARY
 
 #: Seconds for which Flagger may still be about to tell an event itself: it waits five for the answer.
 GRACE = 10.0

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from slipway import names, rollout
-from slipway.cluster import CANARY, INFERENCE_SERVICE
+from slipway import names
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.judge.policy import Policy
-from slipway.kube import Kube, Object
+from slipway.objects import Object
+from slipway.rollout import plan
+from slipway.rollout.cluster import CANARY, INFERENCE_SERVICE
+from slipway.rollout.policy import Policy
 
 #: `"<candidate's InferenceService>: <reason>"`: a person's word that a candidate must go.
 ABORT = f"{names.PREFIX}abort"
@@ -82,7 +84,7 @@ def read(kube: Kube, namespace: str, model: str) -> tuple[Run, Object]:
     for name in (model, names.primary(model), names.canary(model)):
         if service := kube.find("v1", "Service", name, namespace):
             objects.append({**service, "kind": "Service"})
-    version = rollout.observe(model, objects).target_version
+    version = plan.observe(model, objects).target_version
     if version is not None:
         candidate = names.inference_service(model, version)
         if found := kube.find(*INFERENCE_SERVICE, candidate, namespace):
@@ -99,7 +101,7 @@ def of(namespace: str, model: str, objects: list[Object], route: Object | None) 
         objects: Canary, the three Services, the InferenceServices, with `kind`.
         route: What splits the traffic; None where Flagger has not made it yet.
     """
-    seen = rollout.observe(model, objects)
+    seen = plan.observe(model, objects)
     by_name = {(found["kind"], found["metadata"]["name"]): found for found in objects}
     canary = by_name["Canary", model]
     status, analysis = canary.get("status") or {}, canary["spec"].get("analysis") or {}

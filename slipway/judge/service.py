@@ -24,14 +24,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from slipway.clients.kube import Kube, KubeError
+from slipway.clients.prometheus import Prometheus
 from slipway.errors import SlipwayError
 from slipway.judge.answers import QUESTIONS, Asked, Judge
 from slipway.judge.ledger import Ledger, as_json
-from slipway.judge.policy import Policy
 from slipway.judge.recover import recover
 from slipway.judge.shadows import end_copies
-from slipway.kube import Kube, KubeError
-from slipway.prometheus import Prometheus
+from slipway.rollout.policy import Policy
 
 log = logging.getLogger("slipway.judge")
 

@@ -7,8 +7,8 @@ be asked copies until the next `pulumi up`.
 from __future__ import annotations
 
 from slipway import names
+from slipway.clients.kube import Kube, KubeError
 from slipway.judge import run
-from slipway.kube import Kube, KubeError
 
 COPIES = ("traefik.io/v1alpha1", "IngressRoute")
 

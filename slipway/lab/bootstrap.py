@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from slipway.clients.kube import APPLY, Kube, KubeError
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import APPLY, Kube, KubeError
 from slipway.lab import manifests
 
 #: Whose fields these are.

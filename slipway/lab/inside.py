@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
 from slipway.lab import control_plane, monitoring, network, relay
 from slipway.lab.bootstrap import Bootstrap
 from slipway.lab.control_plane import Layout

@@ -17,8 +17,9 @@ from typing import Any
 
 import slipway
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import shell, state, toolchain
+from slipway.lab import shell, state
 from slipway.lab.paths import Paths
+from slipway.tools import toolchain
 
 BINARIES = (
     "etcd",

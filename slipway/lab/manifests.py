@@ -18,11 +18,11 @@ import yaml
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import network
+from slipway.objects import Object
 from slipway.platform import runtimes
-from slipway.platform.namespaces import AUDIT, namespace
 from slipway.platform.traefik import CONTROLLER
-
-Object = dict[str, Any]
+from slipway.policy.stages import namespace
+from slipway.settings.policies import AUDIT
 
 NAMESPACES = ("kserve", "flagger-system", "gateway-system", "models")
 MODELS = "models"

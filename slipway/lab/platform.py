@@ -11,17 +11,17 @@ from typing import Any
 
 import yaml
 
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
-from slipway.lab import control_plane, network, shell, state, toolchain
+from slipway.lab import control_plane, network, shell, state
 from slipway.lab.bootstrap import MANAGER
 from slipway.lab.bucket import make_bucket
 from slipway.lab.kubelet.platform_images import OWN_IMAGE
 from slipway.lab.paths import Paths, private_directory, write_private
 from slipway.lab.state import Facts
+from slipway.objects import Object
 from slipway.progress import step
-
-Object = dict[str, Any]
+from slipway.tools import toolchain
 
 #: The stack; its cluster is the lab, as that of `local`, whose settings it takes.
 STACK, BASE = "lab-platform", "local"
@@ -58,7 +58,7 @@ def _mlflow_secrets(facts: Facts) -> dict[str, dict[str, str]]:
     }
 
 
-#: By the name of the component's settings (slipway/platform/settings.py).
+#: By the name of the component's settings (slipway/settings/platform.py).
 PARTS: Mapping[str, Part] = {
     "kyverno": Part(tools=("kyverno",)),
     # People commit in front of a lab, and nothing there sends Argo CD a webhook.
@@ -114,7 +114,7 @@ def deploy(project: Path, names: Iterable[str]) -> None:
     Raises:
         SlipwayError: The program refuses, or something did not become ready.
     """
-    from slipway.deploy import Deployment
+    from slipway.engine.deploy import Deployment
 
     paths, facts = Paths(project), state.load(Paths(project))
     assert facts is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 
 #: Seconds for one question; a component that is overloaded is asked again.
 TIMEOUT = 2.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from slipway.lab import network
 from slipway.lab.control_plane import FLAGGER_PORT, TRAEFIK_METRICS
+from slipway.objects import Object
 from slipway.platform import scraping
-from slipway.platform.scraping import Object
 
 #: Seconds between two questions. Rollouts in the lab take steps of ten seconds.
 INTERVAL = 1

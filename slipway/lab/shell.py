@@ -8,11 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from slipway import killed_runs
-from slipway.lab import control_plane, toolchain
+from slipway.engine import killed_runs
+from slipway.lab import control_plane
 from slipway.lab.paths import Paths, private_directory, write_private
 from slipway.lab.plugin import choice
 from slipway.lab.state import Facts
+from slipway.tools import toolchain
 
 #: Of stack `local`, which holds no secret. All clones share it, so that Pulumi.local.yaml can carry the salt that
 #: belongs to it: with one of its own, each `up` would leave a change in the checkout.

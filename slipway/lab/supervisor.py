@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, inside, namespace, network, pki, scraping, state, toolchain
+from slipway.lab import control_plane, inside, namespace, network, pki, scraping, state
 from slipway.lab.kubelet.images import standard_images
 from slipway.lab.kubelet.platform_images import platform_images
 from slipway.lab.paths import Paths, private_directory, write_private
+from slipway.tools import toolchain
 
 
 def main() -> None:

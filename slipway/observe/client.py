@@ -1,6 +1,6 @@
 """Posts what was served to the observing service.
 
-Each call waits for the answer: traffic calls it from a thread of its own (slipway/traffic_reports.py), so that a
+Each call waits for the answer: traffic calls it from a thread of its own (slipway/traffic/reports.py), so that a
 service that is away holds up no request.
 """
 

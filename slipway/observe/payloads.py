@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from slipway.clients.inference import infer_answer
 from slipway.errors import SlipwayError
-from slipway.inference import infer_answer
 from slipway.observe.messages import MAX_ITEMS, MAX_TEXT, Prediction
 
 #: Types of the two events, each with what it is here.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from slipway.documents import display, nearest
 from slipway.errors import SlipwayError
-from slipway.model_spec import ModelSpec, load_model_spec
+from slipway.models.spec import ModelSpec, load_model_spec
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
-from slipway.platform.scraping import Object
-from slipway.platform.tiers import ORDER, Tier
-
-#: How somebody is told; the address stands in a Secret, since whoever knows it may write there.
-Means = Literal["pagerduty", "slack", "webhook"]
+from slipway.objects import Object
+from slipway.platform.tiers import ORDER
+from slipway.settings.monitoring import Means, Tier
 
 #: Where the Secret with the receivers' addresses is seen: one file for each tier.
 SECRETS = "/etc/alertmanager/secrets"

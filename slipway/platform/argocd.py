@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError
-from slipway.platform.argocd_access import Access, Notifications, notification_data, oidc, policy
-from slipway.platform.argocd_apps import ApplicationSource, compile_applications
-from slipway.platform.charts import Object, in_namespace
+from slipway.objects import Object
+from slipway.platform.argocd_access import notification_data, oidc, policy
+from slipway.platform.argocd_apps import compile_applications
+from slipway.platform.charts import in_namespace
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
 from slipway.platform.secrets import external_secret
+from slipway.policy.stages import namespace
+from slipway.settings.argocd import ArgoCdSettings
+from slipway.settings.policies import AUDIT
 
 NAMESPACE = "argocd"
 MANIFESTS = "github.com/argoproj/argo-cd/v3/manifests"
@@ -24,39 +24,6 @@ HEALTH = Path(__file__).with_name("health")
 #: Argo CD speaks to an identity provider itself; the other way, Dex, would be one more server.
 DEX = "argocd-dex-server"
 NOTIFICATIONS = "argocd-notifications"
-
-
-class ArgoCdSettings(Frozen):
-    """What makes the cluster what the manifests' repository says."""
-
-    high_availability: bool = Field(
-        False, description="Whether each part survives the loss of a node: three Redis, two of each server."
-    )
-    destination: str = Field(
-        "https://kubernetes.default.svc",
-        description="The cluster that it writes to, as it knows it; its own.",
-    )
-    poll_seconds: int = Field(
-        180,
-        ge=10,
-        description="Seconds between two looks at a repository that sends no webhook; Argo CD's default.",
-    )
-    sync_timeout_seconds: int = Field(
-        1800,
-        ge=60,
-        description="Seconds after which a delivery fails whose servers do not get ready; Argo CD itself waits"
-        " for ever, and takes no other commit of that model meanwhile.",
-    )
-    credentials: str | None = Field(
-        None,
-        description="Entry of the secret store with Argo CD's fields for its repository (url, type, password …); none"
-        " for a public one.",
-    )
-    access: Access = Field(Access(), description="Who may do what.")
-    notifications: Notifications | None = Field(None, description="Who is told about deliveries; nobody without it.")
-    applications: dict[str, ApplicationSource] = Field(
-        default_factory=dict, description="What else it delivers, by name: monitoring-stack, feature-store …"
-    )
 
 
 def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, ...]:

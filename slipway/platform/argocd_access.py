@@ -4,44 +4,12 @@ from __future__ import annotations
 
 import json
 
-from pydantic import Field
-
-from slipway.documents import Frozen
+from slipway.settings.argocd import Access, Notifications
 
 #: AppProject of the models.
 MODELS = "ml-models"
 #: AppProject of what stands under them.
 PLATFORM = "ml-platform"
-
-
-class SingleSignOn(Frozen):
-    """An identity provider that speaks OpenID Connect."""
-
-    url: str = Field(pattern=r"^https://.*[^/]$", description="Where Argo CD itself answers, for the way back.")
-    issuer: str = Field(pattern=r"^https://", description="The provider's issuer URL.")
-    client_id: str = Field(min_length=1, description="The provider's id of Argo CD.")
-    client_secret: str = Field(
-        "$argocd-oidc:clientSecret",
-        pattern=r"^\$[a-z0-9.-]+:[A-Za-z0-9._-]+$",
-        description="Secret and key that hold the client's secret, as $<secret>:<key>; that Secret must carry the label"
-        " app.kubernetes.io/part-of: argocd.",
-    )
-
-
-class Access(Frozen):
-    """Who may do what; whoever is in no group may do nothing."""
-
-    admin_account: bool = Field(False, description="Whether there is a local account `admin`, beside all groups.")
-    single_sign_on: SingleSignOn | None = Field(None, description="Who says who somebody is.")
-    admins: tuple[str, ...] = Field((), description="Groups that may do everything.")
-    deployers: tuple[str, ...] = Field((), description="Groups that may look at models, and deliver them again.")
-    viewers: tuple[str, ...] = Field((), description="Groups that may look at everything.")
-
-
-class Notifications(Frozen):
-    """Who is told about deliveries."""
-
-    webhook: str = Field(pattern=r"^https?://", description="Where failed, degraded, finished deliveries are posted.")
 
 
 def oidc(access: Access) -> dict[str, str]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from slipway.documents import Frozen
-from slipway.platform.argocd_access import MODELS, PLATFORM, Access, deployer
-from slipway.platform.charts import Object
+from slipway.objects import Object
+from slipway.platform.argocd_access import MODELS, PLATFORM, deployer
 from slipway.platform.workloads import manifest
+from slipway.settings.argocd import Access, ApplicationSource
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
-    from slipway.gitops.settings import GitOps
+    from slipway.settings.environment import Environment
+    from slipway.settings.gitops import GitOps
 
 NAMESPACE = "argocd"
 API = "argoproj.io/v1alpha1"
@@ -31,16 +29,6 @@ FORBIDDEN = (("", "Secret"), ("rbac.authorization.k8s.io", "Role"), ("rbac.autho
 #: ready, since waves are only waited for by what is applied.
 OPTIONS = ("ServerSideApply=true", "FailOnSharedResource=true", "PruneLast=true")
 RETRY = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "2m"}}
-
-
-class ApplicationSource(Frozen):
-    """A directory of a repository that is delivered to a namespace."""
-
-    repository: str = Field(min_length=1, description="URL of the repository.")
-    revision: str = Field("main", min_length=1, description="Branch, tag or commit.")
-    path: str = Field(min_length=1, description="The directory.")
-    namespace: str = Field(min_length=1, description="Where its objects go.")
-    prune: bool = Field(True, description="Whether what is taken out of the directory is taken out of the cluster.")
 
 
 def compile_applications(

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from slipway.aws import names
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.settings.operating import BackupSettings
 
 NAMESPACE = "velero"
 DEFINITIONS = "github.com/vmware-tanzu/velero/config/crd/v1/bases"
 METRICS_PORT = 8085
 #: What comes back by itself, or belongs to the cluster that it was in; Velero's own objects come from the bucket.
 LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
-
-
-class BackupSettings(Frozen):
-    """Velero."""
-
-    bucket: str | None = Field(
-        default=None, min_length=3, description="S3 bucket that holds the backups; the one beside a cluster on AWS."
-    )
-    region: str | None = Field(default=None, description="Region of the bucket; that of a cluster on AWS.")
-    endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
-    )
-    schedule: str = Field(
-        default="17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
-    )
-    keep_days: int = Field(default=30, ge=1, description="Days after which a backup with its snapshots is deleted.")
-    volumes: bool = Field(default=True, description="Whether EBS volumes are snapshotted too.")
-    image: str = Field(
-        default="docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions."
-    )
-    plugin: str = Field(default="docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
 
 
 def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from slipway.aws import names
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.settings.operating import CapacitySettings
 
 NAMESPACE, NAME = "kube-system", "cluster-autoscaler"
 #: Where it says how it is.
@@ -28,18 +26,6 @@ READS = {
     "resource.k8s.io": ["deviceclasses", "resourceclaims", "resourceslices"],
     "storage.k8s.io": ["csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments"],
 }
-
-
-class CapacitySettings(Frozen):
-    """The autoscaler of node pools, with the class of volumes that others get who name none."""
-
-    image: str = Field(
-        "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.0",
-        description="The cluster autoscaler, of the cluster's minor version.",
-    )
-    unneeded_minutes: int = Field(
-        10, ge=1, description="Minutes that a node is hardly used before it is taken away; the autoscaler's default."
-    )
 
 
 def compile_capacity(settings: CapacitySettings, context: Context) -> tuple[Object, ...]:

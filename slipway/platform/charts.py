@@ -22,11 +22,11 @@ import yaml
 
 from slipway import documents
 from slipway.errors import ExitCode, SlipwayError
+from slipway.objects import Object
 
 #: libyaml's, ten times faster; its type is the pure one's.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-Object = dict[str, Any]
 Values = Mapping[str, Any]
 
 #: Kinds that charts ask for: without a cluster helm knows groups with their versions alone.

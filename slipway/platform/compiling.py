@@ -6,13 +6,14 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.lab import toolchain
-from slipway.model_spec import load_model_specs
-from slipway.platform.charts import Charts, Object
+from slipway.models.spec import load_model_specs
+from slipway.objects import Object
+from slipway.platform.charts import Charts
 from slipway.platform.context import Context
+from slipway.tools import toolchain
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 
 def context_of(environment: Environment, project: Path) -> Context:

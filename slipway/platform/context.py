@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
 from slipway.platform.charts import Charts
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 
 @dataclass(frozen=True)

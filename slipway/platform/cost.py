@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import manifest
-from slipway.quantities import Cpu, Memory
-
-
-class Quota(Frozen):
-    """What all pods of a namespace may reserve together."""
-
-    cpu: Cpu = Field(description="Cores, as '32' or '1500m'.")
-    memory: Memory = Field(description="Memory, as 128Gi.")
-    gpus: int = Field(default=0, ge=0, description="GPUs (nvidia.com/gpu).")
-    pods: int = Field(default=100, ge=1, description="Pods that are not finished.")
-
-
-class CostSettings(Frozen):
-    """What models with training may take."""
-
-    models: Quota = Field(description="Of the models' namespace: both releases of every rollout count.")
-    training: Quota = Field(description="Of the training namespace.")
-    keda: bool = Field(default=False, description="Whether KEDA is in the cluster: models may scale by requests then.")
+from slipway.settings.operating import CostSettings, Quota
 
 
 def compile_cost(settings: CostSettings, context: Context) -> tuple[Object, ...]:

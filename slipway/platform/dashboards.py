@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.objects import Object
 from slipway.platform.alerts import DRIFTED, FAILING, UNSURE
-from slipway.platform.scraping import Object
 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 #: Grafana's grid is 24 wide; a row has three graphs.

@@ -8,17 +8,16 @@ is a file which the server alone reaches, so its pod applies what the ConfigMap 
 from __future__ import annotations
 
 import yaml
-from pydantic import Field
 
 from slipway.aws import names
-from slipway.documents import Frozen
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, pods_of
-from slipway.platform.namespaces import training
 from slipway.platform.network import outside
 from slipway.platform.systems import System, config_map
 from slipway.platform.workloads import manifest
+from slipway.policy.stages import training
+from slipway.settings.data import FeatureStoreSettings
 
 NAMESPACE = NAME = "feature-store"
 PORT = 6566
@@ -32,22 +31,6 @@ rm -rf /tmp/repository && mkdir /tmp/repository
 cp /etc/feast/feature_store.yaml /{FEATURES}/*.py /tmp/repository
 exec feast --chdir=/tmp/repository apply
 """
-
-
-class FeatureStoreSettings(Frozen):
-    """Feast."""
-
-    replicas: int = Field(default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
-    cache_seconds: int = Field(
-        default=60, ge=1, description="Seconds until a server sees what was applied to the registry."
-    )
-    storage_gib: int | None = Field(
-        default=5, ge=1, description="GiB of the volume where there is no AWS; nothing loses it with the pod."
-    )
-    image: str = Field(
-        default="quay.io/feastdev/feature-server:0.67.0",
-        description="Feast; teams apply their features with the same version.",
-    )
 
 
 def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> tuple[Object, ...]:

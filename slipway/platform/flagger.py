@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from slipway.documents import Frozen
-from slipway.platform.charts import Chart, Object
+from slipway.objects import Object
+from slipway.platform.charts import Chart
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
+from slipway.policy.stages import namespace
+from slipway.settings.policies import AUDIT
+from slipway.settings.serving import FlaggerSettings
 
 # Of these its templates and its README know, its values.yaml does not.
 OPEN = ("includeLabelPrefix",)
 CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-system", open=OPEN)
-
-
-class FlaggerSettings(Frozen):
-    """Flagger."""
-
-    replicas: int = Field(
-        1,
-        ge=1,
-        description="Controllers, of which one leads; two survive the loss of a node. Its chart's default is one.",
-    )
 
 
 def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object, ...]:

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from slipway.documents import Frozen, Sorted
+from slipway.objects import Object
 from slipway.platform import traefik
-from slipway.platform.charts import Object
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
 from slipway.platform.workloads import CONFINED, USER, manifest
+from slipway.policy.stages import namespace
+from slipway.settings.policies import AUDIT
+from slipway.settings.serving import CERTIFICATE, GatewaySettings
 
 DEFINITIONS = "sigs.k8s.io/gateway-api/config/crd/standard"
 TRAEFIK = "github.com/traefik/traefik/v3/docs/content/reference/dynamic-configuration"
 #: Of the module that the definitions, the permissions, the lab's own binary come from.
 IMAGE = "docker.io/library/traefik:v3.6.0"
 NAME = "traefik"
-#: The Secret that holds the certificate of all models' names.
-CERTIFICATE = "models-tls"
 GROUP = "gateway.networking.k8s.io"
 #: Port of the load balancer with the port of Traefik, whose listeners are matched to entry points by it.
 PORTS = {"http": (80, 8000), "https": (443, 8443)}
 PING, METRICS = 8080, 9100
 #: Seconds that a pod which is about to end still takes requests: until every load balancer knows.
 GRACE = 20
-
-
-class GatewaySettings(Frozen):
-    """The Gateway that users reach, Traefik behind it; without it the Gateway is somebody else's."""
-
-    replicas: int = Field(default=1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
-    service: Literal["LoadBalancer", "ClusterIP"] = Field(
-        default="LoadBalancer",
-        description="ClusterIP where something else in the cluster, as an ingress of its own, is in front of it.",
-    )
-    annotations: Sorted[str, str] = Field(
-        default={}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
-    )
-    issuer: str | None = Field(
-        default=None,
-        description=f"cert-manager's ClusterIssuer that signs for *.<host_suffix>; without one the Secret {CERTIFICATE}"
-        " must be put beside the Gateway. Only asked where gateway.scheme is https.",
-    )
 
 
 def compile_gateway(settings: GatewaySettings, context: Context) -> tuple[Object, ...]:

@@ -6,7 +6,7 @@ import json
 
 import yaml
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.dashboards import DASHBOARDS, DATASOURCE, compile_dashboard
 from slipway.platform.systems import System, config_map
 from slipway.platform.workloads import secret_variable

@@ -15,8 +15,8 @@ from pydantic import Field, StringConstraints
 
 from slipway import documents
 from slipway.documents import Frozen, Sorted
+from slipway.objects import Object
 
-Object = dict[str, Any]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 FILE = "images.yaml"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 
 #: Answers with the node's own credentials to whoever asks: no opening to a network may include it.
 INSTANCE_METADATA = ipaddress.IPv4Network("169.254.169.254/32")

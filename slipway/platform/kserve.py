@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import Field
-
 from slipway import documents
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError
+from slipway.objects import Object
 from slipway.platform import runtimes
-from slipway.platform.charts import Chart, Object
+from slipway.platform.charts import Chart
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, HOST_PATHS, POD_SECURITY, namespace
+from slipway.policy.stages import HOST_PATHS, POD_SECURITY, namespace
+from slipway.settings.policies import AUDIT
+from slipway.settings.serving import MLSERVER, KserveSettings
 
 NAMESPACE = "kserve"
 MODULE = "github.com/kserve/kserve/charts"
 DEFINITIONS = Chart("kserve-crd", f"{MODULE}/kserve-crd", NAMESPACE)
 CONTROLLER = Chart("kserve", f"{MODULE}/kserve-resources", NAMESPACE)
 RUNTIMES = Chart("kserve-runtimes", f"{MODULE}/kserve-runtime-configs", NAMESPACE)
-MLSERVER = "kserve-mlserver"
-
-
-class KserveSettings(Frozen):
-    """What makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
-
-    mode: Literal["Standard", "Knative"] = Field(
-        default="Standard",
-        description="How a model runs that does not say: as a Deployment, or as a service of Knative, which the "
-        "cluster must have then. Canaries need Standard, KServe's own default is Knative.",
-    )
-    replicas: int = Field(
-        default=1,
-        ge=1,
-        description="Controllers, of which one leads; all answer the webhooks. Two survive the loss of a node.",
-    )
-    runtimes: tuple[str, ...] = Field(
-        default=(MLSERVER,),
-        min_length=1,
-        description="Which of KServe's runtimes there are. Each is one more image to watch over.",
-    )
-    mlserver: str = Field(
-        default="docker.io/seldonio/mlserver:1.7.1",
-        pattern=r"^[^\s:]+(:[0-9]+/[^\s:]+)?:[^\s:]+$",
-        description=f"Image of {MLSERVER}, with its tag. Its MLflow must be able to read the models: "
-        "what MLflow 3 logged needs MLflow 3 there.",
-    )
-    storage: tuple[str, ...] = Field(
-        default=("s3://",),
-        min_length=1,
-        description="How the address of a model's files may begin; KServe itself would also fetch from anywhere by "
-        "https and from Hugging Face.",
-    )
 
 
 def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, ...]:

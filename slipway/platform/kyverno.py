@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
-from slipway.documents import Frozen
-from slipway.platform.charts import Chart, Object
+from slipway.objects import Object
+from slipway.platform.charts import Chart
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
+from slipway.policy.stages import namespace
+from slipway.settings.policies import AUDIT
+from slipway.settings.serving import KyvernoSettings
 
 NAMESPACE = "kyverno"
 CHART = Chart(
@@ -18,21 +18,6 @@ CHART = Chart(
 )
 #: The kinds of policies.kyverno.io: the chart's own dependency, which stands in a module of its own.
 DEFINITIONS = Chart("kyverno-api", "github.com/kyverno/api/charts/kyverno-api", NAMESPACE)
-
-
-class KyvernoSettings(Frozen):
-    """What refuses an object that breaks a policy."""
-
-    replicas: int = Field(
-        default=1,
-        ge=1,
-        description="Admission controllers; with one, every write that a policy covers waits while it restarts. "
-        "Kyverno's own guide says three.",
-    )
-    reports: bool = Field(
-        default=True,
-        description="Whether what is there already is judged too, in reports: the only trace of a policy that audits.",
-    )
 
 
 def compile_kyverno(settings: KyvernoSettings, context: Context) -> tuple[Object, ...]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from slipway import names
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError
-from slipway.platform.charts import Chart, Object
+from slipway.objects import Object
+from slipway.platform.charts import Chart
 from slipway.platform.context import Context
-from slipway.platform.eks import POOL_LABEL
 from slipway.platform.kserve import MODULE, NAMESPACE
-from slipway.platform.namespaces import AUDIT, namespace
-from slipway.quantities import Memory
+from slipway.policy.stages import namespace
+from slipway.settings.aws import POOL_LABEL
+from slipway.settings.policies import AUDIT
+from slipway.settings.serving import LlmServingSettings, NodeCacheSettings
 
 DEFINITIONS = Chart("kserve-llmisvc-crd", f"{MODULE}/kserve-llmisvc-crd", NAMESPACE)
 CONTROLLER = Chart("kserve-llmisvc", f"{MODULE}/kserve-llmisvc-resources", NAMESPACE)
@@ -25,23 +24,6 @@ CACHE = Chart("kserve-localmodel", f"{MODULE}/kserve-localmodel-resources", NAME
 JOBS = "kserve-localmodel-jobs"
 #: Where KServe's agent keeps weights on a node; its chart has no value for it.
 PATH = "/models"
-
-
-class NodeCacheSettings(Frozen):
-    """Copies of weights on the disks of one pool's nodes."""
-
-    pool: str = Field(default="gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
-    size: Memory = Field(description="What all weights together may take on each node.")
-
-
-class LlmServingSettings(Frozen):
-    """LLMs; needs platform.kserve, which it shares a namespace with."""
-
-    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
-    node_cache: NodeCacheSettings | None = Field(
-        default=None,
-        description="Keeps weights on nodes, so that a replica starts without a download.",
-    )
 
 
 def compile_llm_serving(settings: LlmServingSettings, context: Context) -> tuple[Object, ...]:

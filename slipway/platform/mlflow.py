@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from slipway.aws import names
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.network import outside
 from slipway.platform.secrets import entry, external_secret
 from slipway.platform.systems import claim, config_map, revision
 from slipway.platform.workloads import deployment, manifest, secret_variable, service, service_account
+from slipway.settings.data import MlflowSettings
 
 NAMESPACE = "mlflow"
 PORT, POSTGRES_PORT = 5000, 5432
@@ -30,37 +28,6 @@ WORKER_MEMORY = 384
 #: What starts the workers has imported all of it too, 187 MB.
 PARENT_MEMORY = 256
 POSTGRES = "docker.io/library/postgres:17.6"
-
-
-class MlflowSettings(Frozen):
-    """MLflow."""
-
-    database: Literal["rds", "postgres", "sqlite"] = Field(
-        default="postgres",
-        description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on one.",
-    )
-    artifacts: str | None = Field(
-        default=None,
-        pattern=r"^s3://[^/]+(/.+)?[^/]$",
-        description="Where clients put models, as s3://bucket/path; without it the bucket beside a cluster on AWS, else"
-        " a volume, from which nothing can be served.",
-    )
-    s3_endpoint: str | None = Field(
-        default=None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
-    )
-    storage_gib: int | None = Field(
-        default=20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
-    )
-    host: str | None = Field(default=None, description="Host that people reach it at, by the environment's Gateway.")
-    permission: Literal["NO_PERMISSIONS", "READ", "EDIT"] = Field(
-        default="READ", description="What a user may do who was given nothing else; MLflow's own default."
-    )
-    replicas: int = Field(default=1, ge=1, description="Servers; more than one need a database that is no file.")
-    workers: int = Field(default=2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
-    image: str = Field(
-        default="ghcr.io/mlflow/mlflow:v3.17.2-full",
-        description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
-    )
 
 
 @dataclass(frozen=True)

@@ -3,88 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import yaml
-from pydantic import Field
 
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError
+from slipway.objects import Object
 from slipway.platform import alertmanager, grafana, scraping
-from slipway.platform.alertmanager import Means
-from slipway.platform.charts import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.secrets import external_secret
 from slipway.platform.systems import System, config_map, may_read
-from slipway.platform.tiers import ORDER, Tier, below
+from slipway.platform.tiers import ORDER, below
+from slipway.settings.monitoring import GRAFANA, RECEIVERS, MonitoringSettings
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 NAMESPACE, SLIPWAY = "monitoring", "slipway"
-#: Secrets that are read here. With the component `secrets` they come from `slipway/<environment>/<name>` of the store.
-RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
 PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = 9090, 9093, 8080
 _ANYWHERE = network("0.0.0.0/0")
 #: The series of Kubernetes' state that the alerts ask for; all of them would be ten times as many.
 _STATES = "^kube_deployment_(spec_replicas|status_replicas_available)$|^kube_pod_container_status_restarts_total$"
-
-
-class Receivers(Frozen):
-    """How each tier of alerts is told."""
-
-    page: Means | None = Field(default=None, description="Who is woken.")
-    ticket: Means | None = Field(default=None, description="Who looks into it during working hours.")
-    notice: Means | None = Field(default=None, description="Who reads it when there is time.")
-
-    @property
-    def named(self) -> dict[Tier, Means]:
-        """Those that somebody is told by."""
-        given: tuple[tuple[Tier, Means | None], ...] = (
-            ("page", self.page),
-            ("ticket", self.ticket),
-            ("notice", self.notice),
-        )
-        return {tier: means for tier, means in given if means}
-
-
-class MonitoringSettings(Frozen):
-    """Prometheus, Alertmanager, Grafana."""
-
-    scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
-        default=15,
-        description="Seconds between two questions to each server; at most half of rollout.interval_seconds, since the "
-        "judge needs one in each interval. 15 is what Prometheus' own guide takes.",
-    )
-    retention_days: Annotated[int, Field(ge=1)] = Field(
-        default=30, description="Days that series are kept; delivery is measured over 28."
-    )
-    storage_gib: Annotated[int, Field(ge=1)] | None = Field(
-        default=50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
-    )
-    memory: str = Field(default="4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
-    highest_tier: Tier = Field(
-        default="page", description="The most that an alert may do here: page, ticket, or notice."
-    )
-    receivers: Receivers = Field(
-        default=Receivers(),
-        description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
-        f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
-    )
-    quiet_models: tuple[str, ...] = Field(
-        default=(), description="Models that nobody depends on yet: their alerts are one tier lower."
-    )
-    retraining_url: str | None = Field(
-        default=None,
-        description="Webhook that is told of drifted inputs, as Argo Workflows' or Tekton's; none tells nobody.",
-    )
-    states: bool = Field(
-        default=True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."
-    )
-    grafana: bool = Field(
-        default=True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}."
-    )
 
 
 def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[Object, ...]:

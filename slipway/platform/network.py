@@ -2,56 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
-
-from slipway.documents import Frozen, Sorted
-from slipway.model_spec import NAME
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
-from slipway.platform.namespaces import ENFORCE, Stage, namespace
 from slipway.platform.workloads import service_account
+from slipway.policy.stages import namespace
+from slipway.settings.operating import NetworkSettings
 
 #: Where the judge with its companions runs.
 SLIPWAY = "slipway"
 #: The service account of whatever trains: it may write artifacts, models may only read them.
 TRAINER = "training"
-
-
-def _is_network(cidr: str) -> str:
-    try:
-        return str(ipaddress.IPv4Network(cidr))
-    except ValueError:
-        raise ValueError(f"expected an IPv4 network, as '10.0.0.0/16', got {cidr!r}") from None
-
-
-class Destination(Frozen):
-    """Something outside of the cluster."""
-
-    cidr: Annotated[str, AfterValidator(_is_network)] = Field(description="Its network, as 10.0.0.0/16.")
-    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
-        default=(443,), min_length=1, description="TCP ports that may be reached there."
-    )
-
-
-class NetworkSettings(Frozen):
-    """The namespaces of models with those of training."""
-
-    training_namespace: str = Field(default="training", pattern=NAME, description="Where training jobs run.")
-    monitoring_namespace: str = Field(
-        default="monitoring", pattern=NAME, description="Whose pods may read the models' metrics."
-    )
-    stage: Stage = Field(
-        default=ENFORCE,
-        description="How strictly policies take these namespaces: audit reports, enforce refuses.",
-    )
-    egress: Sorted[Annotated[str, Field(pattern=NAME)], Destination] = Field(
-        default_factory=dict,
-        description="What models or training may reach outside of the cluster, by a name; nothing else can be reached.",
-    )
 
 
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:

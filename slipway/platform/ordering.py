@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from slipway.errors import SlipwayError
-from slipway.platform.charts import Object
+from slipway.objects import Object
 
 
 def ordered(compiled: Mapping[str, Sequence[Object]]) -> dict[str, tuple[str, ...]]:

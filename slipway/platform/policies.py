@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.policy.rule import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
-from slipway.policy.settings import PoliciesSettings
+from slipway.settings.policies import PoliciesSettings
 
 #: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
 READER: Object = {

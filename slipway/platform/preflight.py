@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.kube import Kube, Object
+from slipway.objects import Object
 
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 #: Names and owners without megabytes of schemas.

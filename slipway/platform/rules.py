@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from slipway.judge.counts import LATENCY, REQUESTS
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
+from slipway.objects import Object
 from slipway.platform.alerts import ALERTS, Alert
-from slipway.platform.scraping import Object
-from slipway.platform.tiers import Tier, tier
+from slipway.platform.tiers import tier
+from slipway.settings.monitoring import Tier
 
 #: Outside of a rollout both Services of a pair select the same pods, which are asked twice: each pod counts once.
 _ONCE = (

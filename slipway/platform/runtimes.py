@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
-Object = dict[str, Any]
+from slipway.objects import Object
 
 
 def mlserver(found: Object, image: str, name: str | None = None) -> Object:

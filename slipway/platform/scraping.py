@@ -7,9 +7,8 @@ names. Only how targets are found differs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: The Services that carry a model's traffic during a rollout, and their port for measurements (slipway/names.py,
 #: slipway/compile/model.py); the target has the same pods, and no traffic.

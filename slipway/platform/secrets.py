@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
-from slipway.platform.charts import Chart, Object
+from slipway.objects import Object
+from slipway.platform.charts import Chart
 from slipway.platform.context import Context
-from slipway.platform.namespaces import AUDIT, namespace
+from slipway.policy.stages import namespace
+from slipway.settings.operating import SecretsSettings
+from slipway.settings.policies import AUDIT
 
 if TYPE_CHECKING:
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
 NAMESPACE = "external-secrets"
 CHART = Chart(
@@ -38,22 +38,6 @@ DEFINITIONS = tuple(
 )
 #: The one store of an environment.
 STORE = "aws"
-
-
-class SecretsSettings(Frozen):
-    """External Secrets with AWS Secrets Manager."""
-
-    region: str | None = Field(
-        default=None,
-        pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
-        description="Region of Secrets Manager, as eu-central-1; that of a cluster on AWS.",
-    )
-    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; one is the chart's default.")
-    namespaces: tuple[str, ...] = Field(
-        default=("argocd", "feature-store", "mlflow", "monitoring"),
-        min_length=1,
-        description="Which namespaces may ask the store. Models are not among them: they need no secret.",
-    )
 
 
 def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object, ...]:

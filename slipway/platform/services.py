@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import yaml
-from pydantic import Field
 
-from slipway.documents import Frozen
-from slipway.model_spec import NAME
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.systems import System, claim, config_map, may_read
 from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.settings.operating import ServicesSettings
 
 NAMESPACE = "slipway"
 JUDGE, OBSERVE, DRIFT = "slipway-judge", "slipway-observe", "slipway-drift"
 JUDGE_PORT, OBSERVE_PORT = 9091, 9092
 #: Where a pod finds what it is in Kubernetes by.
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-
-class ServicesSettings(Frozen):
-    """The judge and observe."""
-
-    image: str = Field(
-        min_length=1,
-        description="Their image, built by `docker build .` in a checkout; kubelet pulls it from your registry.",
-    )
-    storage_gib: Annotated[int, Field(ge=1)] | None = Field(
-        default=1,
-        description="GiB of the ledger's volume; a rollout takes some 10 kB. None forgets it with the pod.",
-    )
-    drift_image: str | None = Field(
-        default=None,
-        description="Image of the job that writes Evidently's reports of drift, of `docker build --target drift .`;"
-        " without one there is no such job.",
-    )
-    drift_schedule: str = Field(
-        default="23 5 * * *", description="When that job runs, as cron says it, in UTC; by default 05:23."
-    )
-    senders: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
-        default=(),
-        description="Namespaces of the applications that send predictions with labels: who can send can decide.",
-    )
 
 
 def compile_services(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.workloads import deployment, manifest, service_account
 
 #: A volume that waits for its first pod would be waited for in vain.

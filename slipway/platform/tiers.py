@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from slipway.settings.monitoring import Tier
+
 Severity = Literal["critical", "warning"]
 #: `users`: answers that people get. `delivery`: whether new versions can go out. `insight`: what is known about both.
 Impact = Literal["users", "delivery", "insight"]
-#: `page` wakes somebody, `ticket` waits for working hours, `notice` is read by who looks.
-Tier = Literal["page", "ticket", "notice"]
 
 #: From the highest down.
 ORDER: tuple[Tier, ...] = ("page", "ticket", "notice")

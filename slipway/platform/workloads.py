@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 
 #: What every container of ours is held to; Kubernetes calls it `restricted`.
 CONFINED: Mapping[str, Any] = {

@@ -10,8 +10,8 @@ import yaml
 from slipway.documents import HEADER, write_text
 from slipway.policy.kyverno import policies
 from slipway.policy.rules import rules
-from slipway.policy.settings import PoliciesSettings
-from slipway.stack_file import read_environment
+from slipway.settings.policies import PoliciesSettings
+from slipway.settings.stack_file import read_environment
 
 #: The strictest.
 STACK = "prod"

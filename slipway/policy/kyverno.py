@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from slipway.platform.charts import Object
-from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, Stage
+from slipway.objects import Object
 from slipway.policy.rule import Rule
+from slipway.policy.stages import STAGE_LABEL
+from slipway.settings.policies import AUDIT, ENFORCE, Stage
 
 #: Kubernetes itself writes it, and nobody can change it.
 _NAME_LABEL = "kubernetes.io/metadata.name"

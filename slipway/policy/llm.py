@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipway import names
 from slipway.policy.rule import LLM_INFERENCE_SERVICE, Check, Rule
 from slipway.policy.serving import GPU_REMEDY, HAS_BUSINESS_CASE, logged_model, words
-from slipway.policy.settings import PoliciesSettings
+from slipway.settings.policies import PoliciesSettings
 
 #: As for InferenceServices, what chooses no bytes: no adapters, no base that somebody else writes, no other workers.
 _SPEC = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from slipway.policy.rule import DEBUGGING, POD, Check, Rule
 from slipway.policy.serving import GPU_REMEDY, HAS_BUSINESS_CASE
-from slipway.policy.settings import PoliciesSettings
+from slipway.settings.policies import PoliciesSettings
 
 _CONTAINERS = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
 _ALL_CONTAINERS = (

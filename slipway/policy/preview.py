@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
+from slipway.objects import Object
 from slipway.platform import images
-from slipway.platform.charts import Object
-from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, audited, stage
 from slipway.policy.check import violations
 from slipway.policy.rules import rules
+from slipway.policy.stages import STAGE_LABEL, audited, stage
 from slipway.policy.templates import pods_of
+from slipway.settings.environment import Environment
+from slipway.settings.policies import AUDIT, ENFORCE
 
 
 def judge(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from slipway.aws import names
-from slipway.environment import Environment
-from slipway.platform.namespaces import training
 from slipway.policy import llm, pods, serving
 from slipway.policy.rule import LLM_INFERENCE_SERVICE, Rule
-from slipway.policy.settings import PoliciesSettings
+from slipway.policy.stages import training
+from slipway.settings.environment import Environment
+from slipway.settings.policies import PoliciesSettings
 
 
 def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, ...]:

@@ -7,7 +7,7 @@ import re
 from slipway import names
 from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
 from slipway.policy.rule import INFERENCE_SERVICE, Check, Rule, Target
-from slipway.policy.settings import PoliciesSettings
+from slipway.settings.policies import PoliciesSettings
 
 _SHA256 = "^sha256:[0-9a-f]{64}$"
 #: What a release is known by, with what each value looks like; `slipway.compile.model.provenance` writes them.

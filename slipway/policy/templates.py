@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from slipway.platform.charts import Object
+from slipway.objects import Object
 
 #: Where a kind keeps the template of its pods.
 _TEMPLATES: Mapping[str, tuple[str, ...]] = {

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from slipway.digest import IGNORED, HashedFile, Tree, check_paths, tree
 from slipway.errors import SlipwayError
+from slipway.models.digest import IGNORED, HashedFile, Tree, check_paths, tree
+from slipway.models.release import Artifact, Release
 from slipway.registry import cache, stores
-from slipway.release import Artifact, Release
 
 #: MLflow's description of a model, at the top of its artifacts.
 MLMODEL = "MLmodel"

@@ -15,14 +15,14 @@ from pydantic import ValidationError
 
 from slipway.documents import nearest
 from slipway.errors import SlipwayError
-from slipway.model_spec import ModelSpec
+from slipway.models.gates import failed_gates
+from slipway.models.release import Artifact, Release
+from slipway.models.spec import ModelSpec
 from slipway.registry import cache
 from slipway.registry.artifacts import MLMODEL, read_artifact
 from slipway.registry.connection import Connection, shown
 from slipway.registry.facts import Facts, RunRecord, VersionRecord, facts
-from slipway.registry.gates import failed_gates
 from slipway.registry.rejections import rejection_tag
-from slipway.release import Artifact, Release
 
 Pair = tuple[str, int]
 

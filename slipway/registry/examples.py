@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from slipway.models.release import Release
 from slipway.registry.stores import open_store
-from slipway.release import Release
 
 #: MLflow writes a data frame there as {"columns": […], "data": [[…], …]} (mlflow/models/utils.py, _Example).
 INPUT_EXAMPLE = "input_example.json"

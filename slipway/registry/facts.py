@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError
-from slipway.release import COMMIT, Artifact, Column, Dataset, RegistryRef, Release, Signature
+from slipway.models.release import COMMIT, Artifact, Column, Dataset, RegistryRef, Release, Signature
 
 #: MLflow marks with it what a dataset was used for (mlflow/utils/mlflow_tags.py).
 CONTEXT_TAG = "mlflow.data.context"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from slipway.digest import Readable, local_files, sha256_of
 from slipway.errors import ExitCode, SlipwayError
+from slipway.models.digest import Readable, local_files, sha256_of
 
 #: Seconds: an object store that is away is told within this, twice for the one retry.
 CONNECT_TIMEOUT = 2

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipway.clients.inference import same_answers
 from slipway.documents import Frozen
-from slipway.inference import same_answers
-from slipway.traffic_reports import Sink
+from slipway.traffic.reports import Sink
 
 
 class Comparison(Frozen):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from slipway.documents import Frozen
 from slipway.judge.evidence import LIMIT, Signal, Window, judge
-from slipway.judge.policy import Policy
-from slipway.rehearse.predict import Step, Timeline
+from slipway.planning.timeline import Step, Timeline
+from slipway.rollout.policy import Policy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from slipway.delivery import readings
 from slipway.delivery.record import Measured
-from slipway.judge.policy import Policy
+from slipway.planning.timeline import Step, Timeline
 from slipway.rehearse.exposure import PLAYED, Exposure
-from slipway.rehearse.predict import Step, Timeline
 from slipway.rehearse.result import Rehearsal, lab_verdict
+from slipway.rollout.policy import Policy
 
 _HEADINGS = {
     "promoted": "✅ would be promoted in",

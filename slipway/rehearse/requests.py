@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from slipway.clients.inference import DATATYPES, Table, infer_request
 from slipway.documents import display
 from slipway.errors import SlipwayError, at
-from slipway.inference import DATATYPES, Table, infer_request
-from slipway.release import Column
-from slipway.traffic import Request
+from slipway.models.release import Column
+from slipway.traffic.requests import Request
 
 #: How many different requests are made; enough for the answers of two versions to differ somewhere, if they do.
 GENERATED = 200

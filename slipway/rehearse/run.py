@@ -18,25 +18,27 @@ from typing import Any
 
 import requests
 
-from slipway import cluster, names
+from slipway import names
+from slipway.clients.kube import Kube, KubeError
 from slipway.delivery import readings
 from slipway.delivery.collect import collect, prometheus_of
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.view import watch
-from slipway.demo import ask
-from slipway.environment import Environment
+from slipway.demo.steps import ask
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube, KubeError
 from slipway.lab.paths import Paths, private_directory
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
+from slipway.planning.timeline import predict
 from slipway.progress import step
 from slipway.rehearse import stage as staging
 from slipway.rehearse.answers import Answers, Comparison
-from slipway.rehearse.predict import predict
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import NAMESPACE, REHEARSAL, Stage
-from slipway.traffic import Request, Stream, Traffic
-from slipway.traffic_reports import Sink
+from slipway.rollout import cluster
+from slipway.settings.environment import Environment
+from slipway.traffic.reports import Sink
+from slipway.traffic.requests import Request, Stream
+from slipway.traffic.stream import Traffic
 
 #: Seconds for both model servers to be ready, for a namespace to be gone.
 READY_LIMIT = 180.0

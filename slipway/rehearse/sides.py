@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.compile.refusals import failed_gates
-from slipway.environment import Environment
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import ModelSpec
-from slipway.pins import load_pins, path_of, pinned
-from slipway.release import Release, Releases
+from slipway.models.pins import load_pins, pinned
+from slipway.models.release import Release, Releases
+from slipway.models.spec import ModelSpec
+from slipway.settings.environment import Environment, path_of
 
 if TYPE_CHECKING:
     from slipway.registry import Registry

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared
 from slipway.compile.canary import rollout_steps
-from slipway.compile.objects import Object
-from slipway.environment import Environment
 from slipway.judge.run import MIN_INTERVAL
 from slipway.lab.manifests import model_reader
-from slipway.model_spec import ModelSpec, Replicas
+from slipway.models.spec import ModelSpec, Replicas
+from slipway.objects import Object
 from slipway.rehearse.sides import Sides
-from slipway.rollout import ModelPlan
+from slipway.rollout.plan import ModelPlan
+from slipway.settings.environment import Environment
 
 #: On a rehearsal's namespace: the model that is rehearsed in it.
 REHEARSAL = f"{names.PREFIX}rehearsal"

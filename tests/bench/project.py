@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from slipway import documents
-from slipway.digest import local_tree
-from slipway.pins import Pin, Pins
-from slipway.release import Artifact, Column, Dataset, RegistryRef, Release, Releases, Signature
+from slipway.models.digest import local_tree
+from slipway.models.pins import Pin, Pins
+from slipway.models.release import Artifact, Column, Dataset, RegistryRef, Release, Releases, Signature
 from tests.bench.servers import BUCKET
 from tests.bench.toolbox import ROOT, STACK
 

@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from slipway.compile import compile_model
-from slipway.environment import Environment
-from slipway.planning import plan_environment
+from slipway.planning.environment import plan_environment
+from slipway.settings.environment import Environment
 from tests.bench import project
 from tests.bench.toolbox import STACK
 

@@ -24,10 +24,10 @@ from live_rollouts import CANCER, DIABETES, PER_SECOND, REGISTER, WINE, Changes,
 from local_stack import Stack  # noqa: E402
 from running_lab import Lab, running_lab  # noqa: E402
 
+from slipway.clients.prometheus import Prometheus  # noqa: E402
 from slipway.judge.run import ROUTE  # noqa: E402
-from slipway.prometheus import Prometheus  # noqa: E402
-from slipway.shares import shares  # noqa: E402
-from slipway.traffic import Answer  # noqa: E402
+from slipway.traffic.shares import shares  # noqa: E402
+from slipway.traffic.stream import Answer  # noqa: E402
 from tests.bench.report import put_into  # noqa: E402
 
 MODELS = (CANCER, DIABETES, WINE)

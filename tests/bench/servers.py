@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from slipway.lab import toolchain
+from slipway.tools import toolchain
 
 #: The kinds that the program lists, as the API server's discovery names them.
 _KINDS = {

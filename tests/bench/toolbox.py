@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from slipway.lab import toolchain
+from slipway.tools import toolchain
 from tests.bench import processes
 from tests.bench.processes import Usage
 

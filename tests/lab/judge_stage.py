@@ -21,12 +21,13 @@ from builders import a_plan, a_release, a_spec, an_environment
 
 import slipway
 from slipway import names
-from slipway.cluster import CANARY, INFERENCE_SERVICE
+from slipway.clients.kube import Kube, KubeError
 from slipway.compile import compile_model, compile_shared
 from slipway.judge.run import ROUTE, weights
-from slipway.kube import Kube, KubeError
-from slipway.lab import control_plane, network, toolchain
+from slipway.lab import control_plane, network
 from slipway.lab.control_plane import Layout
+from slipway.rollout.cluster import CANARY, INFERENCE_SERVICE
+from slipway.tools import toolchain
 
 NAMESPACE = "models"
 PROMETHEUS, JUDGE = f"{network.ADDRESS}:9090", f"{network.ADDRESS}:9091"

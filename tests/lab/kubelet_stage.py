@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import slipway
-from slipway.kube import Kube
-from slipway.lab import control_plane, namespace, network, pki, relay, toolchain
+from slipway.clients.kube import Kube
+from slipway.lab import control_plane, namespace, network, pki, relay
 from slipway.lab.kubelet.images import standard_images
 from slipway.lab.paths import Paths, write_private
 from slipway.lab.processes import Component, Processes
+from slipway.tools import toolchain
 
 ACCESS_KEY, SECRET_KEY = "stage", "stage-secret"
 #: What a machine with enough memory says, and one without, in bytes.

@@ -12,14 +12,15 @@ from typing import Any
 
 from local_stack import CANARY, Stack
 
-from slipway.kube import KubeError
+from slipway.clients.kube import KubeError
+from slipway.clients.prometheus import Prometheus
 from slipway.lab import state
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.users import user_requests
 from slipway.observe.client import Client
-from slipway.prometheus import Prometheus
-from slipway.shares import Shares, shares
-from slipway.traffic import Stream, Traffic
+from slipway.traffic.requests import Stream
+from slipway.traffic.shares import Shares, shares
+from slipway.traffic.stream import Traffic
 
 CANCER, DIABETES, WINE = "breast-cancer", "diabetes-progression", "wine-cultivar"
 MODELS = {model.name: model for model in DEMO_MODELS}

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from slipway.compile.objects import Object
-from slipway.kube import KubeError
-from slipway.lab import toolchain
+from slipway.clients.kube import KubeError
+from slipway.objects import Object
+from slipway.tools import toolchain
 
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 CRD = "github.com/kserve/kserve/config/crd/full"

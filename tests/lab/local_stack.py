@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 from projects import CHECKOUT, Project
 
-from slipway.delivery.state import read
-from slipway.deploy import Deployment
-from slipway.killed_runs import write_launcher
+from slipway.engine.deploy import Deployment
+from slipway.engine.killed_runs import write_launcher
+from slipway.rollout.state import read
 
 MODEL = "diabetes-progression"
 ISVC = ("serving.kserve.io/v1beta1", "InferenceService")

@@ -18,9 +18,9 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from slipway.kube import Kube
-from slipway.lab import toolchain
+from slipway.clients.kube import Kube
 from slipway.lab.plugin.choice import write_launcher
+from slipway.tools import toolchain
 
 #: Makes resource options that name the provider.
 Options = Callable[..., pulumi.ResourceOptions]

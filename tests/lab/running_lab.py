@@ -11,7 +11,7 @@ from pathlib import Path
 
 from projects import CHECKOUT
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 from slipway.lab import lifecycle, shell
 from slipway.lab.paths import Paths
 from slipway.lab.state import Facts

@@ -13,10 +13,10 @@ import requests
 import yaml
 from judge_stage import until
 
-from slipway.lab import toolchain
 from slipway.platform.alertmanager import configuration
 from slipway.platform.alerts import ALERTS, Alert
 from slipway.platform.tiers import tier
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.platform
 

@@ -13,12 +13,12 @@ import pytest
 import yaml
 from builders import a_spec
 
-from slipway.lab import toolchain
-from slipway.model_spec import AtLeast
+from slipway.models.spec import AtLeast
 from slipway.platform.alerts import ALERTS, Alert
 from slipway.platform.dashboards import DASHBOARDS
 from slipway.platform.rules import RECORDED, rules
 from slipway.platform.tiers import tier
+from slipway.tools import toolchain
 
 _SPEC = a_spec("churn")
 CHURN = _SPEC.model_copy(

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from slipway.lab import toolchain
-from slipway.platform.argocd import ArgoCdSettings, own_settings
+from slipway.platform.argocd import own_settings
+from slipway.settings.argocd import ArgoCdSettings
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.platform
 

@@ -17,7 +17,7 @@ from on_aws import ACCOUNT, REGION, ROLE, WHERE, on_aws
 
 from slipway.aws import access, account
 from slipway.errors import NotYet, SlipwayError
-from slipway.platform.eks import POOLS
+from slipway.settings.aws import POOLS
 
 
 @pytest.fixture(scope="module", autouse=True)

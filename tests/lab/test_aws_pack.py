@@ -11,7 +11,7 @@ import aws_plugin
 import pytest
 from projects import CHECKOUT
 
-from slipway.lab import toolchain
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.policies
 

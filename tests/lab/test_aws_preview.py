@@ -14,9 +14,9 @@ from aws_account import ROLE, Account, an_account
 from projects import CHECKOUT, Project
 
 from slipway.aws import rules
-from slipway.deploy import Deployment
+from slipway.engine.deploy import Deployment
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
+from slipway.tools import toolchain
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import toolchain
 from slipway.platform.charts import Chart, Charts
+from slipway.tools import toolchain
 
 CHART = Chart("demo", "demo", "demo-system")
 TEMPLATE = """\

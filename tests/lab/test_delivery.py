@@ -18,17 +18,18 @@ from builders import a_release
 from judge_stage import NAMESPACE, Stage, until
 from projects import Project
 
-from slipway import cluster, planning
-from slipway.delivery import state as rollout_state
 from slipway.delivery.books import Books
 from slipway.delivery.retry import retry
 from slipway.delivery.rollback import stop
-from slipway.environment import Environment
 from slipway.lab import pki
-from slipway.model_spec import load_model_specs
-from slipway.pins import Pin, load_pins
-from slipway.rollout import HELD_BACK
-from slipway.stack_file import read_environment
+from slipway.models.pins import Pin, load_pins
+from slipway.models.spec import load_model_specs
+from slipway.planning import environment as planning
+from slipway.rollout import cluster
+from slipway.rollout import state as rollout_state
+from slipway.rollout.plan import HELD_BACK
+from slipway.settings.environment import Environment
+from slipway.settings.stack_file import read_environment
 
 #: The steps of each deed, in their order; the process is killed after each.
 ROLLBACK = ("abort", "incident", "ledger", "record", "alias")

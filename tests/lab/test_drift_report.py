@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from projects import CHECKOUT
 
-from slipway.lab import toolchain
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.platform
 

@@ -16,9 +16,9 @@ import pytest
 from live_rollouts import CANCER, DIABETES, MODELS, REGISTER, WINE, Round, component, servers, users
 from local_stack import CANARY, ISVC, SERVICE, Stack
 
+from slipway.clients.prometheus import Prometheus
 from slipway.errors import ExitCode, SlipwayError
 from slipway.judge.run import ROUTE
-from slipway.prometheus import Prometheus
 
 
 @pytest.fixture(scope="module")

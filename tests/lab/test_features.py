@@ -12,7 +12,8 @@ import pytest
 from projects import Project
 from running_lab import Lab, running_lab
 
-from slipway.lab import platform, toolchain
+from slipway.lab import platform
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.platform
 

@@ -16,11 +16,12 @@ import requests
 import yaml
 from builders import an_environment
 
-from slipway.kube import Kube
-from slipway.lab import toolchain
-from slipway.platform.charts import Object
+from slipway.clients.kube import Kube
+from slipway.objects import Object
 from slipway.platform.compiling import context_of
-from slipway.platform.gateway import METRICS, NAME, PING, PORTS, GatewaySettings, compile_gateway
+from slipway.platform.gateway import METRICS, NAME, PING, PORTS, compile_gateway
+from slipway.settings.serving import GatewaySettings
+from slipway.tools import toolchain
 
 GATEWAY, MODELS, ELSEWHERE = "rights-gateway", "rights-models", "rights-elsewhere"
 RBAC = "rbac.authorization.k8s.io/v1"

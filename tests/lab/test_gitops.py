@@ -19,8 +19,8 @@ from argocd_stage import by_git as settings
 from live_rollouts import DIABETES, REGISTER, Round, users
 from local_stack import CANARY, ISVC, SERVICE, UP, Stack
 
+from slipway.clients.kube import KubeError
 from slipway.judge.run import ROUTE
-from slipway.kube import KubeError
 
 pytestmark = pytest.mark.platform
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from local_stack import CANARY
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 
 NAME = "plain"
 #: Seconds for Flagger to look twice.

@@ -10,8 +10,8 @@ import judge_stage
 import pytest
 from judge_stage import NAMESPACE, TICK, Stage, until
 
-from slipway.cluster import CANARY
 from slipway.judge.run import ABORT
+from slipway.rollout.cluster import CANARY
 
 #: Until the test for it comes: the rollouts go on meanwhile.
 LONG = {50: 600}

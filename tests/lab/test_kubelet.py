@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from kubelet_stage import ACCESS_KEY, ENOUGH, SECRET_KEY, SHORT, Stage, processes, start
 
-from slipway.lab import network, toolchain
+from slipway.lab import network
+from slipway.tools import toolchain
 
 Object = dict[str, Any]
 FETCH = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1], timeout=5).read().decode())"

@@ -22,10 +22,10 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from slipway.clients.kube import KubeError
+from slipway.clients.prometheus import Prometheus
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import KubeError
 from slipway.lab import lifecycle, manifests
-from slipway.prometheus import Prometheus
 
 COMPONENTS = {
     "etcd",

@@ -19,11 +19,12 @@ from pathlib import Path
 import pytest
 
 import slipway
+from slipway.clients.kube import Kube
+from slipway.clients.prometheus import Prometheus
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
-from slipway.lab import lifecycle, state, toolchain
+from slipway.lab import lifecycle, state
 from slipway.lab.paths import Paths
-from slipway.prometheus import Prometheus
+from slipway.tools import toolchain
 
 MARK = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mark", "namespace": "default"}}
 #: Holds as soon as the gateway has answered Prometheus once.

@@ -13,7 +13,7 @@ from local_stack import MODEL, Stack
 from projects import Project
 from running_lab import Lab, running_lab
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 from slipway.lab import platform
 from slipway.lab.seed.recipes import DEMO_MODELS
 from slipway.lab.seed.users import user_requests

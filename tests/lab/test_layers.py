@@ -9,7 +9,7 @@ import pytest
 import yaml
 from local_stack import MODEL, Stack
 
-from slipway.deploy import Deployment
+from slipway.engine.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
 
 TEMPLATE = ("flagger.app/v1beta1", "MetricTemplate")

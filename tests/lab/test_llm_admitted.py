@@ -13,14 +13,14 @@ from builders import a_plan, a_release, a_spec, an_environment
 from llm_stage import define
 from projects import Project
 
-from slipway import cluster
+from slipway.clients.kube import Kube, KubeError
 from slipway.compile import compile_llm
-from slipway.compile.objects import Object
 from slipway.delivery.books import Books
 from slipway.delivery.llm import step
-from slipway.kube import Kube, KubeError
-from slipway.llm_rollout import LLM
-from slipway.pins import Pin, load_pins
+from slipway.models.pins import Pin, load_pins
+from slipway.objects import Object
+from slipway.rollout import cluster
+from slipway.rollout.llm import LLM
 
 NAMESPACE = "test-llm"
 V7, V8 = a_release("assistant", 7), a_release("assistant", 8)

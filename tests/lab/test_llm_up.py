@@ -13,13 +13,13 @@ import yaml
 from llm_stage import define
 from local_stack import MODEL, Stack
 
+from slipway.clients.kube import Kube, KubeError
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.llm import step
-from slipway.kube import Kube, KubeError
-from slipway.llm_rollout import LLM
-from slipway.model_spec import load_model_spec
-from slipway.stack_file import read_environment
+from slipway.models.spec import load_model_spec
+from slipway.rollout.llm import LLM
+from slipway.settings.stack_file import read_environment
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
 

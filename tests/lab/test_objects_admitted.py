@@ -15,11 +15,11 @@ from builders import a_plan, a_release, a_spec, an_environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from slipway.clients.kube import Kube, KubeError
 from slipway.compile import compile_model, compile_shared, refusals
 from slipway.compile.knative import compile_knative
-from slipway.compile.objects import Object
-from slipway.environment import Environment
-from slipway.kube import Kube, KubeError
+from slipway.objects import Object
+from slipway.settings.environment import Environment
 
 V7, V8 = a_release(version=7), a_release(version=8)
 #: Kinds whose fields a CRD defines.

@@ -20,13 +20,13 @@ import requests
 import uvicorn
 from prometheus_client.parser import text_string_to_metric_families
 
+from slipway.clients.prometheus import Prometheus, Sample
 from slipway.errors import ExitCode, SlipwayError
 from slipway.observe import service
 from slipway.observe.client import Client
 from slipway.observe.messages import MAX_BYTES
 from slipway.observe.observer import Observer
 from slipway.observe.specs import read_specs
-from slipway.prometheus import Prometheus, Sample
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "models"

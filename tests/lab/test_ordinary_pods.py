@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from running_lab import Lab
 
-from slipway.kube import KubeError
+from slipway.clients.kube import KubeError
 
 Object = dict[str, Any]
 Run = Callable[..., str]

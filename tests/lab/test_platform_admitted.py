@@ -17,13 +17,13 @@ import pytest
 import yaml
 from projects import CHECKOUT
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab import manifests
-from slipway.platform.charts import Object
+from slipway.objects import Object
 from slipway.platform.compiling import compile_one, context_of
 from slipway.platform.mlflow import TO_BE_MADE
-from slipway.platform.settings import Platform
-from slipway.stack_file import read_environment
+from slipway.settings.platform import Platform
+from slipway.settings.stack_file import read_environment
 
 #: On the last one stands, with its defaults, what no environment installs.
 STACKS = ("dev", "staging", "prod", "any")

@@ -17,17 +17,20 @@ from typer.testing import CliRunner
 from components import installing
 from slipway import documents
 from slipway.cli import root
+from slipway.clients import image_registry
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
-from slipway.platform import cert_manager, gateway, image_registries, images
-from slipway.platform.charts import Charts, Object
+from slipway.objects import Object
+from slipway.platform import cert_manager, gateway, images
+from slipway.platform.charts import Charts
 from slipway.platform.compiling import compile_all, context_of
 from slipway.platform.context import Context
-from slipway.platform.flagger import FlaggerSettings, compile_flagger
-from slipway.platform.gateway import GatewaySettings, compile_gateway
+from slipway.platform.flagger import compile_flagger
+from slipway.platform.gateway import compile_gateway
 from slipway.platform.images import Images
-from slipway.platform.kserve import KserveSettings, compile_kserve
-from slipway.platform.kyverno import KyvernoSettings, compile_kyverno
+from slipway.platform.kserve import compile_kserve
+from slipway.platform.kyverno import compile_kyverno
+from slipway.settings.serving import FlaggerSettings, GatewaySettings, KserveSettings, KyvernoSettings
+from slipway.tools import toolchain
 from stacks.platform import say_unlocked
 
 
@@ -242,7 +245,7 @@ def test_the_lock_asks_for_what_has_no_digest_and_forgets_what_nothing_names(
     locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0", "example.com/gone:1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLIPWAY_PROJECT", str(tmp_path))
-    monkeypatch.setattr(image_registries, "digest", digest)
+    monkeypatch.setattr(image_registry, "digest", digest)
     done = CliRunner().invoke(root.app, ["images", "lock", "--json"])
     assert done.exit_code == 0, done.output
     found = images.load(tmp_path).images

@@ -23,7 +23,7 @@ from plugin_stack import (
 )
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 
 pytestmark = [
     *MARKS,

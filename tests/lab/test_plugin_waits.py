@@ -16,7 +16,7 @@ from google.protobuf.empty_pb2 import Empty
 from plugin_stack import GROUP, MARKS, NAMESPACE, Options, Stack, clear, config_map, widget
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from slipway.kube import Kube
+from slipway.clients.kube import Kube
 from slipway.lab.plugin import values
 from slipway.lab.plugin.choice import sdk_version, write_launcher
 

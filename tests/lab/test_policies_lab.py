@@ -12,12 +12,14 @@ from policy_cases import CASES, CONTAINER, ENVIRONMENT, POD, SETTINGS, Case, cha
 from projects import Project
 from running_lab import Lab, running_lab
 
-from slipway.kube import KubeError
-from slipway.lab import platform, toolchain
-from slipway.platform.namespaces import AUDIT, ENFORCE, TRAINING, namespace
+from slipway.clients.kube import KubeError
+from slipway.lab import platform
 from slipway.policy.check import violations
 from slipway.policy.pods import images
 from slipway.policy.rules import rules
+from slipway.policy.stages import TRAINING, namespace
+from slipway.settings.policies import AUDIT, ENFORCE
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.policies
 

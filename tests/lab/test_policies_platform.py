@@ -7,7 +7,7 @@ from projects import CHECKOUT
 
 from slipway.platform.compiling import compile_all, context_of
 from slipway.policy.preview import judge_platform
-from slipway.stack_file import read_environment, stacks
+from slipway.settings.stack_file import read_environment, stacks
 
 
 @pytest.mark.parametrize("stack", [stack for stack in stacks(CHECKOUT) if stack != "local"])

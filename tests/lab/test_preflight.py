@@ -13,8 +13,8 @@ from builders import an_environment
 from plugin_stack import MARKS, WIDGET_CRD, Options, Stack, established
 
 from components.installing import install
+from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import Kube
 from slipway.platform import preflight
 from stacks import platform
 

@@ -20,11 +20,11 @@ from builders import an_environment
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import AtLeast, AtMost, Gate, ModelSpec, Objectives, Rollout
-from slipway.planning import followed
+from slipway.models.spec import AtLeast, AtMost, Gate, ModelSpec, Objectives, Rollout
+from slipway.planning.environment import followed
 from slipway.registry import Registry, hash_artifact, verify
 from slipway.registry.aliases import move_alias
-from slipway.rollout import ObservedModel, Wanted, plan_model
+from slipway.rollout.plan import ObservedModel, Wanted, plan_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA256 = "ab" * 32

@@ -16,7 +16,7 @@ import yaml
 from projects import CHECKOUT, Project
 
 from slipway.errors import ExitCode
-from slipway.rehearse.predict import AFTER_PROMOTION
+from slipway.planning.timeline import AFTER_PROMOTION
 from slipway.rehearse.result import Rehearsal
 
 MODEL = "diabetes-progression"

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from projects import CHECKOUT
 
-from slipway.lab import toolchain
-from slipway.platform.charts import Charts, Object
+from slipway.objects import Object
+from slipway.platform.charts import Charts
 from slipway.platform.context import Context
-from slipway.platform.monitoring import MonitoringSettings, configuration
-from slipway.stack_file import read_environment
+from slipway.platform.monitoring import configuration
+from slipway.settings.monitoring import MonitoringSettings
+from slipway.settings.stack_file import read_environment
+from slipway.tools import toolchain
 
 PROD = read_environment(CHECKOUT, "prod")
 #: Job to the component whose pods it asks; `gpu` asks what somebody else runs.

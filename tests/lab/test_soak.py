@@ -37,8 +37,8 @@ from slipway import cluster
 from slipway.delivery.books import Books
 from slipway.delivery.rollback import rollback
 from slipway.delivery.settle import settle
-from slipway.model_spec import load_model_specs
-from slipway.stack_file import read_environment
+from slipway.models.spec import load_model_specs
+from slipway.settings.stack_file import read_environment
 act, model = sys.argv[1:]
 project = Path.cwd()
 environment = read_environment(project, "local")

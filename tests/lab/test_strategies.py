@@ -21,12 +21,12 @@ import requests
 from builders import a_plan, a_release, a_spec, an_environment
 
 from slipway import names
+from slipway.clients.kube import Kube
+from slipway.clients.prometheus import Prometheus
 from slipway.compile import compile_model, compile_shared
-from slipway.compile.objects import Object
 from slipway.judge.shadows import COPIES
-from slipway.kube import Kube
-from slipway.prometheus import Prometheus
-from slipway.shares import Shares, shares
+from slipway.objects import Object
+from slipway.traffic.shares import Shares, shares
 
 NAMESPACE, SUFFIX = "test-strategies", "strategies.example.com"
 #: Seconds for several looks of Flagger, on busy cores.

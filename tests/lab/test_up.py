@@ -15,10 +15,10 @@ import requests
 import yaml
 from local_stack import CANARY, ISVC, MODEL, READY, SERVICE, UP, Stack
 
-from slipway.deploy import Deployment
+from slipway.clients.prometheus import Prometheus
+from slipway.engine.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
 from slipway.judge.run import ABORT
-from slipway.prometheus import Prometheus
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
 

@@ -19,12 +19,13 @@ import pytest
 import yaml
 from policy_cases import CASES, ENVIRONMENT, LLM, NAMESPACE, POD, SERVICE, SETTINGS, changed
 
-from slipway.lab import toolchain
-from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL, TRAINING
 from slipway.policy.check import violations
 from slipway.policy.kyverno import policy
 from slipway.policy.rule import DEBUGGING, Check, Rule
 from slipway.policy.rules import rules
+from slipway.policy.stages import STAGE_LABEL, TRAINING
+from slipway.settings.policies import AUDIT, ENFORCE
+from slipway.tools import toolchain
 
 pytestmark = pytest.mark.policies
 

@@ -19,9 +19,9 @@ from components.aws.database import Database, DatabaseArgs
 from slipway.aws import account, rules
 from slipway.aws.rules import Resource
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
-from slipway.platform.eks import DatabaseSettings
-from slipway.stack_file import read_environment
+from slipway.settings.aws import DatabaseSettings
+from slipway.settings.stack_file import read_environment
+from slipway.tools import toolchain
 from stacks import environment, platform
 
 STACKS = ("dev", "staging", "prod")

@@ -7,8 +7,8 @@ import importlib
 from projects import CHECKOUT
 
 from components.system import System
-from slipway.lab import toolchain
-from slipway.platform.settings import Platform
+from slipway.settings.platform import Platform
+from slipway.tools import toolchain
 from stacks import platform
 
 QUOTA = {"cpu": "8", "memory": "32Gi", "pods": 10}

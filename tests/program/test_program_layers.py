@@ -10,11 +10,11 @@ import yaml
 from states import STABLE
 
 from components import tokens
-from slipway import regions
-from slipway.environment import LAYERS
 from slipway.errors import NotYet
+from slipway.planning import regions
 from slipway.platform import compiling
 from slipway.platform.charts import Charts
+from slipway.settings.environment import LAYERS
 from stacks import environment
 
 TOLD = environment.TOLD

@@ -7,10 +7,11 @@ import re
 import pytest
 from states import CANDIDATE, STABLE, seen
 
-from slipway import planning, registry
+from slipway import registry
 from slipway.errors import ExitCode, SlipwayError
-from slipway.pins import Pin
-from slipway.rollout import ObservedModel
+from slipway.models.pins import Pin
+from slipway.planning import environment as planning
+from slipway.rollout.plan import ObservedModel
 from stacks import environment
 from stacks.environment import TOLD
 

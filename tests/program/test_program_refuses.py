@@ -11,7 +11,7 @@ from builders import a_release
 from projects import Project
 from states import STABLE
 
-from slipway.pins import Pin
+from slipway.models.pins import Pin
 from stacks.environment import TOLD
 
 

@@ -8,7 +8,7 @@ import sys
 from builders import a_release
 from states import CANDIDATE, STABLE, seen
 
-from slipway.pins import Pin
+from slipway.models.pins import Pin
 
 
 def test_a_first_deployment_declares_one_inference_service_the_trio_and_the_canary(project, run):

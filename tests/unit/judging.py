@@ -8,8 +8,8 @@ from typing import Any
 
 from slipway.judge.counts import Counts, Servers, Tally
 from slipway.judge.decide import Look
-from slipway.judge.policy import Policy
 from slipway.judge.run import Run
+from slipway.rollout.policy import Policy
 
 START = 1_000_000.0
 POLICY = Policy(success_rate_percent=99, latency_p95_ms=250, min_requests=20)

@@ -12,7 +12,7 @@ from on_aws import REGION, WHERE, on_aws
 from slipway.aws import access, account
 from slipway.aws.account import GPU, STANDARD
 from slipway.errors import ExitCode, SlipwayError
-from slipway.platform.eks import NodePool
+from slipway.settings.aws import NodePool
 
 
 def test_an_unknown_region_is_told_with_the_nearest_one_and_nobody_is_asked():

@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from builders import an_environment
 
-from slipway import kubeconfig
 from slipway.aws import names, rules
 from slipway.aws.identities import identities
 from slipway.aws.kubeconfig import kubeconfig as eks_kubeconfig
 from slipway.aws.network import divide
 from slipway.aws.policies import document
+from slipway.clients import kubeconfig
 from slipway.errors import SlipwayError
-from slipway.platform.capacity import CapacitySettings, compile_capacity
+from slipway.platform.capacity import compile_capacity
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
+from slipway.settings.operating import CapacitySettings
 
 EKS = {"account": "111122223333", "region": "eu-central-1", "admins": ["arn:aws:iam::111122223333:role/slipway"]}
 

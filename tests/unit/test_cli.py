@@ -21,12 +21,12 @@ from slipway.cli.pins import changed_pin
 from slipway.cli.root import EXIT_CODES, app
 from slipway.cli.stack import plan_rows
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import load_model_specs
-from slipway.pins import Pin, Pins, Rejection, load_pins
-from slipway.planning import EnvironmentPlan, plan_environment
-from slipway.release import Release, Releases
-from slipway.rollout import ModelPlan, ObservedModel, ObservedService, Wanted
-from slipway.stack_file import read_environment
+from slipway.models.pins import Pin, Pins, Rejection, load_pins
+from slipway.models.release import Release, Releases
+from slipway.models.spec import load_model_specs
+from slipway.planning.environment import EnvironmentPlan, plan_environment
+from slipway.rollout.plan import ModelPlan, ObservedModel, ObservedService, Wanted
+from slipway.settings.stack_file import read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds of processor time that `--help` may take.
@@ -198,7 +198,7 @@ def test_a_change_outside_the_lab_is_not_made_when_nobody_can_be_asked(
 ) -> None:
     (project / "Pulumi.prod.yaml").write_text((ROOT / "Pulumi.prod.yaml").read_text())
     (project / "Pulumi.yaml").write_text((ROOT / "Pulumi.yaml").read_text())
-    monkeypatch.setattr("slipway.deploy.Deployment.destroy", lambda *_: pytest.fail("it was destroyed"))
+    monkeypatch.setattr("slipway.engine.deploy.Deployment.destroy", lambda *_: pytest.fail("it was destroyed"))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     assert run(monkeypatch, "destroy", "--stack", "prod") == ExitCode.USER
     assert "use --yes" in capsys.readouterr().err

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from builders import an_environment
 
-from slipway import cluster
+from slipway.clients.kube import KubeError
 from slipway.errors import ExitCode, SlipwayError
-from slipway.kube import KubeError
-from slipway.rollout import ObservedModel, ObservedService
+from slipway.rollout import cluster
+from slipway.rollout.plan import ObservedModel, ObservedService
 
 
 def service(name: str, version: int, model: str = "churn") -> dict[str, Any]:

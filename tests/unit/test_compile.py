@@ -9,9 +9,9 @@ from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
 from slipway.compile.flagger import Ceiling, Floor
 from slipway.compile.knative import compile_knative
-from slipway.judge.policy import Policy
-from slipway.model_spec import AtLeast, AtMost
-from slipway.rollout import ObservedService
+from slipway.models.spec import AtLeast, AtMost
+from slipway.rollout.plan import ObservedService
+from slipway.rollout.policy import Policy
 
 V7, V8 = a_release(version=7), a_release(version=8)
 IMMEDIATE = {"strategy": "immediate", "steps": [10, 100], "interval_seconds": 10, "threshold": 1}

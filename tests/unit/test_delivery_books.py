@@ -21,8 +21,8 @@ from slipway.delivery.rollback import rollback
 from slipway.delivery.settle import settle
 from slipway.delivery.steps import Step, take
 from slipway.errors import ExitCode, SlipwayError
-from slipway.pins import Pin, Pins, Rejection, load_pins, rejected, settled
-from slipway.release import Releases
+from slipway.models.pins import Pin, Pins, Rejection, load_pins, rejected, settled
+from slipway.models.release import Releases
 
 V7, V8, V9 = (a_release(version=version) for version in (7, 8, 9))
 BAD = (Rejection(release=V8.id, reason="it lies"),)

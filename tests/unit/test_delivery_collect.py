@@ -9,11 +9,11 @@ import pytest
 from builders import an_environment
 from rollouts import BEGAN, ENDED, POLICY, at, objects, state
 
+from slipway.clients.prometheus import Sample, Series
 from slipway.delivery import assemble, collect, history, measure
 from slipway.delivery.history import Noted, of_flagger
 from slipway.delivery.measure import Readings, Side
 from slipway.errors import ExitCode, SlipwayError
-from slipway.prometheus import Sample, Series
 
 START, END = at(BEGAN), at(ENDED)
 GRID = measure.moments(START, END + 10, 10, whole=True)

@@ -9,7 +9,7 @@ from builders import an_environment
 from rollouts import BEGAN, ENDED, MOVED, at, objects, route, state
 
 from slipway.delivery.acts import Recorded, act
-from slipway.delivery.state import states
+from slipway.rollout.state import states
 
 NOW = at(ENDED, 5)
 LATER = "2026-11-21T10:02:00Z"

@@ -10,13 +10,13 @@ import pytest
 from records import at, promoted, rolled_back
 from rollouts import state
 
-from slipway import demo_rollouts
+from slipway.clients.prometheus import Prometheus
 from slipway.delivery import report
 from slipway.delivery.record import RolloutRecord
-from slipway.demo_rollouts import Noticed, Rollouts, Story, problems
-from slipway.prometheus import Prometheus
-from slipway.shares import Share, Shares
-from slipway.traffic import Stream
+from slipway.demo import rollouts as demo_rollouts
+from slipway.demo.rollouts import Noticed, Rollouts, Story, problems
+from slipway.traffic.requests import Stream
+from slipway.traffic.shares import Share, Shares
 
 GOOD, BAD = Story("churn", 4, "better", "promoted"), Story("churn", 4, "shuffled", "failed")
 

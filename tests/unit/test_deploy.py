@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.deploy import Deployment, gist
+from slipway.engine.deploy import Deployment, gist
 from slipway.errors import ExitCode, SlipwayError
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from slipway.digest import HashedFile, check_paths, hashed, local_tree, tree
 from slipway.errors import SlipwayError
+from slipway.models.digest import HashedFile, check_paths, hashed, local_tree, tree
 
 contents = st.dictionaries(
     st.from_regex(r"[a-z]{1,3}(/[a-z]{1,3})?\.x", fullmatch=True), st.binary(max_size=4), min_size=1
@@ -95,7 +95,7 @@ def test_a_directory_has_the_digest_of_its_files(tmp_path: Path) -> None:
 
 
 def test_files_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.digest.CHUNK", 3)
+    monkeypatch.setattr("slipway.models.digest.CHUNK", 3)
     (tmp_path / "a").write_bytes(b"0123456789")
     assert hashed("a", tmp_path / "a") == HashedFile("a", hashlib.sha256(b"0123456789").hexdigest(), 10)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from slipway import documents
 from slipway.errors import SlipwayError
-from slipway.model_spec import ENV_NAME, ModelSpec, load_model_specs
-from slipway.pins import Pin, Pins, Rejection
+from slipway.models.pins import Pin, Pins, Rejection
+from slipway.models.spec import ENV_NAME, ModelSpec, load_model_specs
 
 GOOD = """\
 name: churn

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
+from slipway.settings.environment import Environment
 
 SETTINGS: dict[str, Any] = {
     "releases": "follow",

@@ -14,12 +14,13 @@ from rollouts import objects
 from states import CANDIDATE, STABLE, seen
 from typer.testing import CliRunner
 
-from slipway import cluster, verification
 from slipway.cli.root import app
 from slipway.errors import ExitCode, SlipwayError
-from slipway.gitops.guard import refuse_two_writers
 from slipway.gitops.render import refuse_changed_versions
-from slipway.rollout import observe
+from slipway.planning import verification
+from slipway.planning.guard import refuse_two_writers
+from slipway.rollout import cluster
+from slipway.rollout.plan import observe
 
 GITOPS = {"repository": "https://git.example.com/manifests.git"}
 TRACKED = {"argocd.argoproj.io/tracking-id": "models-churn:/Service:models/churn"}

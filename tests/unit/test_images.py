@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from slipway.clients.image_registry import Reference, digest
 from slipway.errors import ExitCode, SlipwayError
-from slipway.platform.image_registries import Reference, digest
 from slipway.platform.images import Images, load, pinned, references
 
 MANIFEST = b'{"schemaVersion": 2}'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from slipway.clients.inference import Table, infer_answer, infer_request, same_answers
 from slipway.errors import SlipwayError
-from slipway.inference import Table, infer_answer, infer_request, same_answers
 
 
 def test_each_column_is_an_input_of_its_own() -> None:

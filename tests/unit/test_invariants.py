@@ -14,7 +14,7 @@ from builders import a_plan, a_release, a_spec, an_environment
 
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, refusals
-from slipway.environment import Environment
+from slipway.settings.environment import Environment
 
 V7, V8 = a_release(version=7), a_release(version=8)
 STRATEGIES: dict[str, dict[str, Any]] = {

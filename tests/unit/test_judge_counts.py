@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from judging import POLICY, RUN, START
 
+from slipway.clients.prometheus import Sample, Series
 from slipway.errors import SlipwayError
 from slipway.judge.counts import bucket_edge, count, first_scraped, increases, restarts
 from slipway.judge.reader import Reader
 from slipway.judge.windows import MAX_WINDOWS, grid
-from slipway.prometheus import Sample, Series
 
 TIMES = (0.0, 10.0, 20.0, 30.0)
 POD = {"job": "models", "instance": "10.0.0.1:8082", "service": "churn-canary", "pod": "churn-v2-abc"}

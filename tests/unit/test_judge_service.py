@@ -124,7 +124,7 @@ def test_a_decision_is_noted_once_however_often_it_is_asked_for(judge: Any) -> N
 
 
 def test_a_cluster_that_is_away_is_a_no(judge: Any) -> None:
-    from slipway.kube import KubeError
+    from slipway.clients.kube import KubeError
 
     judge.seen = KubeError(0, "Unreachable", "cluster https://c cannot be reached (ConnectTimeout)")
     for question in ("rollback", "confirm-rollout", "confirm-traffic-increase", "confirm-promotion"):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from test_judge_run import objects
 
+from slipway.clients.kube import KubeError
 from slipway.judge.shadows import COPIES, end_copies
-from slipway.kube import KubeError
 
 
 class FakeKube:

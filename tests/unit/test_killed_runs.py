@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from slipway.killed_runs import real_pulumi, tidy, without_pending_creates, write_launcher
-from slipway.state_lock import LOCKS
+from slipway.engine.killed_runs import real_pulumi, tidy, without_pending_creates, write_launcher
+from slipway.engine.state_lock import LOCKS
 
 #: Stands for Pulumi: exports a state with a pending creation, notes what it is asked.
 PULUMI = f"""#!{sys.executable}

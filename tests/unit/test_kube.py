@@ -11,8 +11,8 @@ import pytest
 import requests
 from requests.adapters import BaseAdapter
 
+from slipway.clients.kube import APPLY, Kube, KubeError
 from slipway.errors import ExitCode
-from slipway.kube import APPLY, Kube, KubeError
 
 CORE = {
     "resources": [

@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from slipway import kubeconfig
+from slipway.clients import kubeconfig
 from slipway.errors import ExitCode, SlipwayError
 
 

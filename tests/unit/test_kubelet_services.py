@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.lab import platform
 from slipway.lab.kubelet.platform_images import platform_images
 from slipway.lab.kubelet.proxy import ServiceProxy
 from slipway.lab.kubelet.services import hosts, names, routes
+from slipway.settings.environment import Environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 Object = dict[str, Any]

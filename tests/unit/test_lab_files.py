@@ -17,11 +17,12 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from slipway import killed_runs
+from slipway.engine import killed_runs
 from slipway.errors import ExitCode, SlipwayError
-from slipway.lab import control_plane, lifecycle, monitoring, namespace, network, pki, shell, state, toolchain
+from slipway.lab import control_plane, lifecycle, monitoring, namespace, network, pki, shell, state
 from slipway.lab.paths import Paths, project_directory, write_private
 from slipway.lab.plugin import choice
+from slipway.tools import toolchain
 
 FACTS = state.Facts("slipway-lab-1", {"api": 1001, "gateway": 1002, "s3": 1003}, "access", "sec'ret $HOME")
 

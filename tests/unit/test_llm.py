@@ -10,17 +10,17 @@ from builders import a_plan, a_release, a_spec, an_environment
 from projects import Project
 from pydantic import ValidationError
 
-from slipway import llm_rollout
 from slipway.compile import compile_llm, refusals
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.llm import row, step
 from slipway.errors import ExitCode, SlipwayError
-from slipway.llm_spec import Llm
-from slipway.model_spec import ModelSpec
-from slipway.pins import Pin
-from slipway.planning import plan_environment
-from slipway.rollout import ObservedModel
+from slipway.models.llm import Llm
+from slipway.models.pins import Pin
+from slipway.models.spec import ModelSpec
+from slipway.planning.environment import plan_environment
+from slipway.rollout import llm as llm_rollout
+from slipway.rollout.plan import ObservedModel
 
 MODEL = "assistant"
 V7, V8 = a_release(MODEL, 7), a_release(MODEL, 8)

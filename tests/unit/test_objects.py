@@ -71,7 +71,7 @@ def test_a_quantity_that_the_api_server_would_rewrite_is_refused(amount: str) ->
 WRONG = """
 from slipway.compile import metrics
 from slipway.compile.objects import Metadata, ServicePort
-from slipway.model_spec import AtLeast, AtMost
+from slipway.models.spec import AtLeast, AtMost
 
 metrics.SUCCESS_RATE.check(AtLeast(at_least=99), "10s")
 ServicePort(name="http", port=80, target_prot=8080)

@@ -12,10 +12,11 @@ import pytest
 from builders import an_environment
 
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
-from slipway.platform.argocd import ArgoCdSettings, compile_argocd
+from slipway.platform.argocd import compile_argocd
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
+from slipway.settings.argocd import ArgoCdSettings
+from slipway.tools import toolchain
 
 REPOSITORY = "https://git.example.com/manifests.git"
 GITOPS = {"delivery": "gitops", "gitops": {"repository": REPOSITORY, "directory": "clusters/ml"}}

@@ -10,11 +10,12 @@ from builders import an_environment
 from projects import CHECKOUT
 
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
-from slipway.platform.backup import BackupSettings, compile_backup
+from slipway.platform.backup import compile_backup
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
-from slipway.stack_file import read_environment
+from slipway.settings.operating import BackupSettings
+from slipway.settings.stack_file import read_environment
+from slipway.tools import toolchain
 
 BUCKET = {"bucket": "backups", "region": "eu-central-1"}
 

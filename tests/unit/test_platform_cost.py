@@ -11,7 +11,7 @@ from builders import a_plan, a_release, a_spec, an_environment
 from slipway.compile import compile_model, refusals
 from slipway.compile.quota import cores, size
 from slipway.errors import SlipwayError
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.cost import compile_cost

@@ -9,11 +9,11 @@ import yaml
 from builders import an_environment
 
 from slipway.aws.identities import identities
-from slipway.environment import Environment
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.feature_store import compile_feature_store
 from slipway.platform.network import compile_network
+from slipway.settings.environment import Environment
 
 ADMIN = "arn:aws:iam::111122223333:role/slipway"
 EKS = {"identifier": "prod", "eks": {"account": "111122223333", "region": "eu-central-1", "admins": [ADMIN]}}

@@ -9,7 +9,8 @@ from builders import an_environment
 
 from slipway.errors import SlipwayError
 from slipway.platform.context import Context
-from slipway.platform.llm_serving import CACHE, CONTROLLER, DEFINITIONS, LlmServingSettings, compile_llm_serving
+from slipway.platform.llm_serving import CACHE, CONTROLLER, DEFINITIONS, compile_llm_serving
+from slipway.settings.serving import LlmServingSettings
 
 
 def named(kind: str, name: str, **spec: Any) -> dict[str, Any]:

@@ -11,16 +11,18 @@ import yaml
 from builders import a_spec
 from projects import CHECKOUT
 
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.lab import scraping as lab
+from slipway.objects import Object
 from slipway.platform import scraping
-from slipway.platform.charts import Charts, Object
+from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.dashboards import DASHBOARDS, compile_dashboard
-from slipway.platform.monitoring import MonitoringSettings, compile_monitoring, configuration
+from slipway.platform.monitoring import compile_monitoring, configuration
 from slipway.platform.tiers import TIERS, tier
-from slipway.stack_file import read_environment
+from slipway.settings.environment import Environment
+from slipway.settings.monitoring import MonitoringSettings
+from slipway.settings.stack_file import read_environment
 
 STAGING: Environment = read_environment(CHECKOUT, "staging")
 

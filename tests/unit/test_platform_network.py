@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from projects import CHECKOUT
 
-from slipway.environment import Environment
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.isolation import network
-from slipway.platform.namespaces import STAGE_LABEL
-from slipway.platform.network import NetworkSettings, compile_network
-from slipway.stack_file import read_environment
+from slipway.platform.network import compile_network
+from slipway.policy.stages import STAGE_LABEL
+from slipway.settings.environment import Environment
+from slipway.settings.operating import NetworkSettings
+from slipway.settings.stack_file import read_environment
 
 
 def compiled(stack: str = "prod", **settings: Any) -> dict[tuple[str, str], dict[str, Any]]:

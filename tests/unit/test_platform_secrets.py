@@ -10,11 +10,12 @@ from builders import an_environment
 from projects import CHECKOUT
 
 from slipway.errors import SlipwayError
-from slipway.lab import toolchain
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
-from slipway.platform.secrets import STORE, SecretsSettings, compile_secrets, external_secret
-from slipway.stack_file import read_environment
+from slipway.platform.secrets import STORE, compile_secrets, external_secret
+from slipway.settings.operating import SecretsSettings
+from slipway.settings.stack_file import read_environment
+from slipway.tools import toolchain
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,15 @@ import yaml
 from builders import a_spec
 from projects import CHECKOUT
 
-from slipway import kubeconfig
-from slipway.model_spec import load_model_spec
+from slipway.clients import kubeconfig
+from slipway.models.spec import load_model_spec
+from slipway.objects import Object
 from slipway.observe.specs import read_specs
-from slipway.platform.charts import Charts, Object
+from slipway.platform.charts import Charts
 from slipway.platform.context import Context
-from slipway.platform.services import ServicesSettings, compile_services
-from slipway.stack_file import read_environment
+from slipway.platform.services import compile_services
+from slipway.settings.operating import ServicesSettings
+from slipway.settings.stack_file import read_environment
 
 PROD = read_environment(CHECKOUT, "prod")
 

@@ -11,15 +11,15 @@ from projects import CHECKOUT
 
 from slipway.compile import compile_model
 from slipway.compile.llm import compile_llm
-from slipway.platform import namespaces
-from slipway.platform.namespaces import AUDIT, ENFORCE, STAGE_LABEL
+from slipway.policy import stages as namespaces
 from slipway.policy.__main__ import files
 from slipway.policy.check import holds, violations
 from slipway.policy.kyverno import policies
 from slipway.policy.preview import judge, judge_platform
 from slipway.policy.rules import rules
-from slipway.policy.settings import PoliciesSettings
-from slipway.stack_file import read_environment
+from slipway.policy.stages import STAGE_LABEL
+from slipway.settings.policies import AUDIT, ENFORCE, PoliciesSettings
+from slipway.settings.stack_file import read_environment
 
 RULES = rules(SETTINGS, ENVIRONMENT)
 

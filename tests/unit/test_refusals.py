@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from slipway.compile import compile_model, refusals
 from slipway.compile.refusals import RESERVED_ENV
-from slipway.model_spec import ModelSpec
-from slipway.rollout import ModelPlan
+from slipway.models.spec import ModelSpec
+from slipway.rollout.plan import ModelPlan
 
 V7, V8 = a_release(version=7), a_release(version=8)
 STEADY = {"requests_per_second": 20}

@@ -10,18 +10,19 @@ import yaml
 from builders import a_release, an_environment
 from projects import Project
 
-from slipway import planning, regions
 from slipway.aws import names as aws_names
 from slipway.delivery import settle as settling
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
 from slipway.delivery.settle import refuse_alone
-from slipway.delivery.state import RolloutState
 from slipway.errors import ExitCode, SlipwayError
-from slipway.pins import Pin
-from slipway.regions import Earlier
-from slipway.rollout import ObservedModel, ObservedService, Wanted
-from slipway.stack_file import read_environment
+from slipway.models.pins import Pin
+from slipway.planning import environment as planning
+from slipway.planning import regions
+from slipway.planning.regions import Earlier
+from slipway.rollout.plan import ObservedModel, ObservedService, Wanted
+from slipway.rollout.state import RolloutState
+from slipway.settings.stack_file import read_environment
 
 STABLE, CANDIDATE = a_release(version=7), a_release(version=8)
 

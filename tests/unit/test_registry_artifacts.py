@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, FlexibleChecksumError, NoCredentialsError
 from builders import a_release
 
-from slipway.digest import local_tree
 from slipway.errors import ExitCode, SlipwayError
+from slipway.models.digest import local_tree
 from slipway.registry import Registry, artifacts, cache, hash_artifact, stores, verify
 from slipway.registry.artifacts import read_artifact
 from slipway.registry.connection import shown

@@ -11,10 +11,10 @@ import pytest
 from builders import a_release, a_spec
 
 from slipway.errors import SlipwayError
-from slipway.model_spec import Gate
+from slipway.models.gates import failed_gates
+from slipway.models.release import Artifact
+from slipway.models.spec import Gate
 from slipway.registry.facts import DatasetRecord, Facts, RunRecord, VersionRecord, facts, latest, signature
-from slipway.registry.gates import failed_gates
-from slipway.release import Artifact
 
 ARTIFACT = Artifact(uri="s3://models/churn", digest="sha256:" + "a" * 64, size_bytes=10, files=2)
 VERSION = VersionRecord("churn", 7, "models:/m-1", "1" * 32, {"git_commit": "c" * 40})

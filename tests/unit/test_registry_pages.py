@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from builders import a_spec
 
-from slipway.digest import Tree
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import ModelSpec
+from slipway.models.digest import Tree
+from slipway.models.spec import ModelSpec
 from slipway.registry import Registry, artifacts, client, connection
 
 COMMIT = "c" * 40

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.compile import compile_model
-from slipway.judge.policy import Policy
-from slipway.rehearse.predict import Timeline, predict
+from slipway.planning.timeline import Timeline, predict
+from slipway.rollout.policy import Policy
 
 POLICY = Policy(success_rate_percent=99.5, latency_p95_ms=250, min_requests=60)
 

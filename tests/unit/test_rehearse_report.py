@@ -8,9 +8,8 @@ import pytest
 from builders import a_release, a_spec, an_environment
 
 from slipway.delivery.record import Decision, Measured, Outcome, Point, RolloutRecord
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
-from slipway.model_spec import ModelSpec
+from slipway.models.spec import ModelSpec
 from slipway.rehearse import exposure, result
 from slipway.rehearse.answers import Answers, Comparison
 from slipway.rehearse.report import markdown, span
@@ -18,6 +17,7 @@ from slipway.rehearse.result import Rehearsal, conclude, foresee
 from slipway.rehearse.run import Played, unseen
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import Stage, fast, on_stage, rate, stage
+from slipway.settings.environment import Environment
 
 SPEC = a_spec(
     objectives={

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slipway.errors import SlipwayError
+from slipway.models.release import Column
 from slipway.rehearse.requests import generate_requests, read_requests
-from slipway.release import Column
 
 AGE, PLAN = Column(name="age", type="double"), Column(name="plan", type="string")
 

@@ -11,9 +11,9 @@ from builders import a_release, a_spec, an_environment
 from projects import Project
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.model_spec import ModelSpec
+from slipway.models.release import Column, Release
+from slipway.models.spec import ModelSpec
 from slipway.rehearse.sides import Sides, find_sides
-from slipway.release import Column, Release
 
 SPEC = a_spec(gates=({"metric": "accuracy", "at_least": 0.8},))
 STABLE, CANDIDATE = a_release(version=7), a_release(version=8)

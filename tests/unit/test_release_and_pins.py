@@ -11,17 +11,8 @@ from hypothesis import strategies as st
 
 from slipway import documents
 from slipway.errors import SlipwayError
-from slipway.pins import Pin, Pins, load_pins, pinned
-from slipway.release import (
-    Artifact,
-    Column,
-    Dataset,
-    RegistryRef,
-    Release,
-    Releases,
-    Signature,
-    load_release,
-)
+from slipway.models.pins import Pin, Pins, load_pins, pinned
+from slipway.models.release import Artifact, Column, Dataset, RegistryRef, Release, Releases, Signature, load_release
 
 
 @pytest.fixture

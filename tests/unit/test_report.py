@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from records import a_record, at, measured, point, promoted, rolled_back
 
-from slipway.delivery import charts, report
+from slipway.delivery import drawings, report
 from slipway.delivery.record import Measured, RolloutRecord
 
 #: Elements that HTML never closes.
@@ -79,38 +79,38 @@ def test_what_a_reason_quotes_is_text() -> None:
 def test_everything_is_drawn_inside_the_drawing(record: RolloutRecord) -> None:
     (drawing,) = re.findall(r'<svg class="charts".*?</svg>', report.as_html([record], at(0)), re.DOTALL)
     ElementTree.fromstring(drawing)
-    for panel in charts.charts(record).panels:
+    for panel in drawings.charts(record).panels:
         places = [place.split(",") for line in panel.lines for each in line.segments for place in each.split()]
         for x, y in [*places, *(place.split(",") for place in panel.area.split())]:
-            assert charts.LEFT <= float(x) <= charts.WIDTH - charts.RIGHT
-            assert 0 <= float(y) <= charts.PANEL
+            assert drawings.LEFT <= float(x) <= drawings.WIDTH - drawings.RIGHT
+            assert 0 <= float(y) <= drawings.PANEL
 
 
 def test_what_nobody_measured_is_a_gap() -> None:
     points = [point(10 * n, 10, canary=measured(0, p95=None) if n == 2 else measured(20)) for n in range(5)]
-    latency = charts.charts(a_record(points=tuple(points))).panels[1]
+    latency = drawings.charts(a_record(points=tuple(points))).panels[1]
     assert [len(line.segments) for line in latency.lines] == [1, 2]
     assert [len(line.dots) for line in latency.lines] == [5, 4]
 
 
 def test_without_labels_or_a_judge_there_is_no_panel_for_them() -> None:
     plain = point(10, 10, evidence=None, primary=measured(180), canary=Measured(requests=20))
-    titles = [panel.title for panel in charts.charts(a_record(points=(plain,))).panels]
+    titles = [panel.title for panel in drawings.charts(a_record(points=(plain,))).panels]
     assert titles == ["Traffic of the candidate", "Latency, 95th percentile, ms", "Requests answered, %"]
 
 
 def test_the_limit_of_the_evidence_is_drawn_below_what_reached_it() -> None:
-    panel = charts.charts(rolled_back()).panels[-1]
+    panel = drawings.charts(rolled_back()).panels[-1]
     assert panel.bound is not None
     assert panel.bound.said == "rolls back at 20"
     assert min(dot.y for dot in panel.lines[0].dots) < panel.bound.y < max(dot.y for dot in panel.lines[0].dots)
 
 
 def test_each_decision_is_marked_when_it_was_made() -> None:
-    marks = charts.charts(promoted()).decisions
+    marks = drawings.charts(promoted()).decisions
     assert [mark.said for mark in marks] == ["1", "2", "3", "4", "5", "6"]
     assert [mark.x for mark in marks] == sorted(mark.x for mark in marks)
-    assert (marks[0].x, marks[-1].x) == (charts.LEFT, charts.WIDTH - charts.RIGHT)
+    assert (marks[0].x, marks[-1].x) == (drawings.LEFT, drawings.WIDTH - drawings.RIGHT)
 
 
 def test_the_json_holds_the_records_and_reads_back(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from slipway.errors import ExitCode, SlipwayError
-from slipway.pins import Rejection
-from slipway.rollout import (
+from slipway.models.pins import Rejection
+from slipway.rollout.plan import (
     SETTLED,
     ModelPlan,
     ObservedModel,

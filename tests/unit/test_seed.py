@@ -16,7 +16,7 @@ from slipway.lab.seed.accidents import ACCIDENTS
 from slipway.lab.seed.recipes import DEMO_MODELS, Data, DemoModel, content_digest, split
 from slipway.lab.seed.registry import head_commit
 from slipway.lab.seed.users import user_requests
-from slipway.model_spec import load_model_specs
+from slipway.models.spec import load_model_specs
 
 ROOT = Path(__file__).resolve().parents[2]
 BY_NAME = {model.name: model for model in DEMO_MODELS}

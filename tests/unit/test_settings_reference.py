@@ -11,12 +11,13 @@ from projects import CHECKOUT
 from pydantic import Field, ValidationError
 from typer.testing import CliRunner
 
-from slipway import documents, schema, settings_reference
+from slipway import documents, schema
 from slipway.cli.root import app
 from slipway.documents import Frozen
-from slipway.environment import Environment
 from slipway.errors import SlipwayError
-from slipway.stack_file import read_environment, stacks
+from slipway.settings import reference
+from slipway.settings.environment import Environment
+from slipway.settings.stack_file import read_environment, stacks
 
 
 class Leaf(Frozen):
@@ -43,28 +44,28 @@ class Tree(Frozen):
 
 
 def test_every_setting_says_what_it_means():
-    silent = [each.key for each in settings_reference.settings() if not each.meaning]
+    silent = [each.key for each in reference.settings() if not each.meaning]
     assert not silent, f"give these Field(description=…): {silent}"
 
 
 def test_what_a_setting_means_is_one_line():
-    long = [each.key for each in settings_reference.settings() if "\n" in each.meaning]
+    long = [each.key for each in reference.settings() if "\n" in each.meaning]
     assert not long
 
 
 def test_the_page_of_the_environments_is_what_their_files_say():
     environments = {name: read_environment(CHECKOUT, name) for name in stacks(CHECKOUT)}
     written = (CHECKOUT / "docs" / "environments.md").read_text()
-    assert written == settings_reference.page(environments), "run `make docs`, look at what differs now"
+    assert written == reference.page(environments), "run `make docs`, look at what differs now"
 
 
 def test_pulumis_schema_says_the_same_of_each_setting():
     schema_file = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())["config"]
-    for each in settings_reference.settings():
+    for each in reference.settings():
         if "." not in each.key:
             entry = schema_file[f"slipway:{each.key}"]
             assert entry["description"] == each.meaning
-            given = entry.get("default", settings_reference.REQUIRED)
+            given = entry.get("default", reference.REQUIRED)
             # Pulumi has no default that is nothing: an empty text stands for it.
             assert (given or None) == (each.default or None), each.key
 
@@ -118,11 +119,11 @@ def test_explain_prints_each_setting_with_its_default_and_its_meaning():
         "meaning": "Percent of the traffic at each step, for models that name none.",
     }
     with pytest.raises(SlipwayError, match="rolout: no such setting; nearest is rollout"):
-        settings_reference.explain("rolout")
+        reference.explain("rolout")
 
 
 def test_explain_says_the_bounds_of_a_number():
-    (found,) = settings_reference.explain("rollout.interval_seconds")
+    (found,) = reference.explain("rollout.interval_seconds")
     assert found.values == "a whole number, at least 10"
 
 
@@ -138,10 +139,10 @@ def test_what_stands_in_a_part_is_compared_between_those_that_have_it():
     with_it, without = (
         Environment.parse("prod", {**settings, "platform": platform}, "") for platform in ({"flagger": {}}, {})
     )
-    rows = settings_reference.compare({"a": with_it, "b": without})
+    rows = reference.compare({"a": with_it, "b": without})
     assert rows["platform.flagger"] == {"a": "yes", "b": None}
     assert rows["platform.flagger.replicas"] == {"a": 1}
-    assert not settings_reference.differs(rows["platform.flagger.replicas"])
+    assert not reference.differs(rows["platform.flagger.replicas"])
 
 
 def _settings(stack):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from slipway.prometheus import Prometheus, Sample
-from slipway.shares import Share, Shares, shares
+from slipway.clients.prometheus import Prometheus, Sample
+from slipway.traffic.shares import Share, Shares, shares
 
 #: (service, code) -> (value at the start, value at the end); None where there is no such series yet.
 Counted = dict[tuple[str, str], tuple[float | None, float]]

@@ -7,8 +7,8 @@ import yaml
 from projects import CHECKOUT
 
 from slipway.errors import SlipwayError
-from slipway.platform.namespaces import stage
-from slipway.stack_file import read_environment
+from slipway.policy.stages import stage
+from slipway.settings.stack_file import read_environment
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "staging", "prod"])
@@ -25,7 +25,7 @@ def test_only_local_and_dev_follow_an_alias_and_leave_canaries_unprotected():
 
 
 def test_every_setting_of_an_environment_is_described_in_the_projects_schema():
-    from slipway.environment import Environment
+    from slipway.settings.environment import Environment
 
     schema = yaml.safe_load((CHECKOUT / "Pulumi.yaml").read_text())["config"]
     ours = {key.removeprefix("slipway:") for key in schema if key.startswith("slipway:")}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.state_lock import LOCKS, backend_url, break_dead
+from slipway.engine.state_lock import LOCKS, backend_url, break_dead
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from builders import a_plan, a_release, a_spec, an_environment
 
 from slipway.compile import CompiledModel, compile_model
-from slipway.compile.objects import Object
 from slipway.judge import run as runs
 from slipway.judge.counts import Counts, Servers, Tally
 from slipway.judge.decide import Look, confirm_promotion
-from slipway.judge.policy import Policy
-from slipway.rollout import ModelPlan
+from slipway.objects import Object
+from slipway.rollout.plan import ModelPlan
+from slipway.rollout.policy import Policy
 
 V7, V8 = a_release(version=7), a_release(version=8)
 BEGAN = "2026-11-21T12:00:00Z"

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from slipway.errors import SlipwayError
-from slipway.traffic import NO_ANSWER, UNKNOWN, Request, Stream, Traffic
+from slipway.traffic.requests import Request, Stream
+from slipway.traffic.stream import NO_ANSWER, UNKNOWN, Traffic
 
 Answered = tuple[int, Mapping[str, Any]]
 URL = "http://churn.models.localhost/v2/models/churn/infer"
@@ -141,7 +142,7 @@ def test_an_answer_under_way_at_the_end_is_waited_for() -> None:
 
 
 def test_labels_follow_their_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slipway.traffic_reports.REPORT_EVERY", 0.01)
+    monkeypatch.setattr("slipway.traffic.reports.REPORT_EVERY", 0.01)
     sink, request = Sink(), Request(b"{}", {"age": 40.0}, label=0.0)
     with (
         gateway(lambda _: answer("4", 1.0)) as (url, _),

@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
 from slipway.lab.kubelet.images import read_images
 from slipway.lab.kubelet.kubelet import Kubelet
 from slipway.lab.kubelet.memory import MEMINFO

@@ -10,12 +10,11 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab.kubelet.variables import Sources, decode, references, token_requests
+from slipway.objects import Object
 
-Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
 #: Seconds between attempts while the API server does not answer.
 RETRY = 0.5

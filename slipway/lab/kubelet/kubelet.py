@@ -11,9 +11,8 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab.kubelet.api import RETRY, Api, watch
 from slipway.lab.kubelet.images import ImageTable
 from slipway.lab.kubelet.logs import log_directory, prune, rotate
@@ -23,8 +22,8 @@ from slipway.lab.kubelet.node import HEARTBEAT, NODE, heartbeat, register
 from slipway.lab.kubelet.pod import Machine, Pod
 from slipway.lab.kubelet.pressure import MemoryWatch
 from slipway.lab.kubelet.proxy import KINDS, ServiceProxy
+from slipway.objects import Object
 
-Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
 
 

@@ -7,13 +7,12 @@ import os
 import platform
 import uuid
 from pathlib import Path
-from typing import Any
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab.kubelet.api import now
 from slipway.lab.network import ADDRESS
+from slipway.objects import Object
 
-Object = dict[str, Any]
 NODE = "slipway-lab"
 #: As a kubelet's defaults: the lease is renewed every 10 s and valid for 40 s.
 HEARTBEAT, LEASE_SECONDS = 10.0, 40

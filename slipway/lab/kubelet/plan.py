@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slipway.lab.kubelet.images import Image, ImageTable
 from slipway.lab.kubelet.memory import in_bytes
 from slipway.lab.kubelet.probes import Probe, parse_probe
 from slipway.lab.kubelet.refusal import Refusal, unsupported
 from slipway.lab.kubelet.variables import PVC, Sources, expand, expand_all, variables_of
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 
 @dataclass(frozen=True)

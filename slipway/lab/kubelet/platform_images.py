@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import slipway
+from slipway.objects import Object
 
-Object = dict[str, Any]
 #: The names under which Argo CD's one binary lies in its image; each makes it something else.
 ARGOCD = (
     "argocd",

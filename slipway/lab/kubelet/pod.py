@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from slipway.kube import KubeError
+from slipway.clients.kube import KubeError
 from slipway.lab.kubelet.api import RETRY, Api, now
 from slipway.lab.kubelet.container import Container, Surroundings
 from slipway.lab.kubelet.images import ImageTable
@@ -24,8 +24,8 @@ from slipway.lab.kubelet.status import EVICTED, Terminated, Waiting, evicted_bef
 from slipway.lab.kubelet.variables import Sources
 from slipway.lab.kubelet.volumes import make_volumes
 from slipway.lab.network import ADDRESS
+from slipway.objects import Object
 
-Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
 #: Seconds that containers have when the kubelet itself is stopped.
 SHUTDOWN_GRACE = 2.0

@@ -7,9 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab.kubelet.memory import (
     EVICT_BELOW,
     LOOK,
@@ -25,7 +24,6 @@ from slipway.lab.kubelet.memory import (
 from slipway.lab.kubelet.node import report_memory
 from slipway.lab.kubelet.pod import Pod
 
-Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
 
 

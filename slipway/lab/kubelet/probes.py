@@ -7,11 +7,10 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from slipway.lab.kubelet.refusal import unsupported
+from slipway.objects import Object
 
-Object = dict[str, Any]
 #: Runs a command inside the container: (argv, timeout) -> (exit code, output).
 Execute = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
 

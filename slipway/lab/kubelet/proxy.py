@@ -15,14 +15,13 @@ import random
 import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from slipway.lab.kubelet.plan import Mount
 from slipway.lab.kubelet.services import Name, hosts, names, routes
 from slipway.lab.network import ADDRESS
 from slipway.lab.relay import Address, serve_any
+from slipway.objects import Object
 
-Object = dict[str, Any]
 log = logging.getLogger("slipway.kubelet")
 #: Seconds in which changes are gathered: one rollout changes many endpoints.
 GATHER = 0.1

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from slipway.lab.relay import Address
+from slipway.objects import Object
 
-Object = dict[str, Any]
 #: On an EndpointSlice: the Service that it belongs to.
 OWNER = "kubernetes.io/service-name"
 #: What a cluster is called unless somebody says otherwise.

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from slipway.lab.kubelet.plan import is_sidecar
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from slipway.lab import network
 from slipway.lab.kubelet.refusal import Refusal, unsupported
+from slipway.objects import Object
 
-Object = dict[str, Any]
 #: Where clients inside of pods look for the API server. Its own address: its Service would be one hop more.
 API_SERVER = {"KUBERNETES_SERVICE_HOST": network.ADDRESS, "KUBERNETES_SERVICE_PORT": str(network.API_PORT)}
 #: `$(NAME)`, or `$$` which escapes a dollar sign.

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from slipway.lab.kubelet.refusal import unsupported
 from slipway.lab.kubelet.variables import PVC, Sources, pod_field
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 
 def volume_files(volume: Object, pod: Object, sources: Sources, address: str) -> dict[str, bytes]:

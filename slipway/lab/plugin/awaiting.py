@@ -6,12 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from slipway.kube import Kube, KubeError
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab.plugin.conditions import Test
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: pulumi-kubernetes' default for both creation and deletion.
 DEFAULT_TIMEOUT = 600.0

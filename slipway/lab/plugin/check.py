@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from slipway.lab.plugin.values import UNKNOWN, Secret
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 AUTONAMED = "pulumi.com/autonamed"
 #: Pulumi's names of core kinds have a group; the API's do not.

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-Object = dict[str, Any]
+from slipway.objects import Object
+
 Test = Callable[[Object], str]
 
 WAIT_FOR = "pulumi.com/waitFor"

@@ -11,13 +11,12 @@ from typing import Any
 
 import yaml
 
-from slipway import kubeconfig
+from slipway.clients import kubeconfig
+from slipway.clients.kube import Kube
 from slipway.errors import SlipwayError
-from slipway.kube import Kube
 from slipway.lab.plugin.diff import Mutable
 from slipway.lab.plugin.values import UNKNOWN
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: Legacy names of the provider's settings in ConfigureRequest.variables start with this.
 PREFIX = "kubernetes:config:"

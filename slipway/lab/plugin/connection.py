@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import requests.adapters
 
+from slipway.clients.kube import Kube, KubeError
 from slipway.errors import SlipwayError
-from slipway.kube import Kube, KubeError
 from slipway.lab.plugin.check import usually_namespaced
 from slipway.lab.plugin.config import Settings
 from slipway.lab.plugin.operations import Cluster, one_line
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: Connections that are kept open to the API server.
 CONNECTIONS = 32

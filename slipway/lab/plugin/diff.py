@@ -13,8 +13,8 @@ from typing import Any
 
 from slipway.lab.plugin import paths
 from slipway.lab.plugin.paths import Path
+from slipway.objects import Object
 
-Object = dict[str, Any]
 _MISSING: Any = object()
 
 

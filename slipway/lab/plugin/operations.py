@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from slipway.clients.kube import Kube, KubeError
 from slipway.errors import SlipwayError
-from slipway.kube import Kube, KubeError
 from slipway.lab.plugin import ownership
 from slipway.lab.plugin.awaiting import DEFAULT_TIMEOUT, NotReadyError, Waiter
 from slipway.lab.plugin.conditions import annotation, ready_test
 from slipway.lab.plugin.config import Settings
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: Seconds before the next try when a kind or a namespace is not there yet: both may come in the same `up`.
 _RETRIES = (0.3, 0.6, 1.2, 2.4, 4.8)

@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from slipway.lab.plugin import paths
 from slipway.lab.plugin.paths import Path
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 #: The manager of what was created by POST.
 POST_MANAGER = "pulumi-kubernetes"

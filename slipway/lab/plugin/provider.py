@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -18,8 +17,6 @@ from slipway.lab.plugin.connection import Connection
 from slipway.lab.plugin.engine import Engine
 from slipway.lab.plugin.failures import fail, fail_partially
 from slipway.lab.plugin.operations import Task
-
-Object = dict[str, Any]
 
 _KINDS = {
     (kind, replace): getattr(PropertyDiff, kind.value + ("_REPLACE" if replace else ""))

@@ -5,14 +5,11 @@ It is the live object, with `__inputs`, `__initialApiVersion` and `__fieldManage
 
 from __future__ import annotations
 
-from typing import Any
-
 from google.protobuf.struct_pb2 import Struct
 
 from slipway.lab.plugin import diff, values
 from slipway.lab.plugin.check import usually_namespaced
-
-Object = dict[str, Any]
+from slipway.objects import Object
 
 INPUTS, FIRST_VERSION, MANAGER = "__inputs", "__initialApiVersion", "__fieldManager"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
-Object = dict[str, Any]
+from slipway.objects import Object
 
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.clients.inference import Table
 from slipway.errors import SlipwayError
-from slipway.inference import Table
 from slipway.lab.seed.registry import connect, quiet
 
 

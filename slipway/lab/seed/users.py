@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from slipway.inference import Table, infer_request
+from slipway.clients.inference import Table, infer_request
 from slipway.lab.seed.recipes import DemoModel, split
-from slipway.traffic import Request
+from slipway.traffic.requests import Request
 
 
 def user_requests(model: DemoModel) -> tuple[Request, ...]:

@@ -1,0 +1,1 @@
+"""The demo: from training to an answer, then rollouts to their ends."""

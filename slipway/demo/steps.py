@@ -1,0 +1,282 @@
+"""The whole way, from training to an answer: what `make demo` does.
+
+Every step finds out by itself what is done already, so an interrupted demo goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from slipway import names
+from slipway.clients.inference import infer_answer, infer_request, same_answers
+from slipway.clients.kube import Kube
+from slipway.errors import ExitCode, SlipwayError
+from slipway.models.spec import load_model_specs
+from slipway.progress import say, step
+from slipway.rollout import cluster
+from slipway.settings.stack_file import read_environment
+
+if TYPE_CHECKING:
+    from slipway.engine.deploy import OnStep, Summary
+    from slipway.lab.paths import Paths
+    from slipway.lab.seed.registry import Seeded
+    from slipway.lab.state import Facts
+    from slipway.rollout.plan import ObservedModel
+    from slipway.settings.environment import Environment
+
+#: The checkout that this code is of: its commit is what the demo's models are traced to.
+CODE = Path(__file__).resolve().parents[2]
+#: The stack whose cluster is the lab.
+STACK = "local"
+#: Steps of the demo.
+CHAPTERS = 9
+#: Seconds of the first `up`, three model servers being ready included, on two otherwise idle cores.
+UP_SECONDS = 20
+#: Seconds for a model server to be ready, then for Flagger's first look with the gateway's route after it.
+READY_LIMIT = 180.0
+ROUTE_LIMIT = 90.0
+#: Seconds between two tries while the gateway takes over a route: it tells nobody when it has.
+RETRY = 0.5
+#: What a gateway answers for a route that it does not have, or whose servers it does not know yet.
+NOT_YET = frozenset({404, 502, 503})
+#: What a candidate may answer that is about to be rolled back.
+BROKEN = frozenset({500})
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One model after `up`.
+
+    Args:
+        versions: The registry versions that may answer: the live one, with one in a rollout beside it.
+    """
+
+    model: str
+    version: int
+    release: str
+    digest: str
+    state: str
+    url: str
+    registered_model: str
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One model's answer to its own input example, served and not served."""
+
+    model: str
+    version: int
+    served: list[Any]
+    loaded: list[Any]
+    equal: bool
+
+
+@contextmanager
+def chapter(number: int, title: str) -> Iterator[None]:
+    """Print the heading of one of the steps, then how long it took."""
+    say(f"[{number}/{CHAPTERS}] {title}")
+    start = time.monotonic()
+    yield
+    say(f"      done in {time.monotonic() - start:.0f} s")
+
+
+def tools(paths: Paths) -> str:
+    """Build what is missing, choose Pulumi's Kubernetes plugin; says which, with the reason.
+
+    The plugin is chosen before the lab writes the shell's PATH: the stand-in must never come before the official one.
+    """
+    from slipway.lab.plugin import choice
+    from slipway.tools import toolchain
+
+    toolchain.ensure()
+    # Where the lab's Pulumi looks for plugins, whatever the user's own does.
+    os.environ["PULUMI_HOME"] = str(paths.pulumi_home)
+    with step("look for the official Kubernetes plugin"):
+        return str(choice.choose(paths.plugin, install=True, pulumi=str(toolchain.binary("pulumi"))))
+
+
+def start_lab(paths: Paths) -> Facts:
+    """Start the lab, or take the one that runs; its settings become this process's."""
+    from slipway.lab import lifecycle, shell, state
+
+    if state.running(paths):
+        say("  ✓ lab: runs already")
+        facts = state.load(paths)
+    else:
+        facts = lifecycle.up(paths.project, say)
+    if facts is None:
+        raise SlipwayError(f"lab: runs without {paths.facts}; `slipway lab down`, then again", ExitCode.MACHINE)
+    # Also where it runs already: the tools may have moved since.
+    shell.write(paths, facts)
+    os.environ.update(shell.variables(paths, facts, os.environ))
+    return facts
+
+
+def seed() -> Seeded:
+    """Fill the registry with what is missing in it."""
+    from slipway.lab.seed.registry import head_commit, seed_registry
+
+    found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE))
+    say(f"  ✓ registry: {found.total} versions, {found.added} of them new")
+    return found
+
+
+def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
+    """Run `pulumi up`, then wait until every model that it declares is ready."""
+    summary = apply(project, on_step)
+    environment = read_environment(project, STACK)
+    kube = cluster.connect(environment, project)
+    _wait(kube, environment, {name: outputs.version for name, outputs in summary.models.items()})
+    observed = cluster.observe(kube, environment.namespace, summary.models)
+    specs = load_model_specs(project / "models")
+    return [
+        Deployed(
+            model=name,
+            version=outputs.version,
+            release=outputs.release,
+            digest=outputs.digest,
+            state=_state(observed[name], outputs.version),
+            url=outputs.url,
+            registered_model=specs[name].registered_model,
+            versions=_may_answer(observed[name], outputs.version),
+        )
+        for name, outputs in summary.models.items()
+    ]
+
+
+def apply(project: Path, on_step: OnStep) -> Summary:
+    """Run `pulumi up`, say what it did."""
+    from slipway.engine.deploy import Deployment
+
+    with step(f"pulumi up --stack {STACK}", UP_SECONDS):
+        summary = Deployment(project, STACK).up(on_step)
+    for notice in (*summary.warnings, *summary.messages):
+        say(f"  note: {notice}")
+    counts = ", ".join(f"{count} {op}" for op, count in sorted(summary.changes.items()))
+    say(f"  ✓ resources: {counts}")
+    return summary
+
+
+def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
+    """Ask each model its own input example, as a user's client would, beside the model that is not served.
+
+    Args:
+        deployed: The models.
+        gateway: Address of the gateway, as `http://127.0.0.1:8000`.
+    """
+    from slipway.lab.seed.reference import reference
+
+    session = requests.Session()
+    # A proxy of the user's shell knows nothing of the lab.
+    session.trust_env = False
+    found = []
+    for one in deployed:
+        with step(f"ask {one.model}"):
+            known = {version: reference(_registry(), one.registered_model, version) for version in one.versions}
+            example = known[one.versions[0]].example
+            passing = NOT_YET if len(one.versions) == 1 else NOT_YET | BROKEN
+            served = infer_answer(ask(session, gateway, one.url, infer_request(example), passing))
+            # In a rollout either version may answer; it must then be one of them, wholly.
+            version = next((v for v in one.versions if same_answers(served, known[v].answers)), one.versions[0])
+            loaded = known[version].answers
+        found.append(Compared(one.model, version, served, loaded, same_answers(served, loaded)))
+    return found
+
+
+def ask(
+    session: requests.Session, gateway: str, url: str, body: Mapping[str, Any], passing: frozenset[int] = NOT_YET
+) -> dict[str, Any]:
+    """Send a request through the gateway; waits a while for a route that is new.
+
+    Args:
+        session: Of the client.
+        gateway: Its address.
+        url: What users ask.
+        body: What they send.
+        passing: Statuses that another try may not meet.
+
+    Raises:
+        SlipwayError: The gateway cannot be reached, or answers with an error.
+    """
+    address = urlsplit(url)
+    deadline = time.monotonic() + ROUTE_LIMIT
+    while True:
+        try:
+            answer = session.post(gateway + address.path, json=body, headers={"Host": address.netloc}, timeout=30)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise SlipwayError(
+                f"{url} at {gateway}: no answer ({reason}); is the lab up?", ExitCode.UNREACHABLE
+            ) from None
+        if answer.status_code == 200:
+            return dict(answer.json())
+        if answer.status_code not in passing or time.monotonic() > deadline:
+            said = " ".join(answer.text.split())[:200] or answer.reason
+            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
+        time.sleep(RETRY)
+
+
+def next_steps(one: Deployed, gateway: str) -> list[tuple[str, str]]:
+    """Return commands to try, each with what it is for."""
+    address, model = urlsplit(one.url), one.model
+    port = urlsplit(gateway).port
+    return [
+        ("source .slipway/env", "puts pulumi, kubectl, slipway on PATH, with the lab's settings"),
+        (f"curl http://{address.netloc}:{port}/v2/models/{model}", "what the model takes, what it answers"),
+        (f"slipway models show {model}", "its versions: what each would be, which gates it passes"),
+        ("slipway rollout status", "what serves, what is tried, what comes next"),
+        (f"slipway models alias {model} champion 2", "say that version 2 is wanted again …"),
+        (f"pulumi preview --stack {STACK}", "… and see what would change: version 2 beside what serves"),
+        (f"slipway rehearse {model} --candidate 4", "play its rollout here, foretell the one in production"),
+        ("kubectl get inferenceservices,canaries,httproutes", "what runs"),
+        (f"pulumi destroy --stack {STACK} --yes", "take it all down again"),
+        ("slipway lab down", "stop the lab; its state stays, `make demo` brings it back"),
+    ]
+
+
+def _registry() -> str:
+    return os.environ["MLFLOW_TRACKING_URI"]
+
+
+def _wait(kube: Kube, environment: Environment, versions: Mapping[str, int]) -> None:
+    """Wait until the model servers are ready, then until Flagger has made their routes."""
+    namespace = environment.namespace
+    with step("model servers ready"):
+        for model, version in versions.items():
+            service = names.inference_service(model, version)
+            kube.wait_for(*cluster.INFERENCE_SERVICE, service, namespace, _is_ready, timeout=READY_LIMIT)
+    with step("Flagger has taken over their traffic"):
+        for model in versions:
+            kube.wait_for(*cluster.CANARY, model, namespace, _is_initialized, timeout=READY_LIMIT)
+
+
+def _is_ready(service: Mapping[str, Any]) -> bool:
+    conditions = (service.get("status") or {}).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _is_initialized(canary: Mapping[str, Any]) -> bool:
+    return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")
+
+
+def _state(seen: ObservedModel, version: int) -> str:
+    service = next((each for each in seen.services.values() if each.version == version), None)
+    ready = "Ready" if service and service.ready else "not ready"
+    if seen.phase == "Failed" and seen.target_version == seen.live_version:
+        return f"{ready}, last rollout Failed"
+    return f"{ready}, {seen.phase}" if seen.phase else ready
+
+
+def _may_answer(seen: ObservedModel, version: int) -> tuple[int, ...]:
+    live = seen.live_version or version
+    return (live, version) if seen.weight and version != live else (live,)

@@ -1,0 +1,1 @@
+"""Pulumi's engine, driven through the Automation API."""

@@ -1,0 +1,252 @@
+"""The one adapter of Pulumi's Automation API: this project's own program, one stack."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+from pulumi.automation.events import EngineEvent
+
+from slipway.engine import state_lock
+from slipway.engine.killed_runs import PROJECT, real_pulumi, without_pending_creates
+from slipway.errors import ExitCode, SlipwayError
+
+#: The program tells the engine in words only; what they mean for an exit code.
+_CODES = {
+    "cannot be reached": ExitCode.UNREACHABLE,
+    "has not been deployed": ExitCode.UNREACHABLE,
+    "so the target cannot move": ExitCode.BUSY,
+}
+
+#: The engine's marks for colours in the messages of events.
+_COLOUR = re.compile(r"<\{%[^%]*%\}>")
+#: What Pulumi adds to any failure; it says nothing that the messages before it have not said.
+_EMPTY_ERRORS = ("update failed", "preview failed", "refresh failed", "destroy failed", "an unhandled error occurred:")
+#: What Pulumi says about passphrases (pkg/secrets/passphrase/manager.go).
+_NO_PASSPHRASE = "passphrase must be set"
+_WRONG_PASSPHRASE = "incorrect passphrase"
+#: What stands above the errors of a resource (hashicorp/go-multierror's format).
+_HEADING = re.compile(r"(error: )?\d+ errors? occurred:")
+_PENDING = "pending operations from previous deployment"
+#: Where a plugin comes from is said by `slipway lab`, once; Pulumi would say it with every run.
+_AMBIENT_PLUGIN = "using pulumi-"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that the engine does to one resource; `done` says that it has."""
+
+    op: str
+    type: str
+    name: str
+    done: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class ModelOutputs:
+    """What the program says about one model."""
+
+    url: str
+    release: str
+    digest: str
+    version: int
+    #: Where its files are, in an environment that is delivered by Git.
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an operation did, or would do.
+
+    Args:
+        changes: Resources by operation; `same` is one of them.
+        models: Outputs of the stack by model; empty for a preview.
+        warnings: What the program or the engine warned of.
+        messages: What the program said besides, notices above all.
+    """
+
+    changes: Mapping[str, int] = field(default_factory=dict)
+    models: Mapping[str, ModelOutputs] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> int:
+        """How many resources are not left as they are."""
+        return sum(count for op, count in self.changes.items() if op != "same")
+
+
+OnStep = Callable[[Step], None]
+
+
+@dataclass
+class _Heard:
+    """What the engine said while it ran."""
+
+    changes: Mapping[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+
+class Deployment:
+    """One stack of this project.
+
+    Args:
+        project: Directory of Pulumi.yaml.
+        stack: The stack's name.
+        environ: Variables that Pulumi sees besides this process's own.
+    """
+
+    def __init__(self, project: Path, stack: str, environ: Mapping[str, str] | None = None) -> None:
+        self.project, self.stack = project, stack
+        own = {**os.environ, **(environ or {})}
+        # The language host runs the first `python` on PATH: it must be the one that has the SDK.
+        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
+        # Otherwise the engine fetches the plugin of every installed SDK, AWS's too, for stacks that use none of it.
+        own.setdefault("PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL", "true")
+        self._environ = own
+
+    def preview(self, on_step: OnStep | None = None) -> Summary:
+        """Say what `up` would do; changes nothing."""
+        return self._run("preview", on_step)
+
+    def up(self, on_step: OnStep | None = None) -> Summary:
+        """Make the cluster what the project says, also after a run that was killed."""
+        if self.break_dead_locks():
+            self.clear_pending_creates()
+        summary = self._run("up", on_step)
+        if any(_PENDING in warning for warning in summary.warnings):
+            self.clear_pending_creates()
+        return summary
+
+    def refresh(self, on_step: OnStep | None = None) -> Summary:
+        """Take over into the state what the cluster shows."""
+        self.break_dead_locks()
+        return self._run("refresh", on_step, clear_pending_creates=True)
+
+    def destroy(self, on_step: OnStep | None = None) -> Summary:
+        """Delete everything that the stack has made."""
+        if self.break_dead_locks():
+            self.clear_pending_creates()
+        return self._run("destroy", on_step)
+
+    def outputs(self) -> dict[str, ModelOutputs]:
+        """Return what the last `up` said about each model."""
+        try:
+            found = self._select().outputs().get("models")
+        except automation.CommandError as error:
+            raise self._explain(error, _Heard()) from None
+        models = found.value if found else {}
+        return {name: ModelOutputs(**values) for name, values in sorted(models.items())}
+
+    def break_dead_locks(self) -> list[str]:
+        """Delete the locks of runs that were killed on this host, saying so for each."""
+        return state_lock.break_dead(PROJECT, self.stack, self._environ)
+
+    def clear_pending_creates(self) -> None:
+        """Forget creations that a killed run has begun: the next `up` repeats them, and adopts what there is."""
+        stack = self._select()
+        state = stack.export_stack()
+        kept = without_pending_creates(state.deployment or {})
+        if kept is not None:
+            stack.import_stack(automation.Deployment(version=state.version, deployment=kept))
+
+    def _run(self, operation: str, on_step: OnStep | None, **options: Any) -> Summary:
+        heard = _Heard()
+
+        def on_event(event: EngineEvent) -> None:
+            _listen(event, heard, on_step or _ignore)
+
+        try:
+            stack = self._select()
+            getattr(stack, operation)(on_event=on_event, color="never", **_hidden(operation), **options)
+        except automation.CommandError as error:
+            raise self._explain(error, heard) from None
+        return Summary(
+            changes=heard.changes,
+            models=self.outputs() if operation == "up" else {},
+            warnings=tuple(heard.warnings),
+            messages=tuple(heard.messages),
+        )
+
+    def _select(self) -> automation.Stack:
+        try:
+            options = automation.LocalWorkspaceOptions(env_vars=self._environ, pulumi_command=self._command())
+            return automation.create_or_select_stack(self.stack, work_dir=str(self.project), opts=options)
+        except automation.CommandError as error:
+            raise self._explain(error, _Heard()) from None
+
+    def _command(self) -> automation.PulumiCommand:
+        """Find Pulumi on the PATH that it will have, where the Automation API looks on this process's own."""
+        found = real_pulumi(self._environ["PATH"])
+        if found is None:
+            raise SlipwayError(
+                "pulumi: not on PATH; `source .slipway/env`, or install it from pulumi.com", ExitCode.MACHINE
+            )
+        binary = Path(found)
+        return automation.PulumiCommand(root=str(binary.parents[1]) if binary.parent.name == "bin" else None)
+
+    def _explain(self, error: automation.CommandError, heard: _Heard) -> SlipwayError:
+        """Turn a failed command into one line: the program's own error, if it had one."""
+        said = str(error)
+        name = f"stack {self.stack}: "
+        if _NO_PASSPHRASE in said:
+            return SlipwayError(
+                f"{name}the passphrase is missing; set PULUMI_CONFIG_PASSPHRASE_FILE or PULUMI_CONFIG_PASSPHRASE"
+                " (`source .slipway/env` does for the lab)"
+            )
+        if _WRONG_PASSPHRASE in said:
+            return SlipwayError(f"{name}not the passphrase that its state was written with; set the right one")
+        if isinstance(error, automation.ConcurrentUpdateError):
+            owner = re.search(r"created by (\S+) \(pid (\d+)\)", said)
+            by = f" ({owner[1]}, pid {owner[2]})" if owner else ""
+            return SlipwayError(f"{name}locked by another run{by}; wait for its end", ExitCode.BUSY)
+        errors = [line for line in heard.errors if not line.startswith(_EMPTY_ERRORS)]
+        if not errors:
+            # The Automation API puts the name of the stream before its first line.
+            lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines()]
+            errors = [line for line in lines if line.startswith("error:")] or [name + "failed"]
+        first, rest = errors[0].removeprefix("error: "), len(set(errors)) - 1
+        code = next((code for words, code in _CODES.items() if words in first), ExitCode.USER)
+        return SlipwayError(f"{first} (+{rest} more)" if rest else first, code)
+
+
+def _hidden(operation: str) -> dict[str, Any]:
+    """Keep the configuration's secrets out of results."""
+    return {} if operation == "preview" else {"show_secrets": False}
+
+
+def _ignore(step: Step) -> None:
+    """Show no progress."""
+
+
+def gist(said: str) -> str:
+    """Return the line of an error that says it: the first that is no heading (`1 error occurred:`)."""
+    lines = [line.strip().removeprefix("* ") for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if not _HEADING.fullmatch(line)), lines[0])
+
+
+def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep) -> None:
+    if event.diagnostic_event and not event.diagnostic_event.ephemeral:
+        said = _COLOUR.sub("", event.diagnostic_event.message).strip()
+        severity = event.diagnostic_event.severity
+        lists = {"error": heard.errors, "warning": heard.warnings, "info": heard.messages}
+        if severity in lists and said and not said.startswith(_AMBIENT_PLUGIN):
+            lists[severity].append(gist(said) if severity == "error" else said)
+    elif event.summary_event:
+        heard.changes = {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
+    else:
+        begun, ended, failed = event.resource_pre_event, event.res_outputs_event, event.res_op_failed_event
+        happened = begun or ended or failed
+        if happened is not None:
+            what = happened.metadata
+            op = str(getattr(what.op, "value", what.op))
+            on_step(Step(op, what.type, what.urn.rpartition("::")[2], done=begun is None, failed=failed is not None))

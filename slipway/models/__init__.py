@@ -1,0 +1,1 @@
+"""The records of a model: spec, release, pins and digest."""

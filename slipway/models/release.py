@@ -1,0 +1,192 @@
+"""One registry version, frozen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from slipway import documents
+from slipway.documents import Frozen, Sorted
+from slipway.errors import SlipwayError, at
+from slipway.models.spec import NAME
+
+SHA256 = r"^sha256:[0-9a-f]{64}$"
+#: MLflow's own dataset digest is eight digits over a part of the rows: lineage, never proof.
+DATASET = r"^(sha256:[0-9a-f]{64}|mlflow-weak:[0-9a-f]{8})$"
+COMMIT = r"^([0-9a-f]{40}|[0-9a-f]{64})$"
+RELEASE_ID = r"^v[1-9][0-9]*-[0-9a-f]{12}$"
+
+ReleaseId = Annotated[str, Field(pattern=RELEASE_ID)]
+
+
+class RegistryRef(Frozen):
+    """Where the registry has it."""
+
+    registered_model: str
+    version: int = Field(ge=1)
+    run_id: str
+    model_id: str
+
+
+class Artifact(Frozen):
+    """The bytes."""
+
+    uri: str = Field(pattern=r"^(s3|file)://")
+    digest: str = Field(pattern=SHA256)
+    size_bytes: int = Field(ge=0)
+    files: int = Field(ge=1)
+
+
+class Dataset(Frozen):
+    """What it was trained on."""
+
+    name: str
+    digest: str = Field(pattern=DATASET)
+
+
+class Column(Frozen):
+    """One input or output."""
+
+    name: str
+    type: str
+
+
+class Signature(Frozen):
+    """What a server must know to load it, what a client must know to ask it."""
+
+    flavor: str
+    serialization_format: str | None = None
+    mlflow_version: str
+    inputs: tuple[Column, ...] = ()
+    outputs: tuple[Column, ...] = ()
+
+
+class Release(Frozen):
+    """One `releases/<model>/<id>.yaml`."""
+
+    written_by_slipway: ClassVar[bool] = True
+
+    id: ReleaseId
+    model: str = Field(pattern=NAME)
+    registry: RegistryRef
+    artifact: Artifact
+    dataset: Dataset
+    git_commit: str = Field(pattern=COMMIT)
+    signature: Signature
+    metrics: Sorted[str, float] = Field(default_factory=dict)
+    evidence: Sorted[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        *,
+        model: str,
+        registry: RegistryRef,
+        artifact: Artifact,
+        dataset: Dataset,
+        git_commit: str,
+        signature: Signature,
+        metrics: dict[str, float] | None = None,
+        evidence: dict[str, str] | None = None,
+    ) -> Release:
+        """Freeze content under the id that it has."""
+        draft = cls(
+            id="v1-000000000000",
+            model=model,
+            registry=registry,
+            artifact=artifact,
+            dataset=dataset,
+            git_commit=git_commit,
+            signature=signature,
+            metrics=metrics or {},
+            evidence=evidence or {},
+        )
+        return draft.model_copy(update={"id": derived_id(draft)})
+
+    @property
+    def version(self) -> int:
+        """The registry's version number."""
+        return self.registry.version
+
+
+def derived_id(release: Release) -> str:
+    """Return the id that the content has: the version, then the start of its sha256."""
+    content = release.model_dump(exclude={"id"}, exclude_defaults=True)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return f"v{release.registry.version}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
+
+
+def load_release(path: Path) -> Release:
+    """Read one release.
+
+    Raises:
+        SlipwayError: The file does not fit, or was edited after it was written.
+    """
+    release = documents.read(path, Release)
+    where, remedy = documents.display(path), "restore it from Git, or freeze the version again with `slipway release`"
+    if (derived := derived_id(release)) != release.id:
+        raise SlipwayError(
+            f"{at(where, None, 'id')}edited by hand: its content is {derived}, not {release.id}; {remedy}"
+        )
+    if path.stem != release.id:
+        raise SlipwayError(
+            f"{at(where, None, 'id')}expected the file's own name {path.stem!r}, got {release.id!r}; {remedy}"
+        )
+    if (folder := path.parent.name) != release.model:
+        raise SlipwayError(
+            f"{at(where, None, 'model')}expected the directory's name {folder!r}, got {release.model!r}; {remedy}"
+        )
+    return release
+
+
+class Releases:
+    """The releases of a directory, each read when it is first asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._read: dict[tuple[str, str], Release] = {}
+
+    def path(self, model: str, release_id: str) -> Path:
+        """Say which file a release has."""
+        return self.directory / model / f"{release_id}.yaml"
+
+    def find(self, model: str, release_id: str) -> Release | None:
+        """Return a release, or None where there is no such file.
+
+        Raises:
+            SlipwayError: The file is there, but not what was written.
+        """
+        key = model, release_id
+        if key not in self._read:
+            path = self.path(model, release_id)
+            if not path.is_file():
+                return None
+            self._read[key] = load_release(path)
+        return self._read[key]
+
+    def ids(self, model: str) -> list[str]:
+        """List the ids that a model has, by version."""
+        found = (path.stem for path in (self.directory / model).glob("v*-*.yaml"))
+        return sorted(found, key=lambda release_id: (version_of(release_id), release_id))
+
+    def nearest(self, model: str, release_id: str) -> list[str]:
+        """List the three ids whose versions are nearest, for a message."""
+        wanted = version_of(release_id)
+        return sorted(self.ids(model), key=lambda known: (abs(version_of(known) - wanted), known))[:3]
+
+    def write(self, release: Release) -> Path:
+        """Write a release; one that is there already is the same by construction."""
+        path = self.path(release.model, release.id)
+        documents.write(path, release)
+        self._read[release.model, release.id] = release
+        return path
+
+
+def version_of(release_id: str) -> int:
+    """Read the registry version out of a release id; 0 for what is none."""
+    digits = release_id[1:].partition("-")[0]
+    return int(digits) if digits.isdigit() else 0

@@ -1,0 +1,1 @@
+"""The plan of an environment, shared by `slipway plan`, `slipway render`, `preview` and `up`."""

@@ -1,0 +1,247 @@
+"""What one `up` would do to an environment, model by model, without Pulumi.
+
+The program registers what stands here, `slipway plan` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from slipway import documents
+from slipway.compile import (
+    CompiledLlm,
+    CompiledModel,
+    compile_llm,
+    compile_model,
+    compile_shared,
+    refusals,
+    serving_changes,
+)
+from slipway.errors import SlipwayError, at
+from slipway.models.pins import Rejection, load_pins, pinned
+from slipway.models.release import Release, Releases
+from slipway.models.spec import ModelSpec, load_model_specs
+from slipway.objects import Object
+from slipway.planning import regions
+from slipway.planning.regions import Earlier
+from slipway.planning.timeline import predict
+from slipway.rollout import llm
+from slipway.rollout.plan import ModelPlan, ObservedModel, Wanted, follow, plan_model
+from slipway.settings.environment import Environment, path_of
+
+
+@dataclass(frozen=True)
+class EnvironmentPlan:
+    """What is planned for an environment.
+
+    Args:
+        environment: Its settings.
+        specs: The models that it runs, by name.
+        wanted: What an alias or the pins ask for, by name.
+        observed: What the cluster shows, by name; None where it was not seen.
+        plans: What is planned, by name; a model with a problem may have none.
+        compiled: The objects of each model; none with problems. Whoever registers them takes them out one by one: a
+            thousand models' objects are not held until the last of them is done.
+        llms: The same of LLMs.
+        notices: What a person should know.
+        problems: Why it cannot be; with any, nothing is.
+    """
+
+    environment: Environment
+    specs: Mapping[str, ModelSpec]
+    wanted: Mapping[str, Wanted]
+    observed: Mapping[str, ObservedModel] | None
+    plans: Mapping[str, ModelPlan] = field(default_factory=dict)
+    compiled: dict[str, CompiledModel] = field(default_factory=dict)
+    llms: dict[str, CompiledLlm] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    problems: tuple[SlipwayError, ...] = ()
+
+    def shared(self) -> tuple[Object, ...]:
+        """Return the objects that all models share, where they are this stack's."""
+        return compile_shared(self.environment) if self.plans else ()
+
+    def to_create(self) -> tuple[Release, ...]:
+        """List the releases that run nowhere yet; none where the cluster was not seen."""
+        if self.observed is None:
+            return ()
+        known = {name: {s.version for s in seen.services.values()} for name, seen in self.observed.items()}
+        return tuple(
+            release
+            for name, plan in self.plans.items()
+            for release in plan.declared
+            if release.version not in known.get(name, set())
+        )
+
+
+def plan_environment(
+    project: Path,
+    environment: Environment,
+    observed: Mapping[str, ObservedModel] | None,
+    held_back: str | None = None,
+    earlier: Earlier | None = None,
+) -> EnvironmentPlan:
+    """Read the project's files (for a following environment: its registry) and plan.
+
+    Args:
+        project: The checkout.
+        environment: Its settings.
+        observed: What the cluster shows; None where it was not seen.
+        held_back: The model whose target goes back to what serves, if any.
+        earlier: What the stack serves that this one comes after; None where it comes after none.
+
+    Raises:
+        SlipwayError: A file does not fit, or the registry cannot be read; what is wrong with single models is
+            collected as the plan's problems.
+    """
+    notices, problems = list[str](), list[SlipwayError]()
+    specs, clashes = regions.share(project, environment, load_model_specs(project / "models"))
+    problems += clashes
+    if environment.releases == "follow":
+        wanted = followed(specs, environment, observed or {})
+    else:
+        wanted = _pinned(project, specs, environment, observed or {}, notices, problems)
+        wanted = regions.in_turn(wanted, observed or {}, earlier, notices)
+    specs = {name: specs[name] for name in wanted}
+    wanted = {name: replace(each, held_back=name == held_back) for name, each in wanted.items()}
+    plans = {}
+    for name, spec in specs.items():
+        try:
+            plans[name] = plan_model(spec, wanted[name], (observed or {}).get(name))
+        except SlipwayError as error:
+            problems.append(error)
+        else:
+            notices += plans[name].notices
+    problems += map(SlipwayError, refusals(specs, plans, environment))
+    compiled, llms = dict[str, CompiledModel](), dict[str, CompiledLlm]()
+    for name, plan in plans.items() if not problems else ():
+        if specs[name].llm:
+            llms[name] = compile_llm(specs[name], plan, environment)
+            notices += llm.notices(name, plan)
+        else:
+            compiled[name] = compile_model(specs[name], plan, environment)
+    said, refused = _policies(environment, [*compiled.values(), *llms.values()], observed or {})
+    notices += said
+    if refused:
+        problems, compiled, llms = refused, {}, {}
+    if observed:
+        declared: dict[str, CompiledModel | CompiledLlm] = {**compiled, **llms}
+        for name, each in declared.items():
+            notices += serving_changes(each.inference_services, observed[name].services)
+        for name, objects in compiled.items():
+            if observed[name].target_version not in (None, plans[name].target.version):
+                notices += _pace(specs[name], plans[name], objects, environment)
+    return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, llms, tuple(notices), tuple(problems))
+
+
+def _policies(
+    environment: Environment, compiled: Sequence[CompiledModel | CompiledLlm], observed: Mapping[str, ObservedModel]
+) -> tuple[list[str], list[SlipwayError]]:
+    """Hold what is compiled to the environment's policies."""
+    if environment.platform.policies is None:
+        return [], []
+    # Imported only here, with the library that evaluates them.
+    from slipway.policy.preview import judge
+
+    objects = (each for model in compiled for each in model.inference_services)
+    return judge(environment, objects, {name for seen in observed.values() for name in seen.services})
+
+
+def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:
+    """Say how long a rollout is going to take, before the target moves."""
+    if plan.target is plan.live:
+        return ()
+    rate = spec.rollout.requests_per_second
+    timeline = predict(objects.canary, environment.name, rate)
+    steps = [f"{step.weight}% for {step.seconds} s" for step in timeline.steps]
+    way = ", ".join(steps) if timeline.strategy == "canary" else timeline.strategy
+    labels = f" with {spec.rollout.min_labels} labels" if spec.rollout.min_labels else ""
+    return (
+        f"{spec.name}: {plan.target.id} rolls out: {way}; about {timeline.promoted_seconds:.0f} s until it is promoted,"
+        f" at {rate:g} requests a second{labels}",
+    )
+
+
+def followed(
+    specs: Mapping[str, ModelSpec], environment: Environment, observed: Mapping[str, ObservedModel]
+) -> dict[str, Wanted]:
+    """Resolve the alias once, for every model; what is live comes from the cluster.
+
+    Raises:
+        SlipwayError: The registry cannot be reached, or lacks a model, its alias or a version.
+    """
+    if not specs:
+        return {}
+    # Imported only here: it brings MLflow, which takes a second, and a pinned environment never asks a registry.
+    from slipway.registry import Registry
+
+    registry = Registry(environment.registry.tracking_uri)
+    aliased = registry.resolve(specs, environment.alias)
+    versions = {name: seen.live_version for name, seen in observed.items() if seen.live_version is not None}
+    others = {name: version for name, version in versions.items() if version != aliased[name].version}
+    live = {**aliased, **registry.running(specs, others)} if others else aliased
+    # Read with the versions that have just been resolved: no call more.
+    rejected = registry.rejections(environment.name)
+
+    def rejections(name: str) -> tuple[Rejection, ...]:
+        reasons = rejected.get(specs[name].registered_model, {})
+        releases = {release.version: release for release in (aliased[name], live[name])}
+        return tuple(
+            Rejection(release=release.id, reason=reasons[version])
+            for version, release in releases.items()
+            if version in reasons
+        )
+
+    return {name: follow(aliased[name], live[name] if name in versions else None, rejections(name)) for name in specs}
+
+
+def _pinned(
+    project: Path,
+    specs: Mapping[str, ModelSpec],
+    environment: Environment,
+    observed: Mapping[str, ObservedModel],
+    notices: list[str],
+    problems: list[SlipwayError],
+) -> dict[str, Wanted]:
+    path, releases = path_of(project, environment), Releases(project / "releases")
+    if not path.exists():
+        live = [name for name, seen in observed.items() if seen.live_version is not None]
+        if live:
+            problems.append(
+                SlipwayError(
+                    f"{at(documents.display(path))}no such file, yet {environment.name} serves {', '.join(live)};"
+                    " restore it (to take everything down: `pulumi destroy`)"
+                )
+            )
+            return {}
+        notices.append(f"{documents.display(path)}: no such file, so no model runs in {environment.name}")
+        return {}
+    pins = load_pins(path)
+    notices += [
+        f"models/{name}.yaml: not pinned in {documents.display(path)}, so it does not run in {environment.name}"
+        for name in specs
+        if name not in pins.models
+    ]
+    wanted = {}
+    for name, pin in sorted(pins.models.items()):
+        if not environment.has(name):
+            continue
+        if name not in specs:
+            problems.append(_without_spec(path, name, specs))
+            continue
+        try:
+            stable, candidate = pinned(path, pins, name, releases)
+        except SlipwayError as error:
+            problems.append(error)
+        else:
+            wanted[name] = Wanted(stable, candidate, pin.rejected, pin.hold)
+    return wanted
+
+
+def _without_spec(path: Path, name: str, specs: Mapping[str, ModelSpec]) -> SlipwayError:
+    where = at(documents.display(path), documents.line_of(path, "models", name), f"models.{name}")
+    near = documents.nearest(name, list(specs))
+    hint = f"nearest is {near!r}" if near else "write it, or remove the pin"
+    return SlipwayError(f"{where}there is no models/{name}.yaml; {hint}")

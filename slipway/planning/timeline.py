@@ -1,0 +1,164 @@
+"""How long a rollout takes in an environment, computed from the Canary that is compiled for it.
+
+Flagger looks once an interval (pkg/controller/scheduler.go, advanceCanary): the first look after the target has moved
+notices that, the second gives the first weight, each later one gives the next weight or holds, the one after the last
+weight promotes. Two more route everything to the primary, then say that it has Succeeded. `up` falls anywhere between
+two looks, so the first of them comes after half an interval in the mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slipway.delivery import assemble
+from slipway.documents import Frozen
+from slipway.judge.run import MIN_INTERVAL, policy_text
+from slipway.rollout.policy import Policy
+
+Object = Mapping[str, Any]
+
+#: Looks from the one that promotes to the one that says Succeeded.
+AFTER_PROMOTION = 2
+
+
+class Step(Frozen):
+    """The time at one weight."""
+
+    #: Percent of the users' requests that the candidate is asked.
+    weight: int
+    #: Whether users see its answers; mirrored ones are dropped.
+    shown: bool
+    #: Looks until Flagger goes on.
+    intervals: int
+    seconds: int
+    #: Requests that the candidate is expected to have had at this weight by then.
+    requests: float
+    #: What it must have had, for how long it must have been at this weight; 0 asks for nothing.
+    min_requests: int = 0
+    pause_seconds: int = 0
+    #: What made it stay longer than one interval; empty where nothing did.
+    held_by: Literal["", "requests", "pause"] = ""
+
+
+class Timeline(Frozen):
+    """A good candidate's way to all users. Seconds count from the moment when `up` moves the target."""
+
+    environment: str
+    model: str
+    strategy: str
+    interval_seconds: int
+    threshold: int
+    requests_per_second: float
+    #: Whether the judge decides; else Flagger's thresholds do, interval by interval.
+    judged: bool
+    steps: tuple[Step, ...]
+    #: Mean time to the first request of the candidate, to its promotion, to Succeeded.
+    first_request_seconds: float
+    promoted_seconds: float
+    settled_seconds: float
+    #: Users' requests that it answers before it is promoted.
+    requests: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive looks at one share of the traffic, before it is known how many requests come."""
+
+    weight: int
+    shown: bool = True
+
+
+def predict(canary: Object, environment: str, requests_per_second: float) -> Timeline:
+    """Compute the timeline of one model, whose plan has passed `compile.refusals`.
+
+    An A/B test has none: how many users its audience is, only their requests can tell.
+
+    Args:
+        canary: The Canary as compiled for the environment.
+        environment: Its name.
+        requests_per_second: What users send to the model there.
+    """
+    analysis, policy = canary["spec"]["analysis"], policy_of(canary)
+    interval = max(MIN_INTERVAL, int(analysis["interval"].removesuffix("s")))
+    immediate = bool(canary["spec"].get("skipAnalysis"))
+    judged = policy is not None
+    steps = tuple(
+        _step(stage, policy or thresholds(canary), judged, interval, requests_per_second)
+        for stage in (() if immediate else _stages(analysis, policy is not None and policy.shadow))
+    )
+    # Without analysis the look that notices is the one that promotes and says Succeeded.
+    before = interval * (0.5 if immediate else 1.5)
+    promoted = before + sum(step.seconds for step in steps)
+    return Timeline(
+        environment=environment,
+        model=canary["metadata"]["name"],
+        strategy=assemble.strategy_of(canary),
+        interval_seconds=interval,
+        threshold=int(analysis["threshold"]),
+        requests_per_second=float(requests_per_second),
+        judged=judged,
+        steps=steps,
+        first_request_seconds=before,
+        promoted_seconds=promoted,
+        settled_seconds=promoted + (0 if immediate else AFTER_PROMOTION * interval),
+        requests=sum(step.requests for step in steps if step.shown),
+    )
+
+
+def policy_of(canary: Object) -> Policy | None:
+    """Read what the judge is told; None where no judge is asked."""
+    text = policy_text(canary["spec"]["analysis"])
+    return Policy.parse(text) if text else None
+
+
+def _stages(analysis: Object, shadow: bool) -> Iterator[Stage]:
+    """Yield what Flagger goes through (scheduler.go, runCanary and runBlueGreen).
+
+    The look that counts the first iteration is the one that would give the first weight.
+    """
+    if "stepWeights" in analysis:
+        for weight in analysis["stepWeights"]:
+            yield Stage(int(weight))
+    else:
+        for _ in range(int(analysis["iterations"])):
+            yield Stage(100 if shadow else 0, shown=False)
+        if not shadow:
+            yield Stage(100)
+
+
+def thresholds(canary: Object) -> Policy:
+    """Read the plain thresholds as what they ask of each interval."""
+    analysis = canary["spec"]["analysis"]
+    checks = {check["name"]: check["thresholdRange"] for check in analysis.get("metrics") or ()}
+    return Policy(
+        success_rate_percent=float(checks.get("success-rate", {}).get("min", 100)),
+        latency_p95_ms=float(checks.get("latency-p95", {}).get("max", 10_000)),
+        latency_p99_ms=(float(checks["latency-p99"]["max"]) if "latency-p99" in checks else None),
+        min_requests=max(1, int(checks.get("requests", {}).get("min", 1))),
+    )
+
+
+def _step(stage: Stage, policy: Policy, judged: bool, interval: int, rate: float) -> Step:
+    # Rounded, so that 0.1 x 600 is 60 also in binary; never none, so that the time stays finite.
+    a_look = max(round(rate * stage.weight * interval / 100, 6), 1e-6)
+    pause = policy.pauses.get(str(stage.weight), 0)
+    # Without a judge nothing holds: too few requests fail the check. Nor does it where there is nothing to be asked.
+    for_requests = math.ceil(policy.min_requests / a_look) if judged and stage.weight else 1
+    for_pause = math.ceil(pause / interval)
+    looks = max(1, for_requests, for_pause)
+    held_by: Literal["", "requests", "pause"] = ""
+    if looks > 1:
+        held_by = "requests" if for_requests >= for_pause else "pause"
+    return Step(
+        weight=stage.weight,
+        shown=stage.shown,
+        intervals=looks,
+        seconds=looks * interval,
+        requests=round(a_look * looks, 3) if stage.weight else 0.0,
+        min_requests=policy.min_requests if stage.weight else 0,
+        pause_seconds=pause,
+        held_by=held_by,
+    )

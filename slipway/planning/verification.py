@@ -1,0 +1,30 @@
+"""The bytes of releases are hashed before they run for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from slipway.errors import ExitCode, SlipwayError
+from slipway.models.release import Release
+
+
+def verify(releases: Sequence[Release]) -> list[SlipwayError]:
+    """Hash the bytes of releases, several at a time; returns what is wrong."""
+    if not releases:
+        return []
+    from slipway.registry import verify as verify_release
+
+    def one(release: Release) -> SlipwayError | None:
+        try:
+            verify_release(release)
+        except SlipwayError as error:
+            return error
+        return None
+
+    # The first tells whether the store is there at all: a thousand time-outs are not waited for.
+    first = one(releases[0])
+    if first is not None and first.exit_code is ExitCode.UNREACHABLE:
+        return [first]
+    with ThreadPoolExecutor(8) as pool:
+        return [error for error in (first, *pool.map(one, releases[1:])) if error is not None]

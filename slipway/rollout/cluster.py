@@ -1,0 +1,85 @@
+"""What a cluster shows of the models, read in a number of requests that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from slipway.clients.kube import Kube, KubeError, Objects
+from slipway.errors import ExitCode, SlipwayError
+from slipway.rollout import llm, plan
+from slipway.rollout.plan import ObservedModel
+from slipway.settings.environment import Environment
+
+#: Seconds for the answer to one request; a preview must not hang on a cluster that is away.
+TIMEOUT = 10.0
+
+INFERENCE_SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
+CANARY = ("flagger.app/v1beta1", "Canary")
+SERVICE = ("v1", "Service")
+
+
+def connect(environment: Environment, project: Path) -> Kube:
+    """Return the cluster of an environment.
+
+    Raises:
+        SlipwayError: The environment names no kubeconfig, or one that cannot be used.
+    """
+    if environment.cluster.eks:
+        from slipway.aws import access
+
+        return access.connect(environment, TIMEOUT)
+    return Kube.from_kubeconfig(kubeconfig(environment, project), environment.cluster.context, TIMEOUT)
+
+
+def kubeconfig(environment: Environment, project: Path) -> Path:
+    """Say which kubeconfig an environment has; a relative one is relative to the project.
+
+    Raises:
+        SlipwayError: It has none, or the file is not there.
+    """
+    where, file = f"Pulumi.{environment.name}.yaml: slipway:cluster.kubeconfig: ", environment.cluster.kubeconfig
+    if file is None:
+        raise SlipwayError(
+            f"{where}missing; set it to the kubeconfig file of the cluster {environment.cluster.identifier}",
+            ExitCode.UNREACHABLE,
+        )
+    path = project / Path(file).expanduser()
+    if not path.is_file():
+        raise SlipwayError(
+            f"{where}no such file {file}; start the cluster (`slipway lab up` for the lab) or correct it",
+            ExitCode.UNREACHABLE,
+        )
+    return path
+
+
+def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, ObservedModel]:
+    """Read the rollout state of models: four lists, whatever their number.
+
+    Raises:
+        KubeError: The cluster cannot be reached or refuses.
+        SlipwayError: A Service of a model selects what is none of its versions.
+    """
+    wanted = sorted(models)
+    llms = llm.observe_all(list_if_known(kube, llm.LLM, namespace))
+    return plan.observe_all(wanted, objects(kube, namespace)) | {name: llms[name] for name in wanted if name in llms}
+
+
+def objects(kube: Kube, namespace: str) -> Objects:
+    """List what models consist of: Services, Canaries, InferenceServices.
+
+    Raises:
+        KubeError: The cluster cannot be reached or refuses.
+    """
+    found = [*kube.list(*SERVICE, namespace)]
+    return found + [each for kind in (CANARY, INFERENCE_SERVICE) for each in list_if_known(kube, kind, namespace)]
+
+
+def list_if_known(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
+    """List objects; a cluster without the CRD has none of them."""
+    try:
+        return kube.list(*kind, namespace)
+    except KubeError as error:
+        if error.status == 404:
+            return []
+        raise

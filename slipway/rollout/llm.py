@@ -1,0 +1,76 @@
+"""How an LLM's traffic moves: by the weights of a group, which nobody but us writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway import names
+from slipway.rollout.plan import ModelPlan, ObservedModel, ObservedService, observed_service
+
+LLM = ("serving.kserve.io/v1alpha2", "LLMInferenceService")
+#: Weights are proportions; those of a group add up to this.
+ALL = 100
+
+
+@dataclass(frozen=True)
+class Member:
+    """One release in a group.
+
+    Args:
+        name: Its LLMInferenceService.
+        weight: Its share.
+        created: When; RFC 3339, so that the order of texts is that of time.
+        service: What else is known.
+    """
+
+    name: str
+    weight: int
+    created: str
+    service: ObservedService
+
+
+def members(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[Member]]:
+    """List the members of each model's group, the oldest first."""
+    found: dict[str, list[Member]] = {}
+    for each in objects:
+        metadata = each["metadata"]
+        model = (metadata.get("labels") or {}).get(names.MODEL)
+        route = each["spec"].get("router", {}).get("route", {})
+        if model and route.get("group") == model:
+            service = observed_service(metadata, each.get("status") or {})
+            created = metadata.get("creationTimestamp", "")
+            found.setdefault(model, []).append(Member(metadata["name"], route.get("weight", 0), created, service))
+    return {model: sorted(group, key=lambda one: (one.created, one.name)) for model, group in found.items()}
+
+
+def observe_all(objects: Iterable[Mapping[str, Any]]) -> dict[str, ObservedModel]:
+    """Read the state of every LLM from its LLMInferenceServices."""
+    return {model: observe(group) for model, group in members(objects).items()}
+
+
+def observe(group: list[Member]) -> ObservedModel:
+    """Say what a group shows: live is who has all the traffic, until then who was there first."""
+    whole = [member for member in group if member.weight >= ALL]
+    live = (whole or [member for member in group if member.weight] or group)[0]
+    tried = next((member for member in group if member is not live and member.weight), live)
+    return ObservedModel(
+        live_version=live.service.version,
+        target_version=tried.service.version,
+        phase="Succeeded" if tried is live else "Progressing",
+        services={member.name: member.service for member in group},
+        weight=0 if tried is live else tried.weight,
+    )
+
+
+def next_weight(now: int, steps: tuple[int, ...]) -> int:
+    """Return the step after a weight; the last one is everybody."""
+    return next((step for step in steps if step > now), ALL)
+
+
+def notices(model: str, plan: ModelPlan) -> tuple[str, ...]:
+    """Say who moves the traffic of a candidate that runs without any."""
+    if plan.candidate is None or plan.live is None or plan.candidate is plan.live or plan.weight:
+        return ()
+    return (f"{model}: {plan.candidate.id} runs without traffic; `slipway rollout step {model}` gives it the first",)

@@ -1,0 +1,163 @@
+"""Where the rollout of each model stands, read from the objects of the cluster.
+
+The truth is what the primary selects, with the weights of the route: the Canary's phase only says what Flagger does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from slipway import names
+from slipway.clients.kube import Kube
+from slipway.judge.run import MIN_INTERVAL, ROUTE, aborted, epoch, promoted, seconds, weights
+from slipway.rollout.cluster import list_if_known, objects
+from slipway.rollout.plan import SETTLED, ObservedModel, observe_all
+
+#: Ticks in which Flagger must have noticed that the target has moved: it looks once in each.
+TICKS_TO_NOTICE = 3
+
+#: absent: it never ran here; starting: Flagger has not taken it over yet; settled: nothing is under way; pending: the
+#: target has moved, Flagger has not looked since; running; failed: the target selects what was not promoted;
+#: swallowed: the same, but no rollout of it ever ran, so none ever will.
+Situation = Literal["absent", "starting", "settled", "pending", "running", "failed", "swallowed"]
+
+
+@dataclass(frozen=True)
+class RolloutState:
+    """What the cluster shows of one model's rollout.
+
+    Args:
+        model: Its name.
+        seen: Selectors, phase, InferenceServices.
+        weight: Percent that the route gives the candidate; None where there is no route.
+        canary: The Canary as it is; empty where there is none.
+        moved: When the target's selector was last written, in seconds since the epoch; 0 where nobody knows.
+    """
+
+    model: str
+    seen: ObservedModel
+    weight: int | None = None
+    canary: Mapping[str, Any] = field(default_factory=dict)
+    moved: float = 0.0
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """What Flagger says about it."""
+        return self.canary.get("status") or {}
+
+    @property
+    def analysis(self) -> Mapping[str, Any]:
+        """How it is decided."""
+        return (self.canary.get("spec") or {}).get("analysis") or {}
+
+    @property
+    def candidate(self) -> int | None:
+        """The version that is tried; None where the target is what users have."""
+        return self.seen.target_version if self.seen.target_version != self.seen.live_version else None
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks of Flagger."""
+        return max(MIN_INTERVAL, seconds(self.analysis.get("interval") or "60s"))
+
+    @property
+    def condition(self) -> tuple[str, float]:
+        """Status of the condition Promoted, with the time of its last change in seconds since the epoch."""
+        found = promoted(self.status)
+        return found.get("status", ""), epoch(found.get("lastTransitionTime")) or 0.0
+
+    @property
+    def abort(self) -> str:
+        """Why somebody wants the present candidate away; empty where nobody does."""
+        return aborted(self.canary, names.inference_service(self.model, self.candidate) if self.candidate else None)
+
+    @property
+    def has_rollback_hook(self) -> bool:
+        """Whether Flagger asks somebody at each look if the candidate is wanted away."""
+        return any(hook.get("type") == "rollback" for hook in self.analysis.get("webhooks") or ())
+
+    @property
+    def leftovers(self) -> tuple[int, ...]:
+        """Versions that run without being what the target or the primary selects."""
+        used = {self.seen.live_version, self.seen.target_version}
+        return tuple(sorted(each.version for each in self.seen.services.values() if each.version not in used))
+
+    def release(self, version: int | None) -> str:
+        """Return the release that runs as a version; empty where none does."""
+        found = self.seen.services.get(names.inference_service(self.model, version)) if version else None
+        return found.release_id if found else ""
+
+    def situation(self, now: float) -> Situation:
+        """Say in one word where it stands; `now` in seconds since the epoch."""
+        seen = self.seen
+        if seen.live_version is None or not self.canary:
+            return "absent"
+        if seen.phase in (None, "Initializing"):
+            return "starting"
+        if seen.phase not in SETTLED:
+            return "running"
+        if self.candidate is None:
+            return "settled"
+        ended = self.condition[1]
+        if seen.phase == "Failed" and self.moved <= ended:
+            return "failed"
+        return "swallowed" if now > self.moved + TICKS_TO_NOTICE * self.interval else "pending"
+
+
+def read(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, RolloutState]:
+    """Read the state of models from a cluster: four lists, whatever their number.
+
+    Raises:
+        KubeError: The cluster cannot be reached or refuses.
+        SlipwayError: A Service of a model selects what is none of its versions.
+    """
+    return states(sorted(models), [*objects(kube, namespace), *list_if_known(kube, ROUTE, namespace)])
+
+
+def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, RolloutState]:
+    """Read the state of models from the live objects of their namespace.
+
+    Args:
+        models: Which to look for.
+        objects: Services, Canaries, InferenceServices, HTTPRoutes with `kind` filled in.
+
+    Raises:
+        SlipwayError: A Service of a model selects something that is none of its versions.
+    """
+    found = list(objects)
+    by_name = {(each["kind"], each["metadata"]["name"]): each for each in found}
+    observed = observe_all(models, (each for each in found if each["kind"] != "HTTPRoute"))
+    return {
+        model: RolloutState(
+            model,
+            seen,
+            _weight(model, by_name.get(("HTTPRoute", model)), by_name.get(("Canary", model), {})),
+            by_name.get(("Canary", model), {}),
+            _moved(by_name.get(("Service", model))),
+        )
+        for model, seen in observed.items()
+    }
+
+
+def iso(at: float) -> str:
+    """Write seconds since the epoch as `2026-11-21T16:30:05Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _weight(model: str, route: Mapping[str, Any] | None, canary: Mapping[str, Any]) -> int | None:
+    analysis = (canary.get("spec") or {}).get("analysis") or {}
+    return None if route is None else weights(model, dict(route), bool(analysis.get("sessionAffinity")))[0]
+
+
+def _moved(target: Mapping[str, Any] | None) -> float:
+    """Say when the target's selector was written: the API server notes it for each writer of a field."""
+    writers = ((target or {}).get("metadata") or {}).get("managedFields") or ()
+    times = [
+        epoch(each.get("time")) or 0.0
+        for each in writers
+        if "f:selector" in ((each.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    return max(times, default=0.0)

@@ -1,0 +1,56 @@
+"""The settings of the data systems: MLflow and the feature store."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+
+
+class MlflowSettings(Frozen):
+    """MLflow."""
+
+    database: Literal["rds", "postgres", "sqlite"] = Field(
+        default="postgres",
+        description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on one.",
+    )
+    artifacts: str | None = Field(
+        default=None,
+        pattern=r"^s3://[^/]+(/.+)?[^/]$",
+        description="Where clients put models, as s3://bucket/path; without it the bucket beside a cluster on AWS, else"
+        " a volume, from which nothing can be served.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
+    )
+    storage_gib: int | None = Field(
+        default=20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
+    )
+    host: str | None = Field(default=None, description="Host that people reach it at, by the environment's Gateway.")
+    permission: Literal["NO_PERMISSIONS", "READ", "EDIT"] = Field(
+        default="READ", description="What a user may do who was given nothing else; MLflow's own default."
+    )
+    replicas: int = Field(default=1, ge=1, description="Servers; more than one need a database that is no file.")
+    workers: int = Field(default=2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
+    image: str = Field(
+        default="ghcr.io/mlflow/mlflow:v3.17.2-full",
+        description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
+    )
+
+
+class FeatureStoreSettings(Frozen):
+    """Feast."""
+
+    replicas: int = Field(default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
+    cache_seconds: int = Field(
+        default=60, ge=1, description="Seconds until a server sees what was applied to the registry."
+    )
+    storage_gib: int | None = Field(
+        default=5, ge=1, description="GiB of the volume where there is no AWS; nothing loses it with the pod."
+    )
+    image: str = Field(
+        default="quay.io/feastdev/feature-server:0.67.0",
+        description="Feast; teams apply their features with the same version.",
+    )

@@ -1,0 +1,76 @@
+"""The settings of monitoring: Prometheus, Alertmanager and Grafana."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.documents import Frozen
+
+#: `page` wakes somebody, `ticket` waits for working hours, `notice` is read by who looks.
+Tier = Literal["page", "ticket", "notice"]
+
+
+#: How somebody is told; the address stands in a Secret, since whoever knows it may write there.
+Means = Literal["pagerduty", "slack", "webhook"]
+
+
+#: Secrets that are read here. With the component `secrets` they come from `slipway/<environment>/<name>` of the store.
+RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
+
+
+class Receivers(Frozen):
+    """How each tier of alerts is told."""
+
+    page: Means | None = Field(default=None, description="Who is woken.")
+    ticket: Means | None = Field(default=None, description="Who looks into it during working hours.")
+    notice: Means | None = Field(default=None, description="Who reads it when there is time.")
+
+    @property
+    def named(self) -> dict[Tier, Means]:
+        """Those that somebody is told by."""
+        given: tuple[tuple[Tier, Means | None], ...] = (
+            ("page", self.page),
+            ("ticket", self.ticket),
+            ("notice", self.notice),
+        )
+        return {tier: means for tier, means in given if means}
+
+
+class MonitoringSettings(Frozen):
+    """Prometheus, Alertmanager, Grafana."""
+
+    scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
+        default=15,
+        description="Seconds between two questions to each server; at most half of rollout.interval_seconds, since the "
+        "judge needs one in each interval. 15 is what Prometheus' own guide takes.",
+    )
+    retention_days: Annotated[int, Field(ge=1)] = Field(
+        default=30, description="Days that series are kept; delivery is measured over 28."
+    )
+    storage_gib: Annotated[int, Field(ge=1)] | None = Field(
+        default=50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
+    )
+    memory: str = Field(default="4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
+    highest_tier: Tier = Field(
+        default="page", description="The most that an alert may do here: page, ticket, or notice."
+    )
+    receivers: Receivers = Field(
+        default=Receivers(),
+        description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
+        f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
+    )
+    quiet_models: tuple[str, ...] = Field(
+        default=(), description="Models that nobody depends on yet: their alerts are one tier lower."
+    )
+    retraining_url: str | None = Field(
+        default=None,
+        description="Webhook that is told of drifted inputs, as Argo Workflows' or Tekton's; none tells nobody.",
+    )
+    states: bool = Field(
+        default=True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."
+    )
+    grafana: bool = Field(
+        default=True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}."
+    )

@@ -1,0 +1,157 @@
+"""Every setting of a stack: what it may be, what it is where nothing is said, what it means.
+
+The types in `slipway/settings/environment.py` are the only source; a command, a page, a test read them through here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from slipway import schema
+from slipway.documents import nearest
+from slipway.errors import SlipwayError
+from slipway.settings.environment import Environment
+
+#: What stands where a setting has no default.
+REQUIRED = "required"
+#: What stands for no value.
+NOTHING = "-"
+#: What stands for a part that an environment has, its own settings apart.
+THERE = "yes"
+#: Fields of an environment that no setting gives.
+NOT_SETTINGS = ("name",)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting.
+
+    Args:
+        key: Dotted, as messages write it.
+        values: What it may be, in words.
+        default: Plain data; `REQUIRED` where there is none.
+        meaning: One line.
+    """
+
+    key: str
+    values: str
+    default: Any
+    meaning: str
+
+
+def settings() -> tuple[Setting, ...]:
+    """List every setting, each after the one that holds it."""
+    return tuple(
+        Setting(key, schema.values(field), _default(field), schema.meaning(field))
+        for key, field in schema.fields(Environment)
+        if key not in NOT_SETTINGS
+    )
+
+
+def explain(prefix: str = "") -> tuple[Setting, ...]:
+    """List the settings at and below a key.
+
+    Raises:
+        SlipwayError: There is no such key; names the nearest.
+    """
+    known = settings()
+    below = (f"{prefix}.", f"{prefix}[")
+    found = tuple(each for each in known if not prefix or each.key == prefix or each.key.startswith(below))
+    if not found:
+        near = nearest(prefix, [each.key for each in known])
+        hint = f"nearest is {near}" if near else "`slipway config explain` lists all"
+        raise SlipwayError(f"{prefix}: no such setting; {hint}")
+    return found
+
+
+def compare(environments: Mapping[str, Environment]) -> dict[str, dict[str, Any]]:
+    """Say what each environment's settings are, defaults included, by key.
+
+    A part that an environment may have or not is `THERE` or None; what stands in it is told of those that have it.
+    """
+    flat = {name: dict(_flat(environment)) for name, environment in environments.items()}
+    keys = dict.fromkeys(key for each in flat.values() for key in each)
+    order = {setting.key: place for place, setting in enumerate(settings())}
+    return {
+        key: {name: flat[name][key] for name in environments if key in flat[name]}
+        for key in sorted(keys, key=lambda key: order[key])
+    }
+
+
+def differs(values: Mapping[str, Any]) -> bool:
+    """Tell whether environments that have something have it in different ways."""
+    return len({_text(value) for value in values.values()}) > 1
+
+
+def text(value: Any) -> str:
+    """Write a value as YAML would have it, in one line."""
+    return NOTHING if value in (None, "") else value if isinstance(value, str) else _text(value)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _default(field: FieldInfo) -> Any:
+    return REQUIRED if field.is_required() else _plain(field.get_default(call_default_factory=True))
+
+
+def _flat(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(model).model_fields:
+        value, key = getattr(model, name), f"{prefix}{name}"
+        if key in NOT_SETTINGS:
+            continue
+        if isinstance(value, BaseModel):
+            yield key, THERE
+            yield from _flat(value, f"{key}.")
+        else:
+            yield key, _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as YAML has it."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_defaults=True)
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def page(environments: Mapping[str, Environment]) -> str:
+    """Write `docs/environments.md`: what differs between environments, what does not, what each setting means."""
+    rows = compare(environments)
+    names, meanings = list(environments), {each.key: each.meaning for each in settings()}
+
+    def cells(key: str, values: Mapping[str, Any]) -> str:
+        shown = [text(values.get(name)) for name in names] if differs(values) else [text(next(iter(values.values())))]
+        return " | ".join([f"`{key}`", *map(_cell, shown), _cell(meanings[key])])
+
+    def table(head: list[str], lines: list[str]) -> list[str]:
+        return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {line} |" for line in lines), ""]
+
+    differing = [cells(key, values) for key, values in rows.items() if differs(values)]
+    # That a part is there everywhere is no setting of anybody's.
+    same = [cells(key, v) for key, v in rows.items() if not differs(v) and THERE not in v.values()]
+    lines = [
+        "<!-- Written by `make docs` from Pulumi.*.yaml; do not edit. -->",
+        "# What differs between the environments",
+        "",
+        f"Every setting in which the environments are not the same, defaults included; `{NOTHING}` stands for nothing,",
+        f"`{THERE}` for a part whose own settings are told of the environments that have it.",
+        "",
+        *table(["setting", *names, "meaning"], differing),
+        "## What does not",
+        "",
+        *table(["setting", "everywhere it is", "meaning"], same),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(words: str) -> str:
+    return words.replace("|", "\\|")

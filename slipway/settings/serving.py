@@ -1,0 +1,114 @@
+"""The settings of what serves models: gateway, KServe, Flagger, cert-manager and Kyverno."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from slipway.documents import Frozen, Sorted
+from slipway.quantities import Memory
+
+#: The Secret that holds the certificate of all models' names.
+CERTIFICATE = "models-tls"
+
+
+class GatewaySettings(Frozen):
+    """The Gateway that users reach, Traefik behind it; without it the Gateway is somebody else's."""
+
+    replicas: int = Field(default=1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
+    service: Literal["LoadBalancer", "ClusterIP"] = Field(
+        default="LoadBalancer",
+        description="ClusterIP where something else in the cluster, as an ingress of its own, is in front of it.",
+    )
+    annotations: Sorted[str, str] = Field(
+        default={}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
+    )
+    issuer: str | None = Field(
+        default=None,
+        description=f"cert-manager's ClusterIssuer that signs for *.<host_suffix>; without one the Secret {CERTIFICATE}"
+        " must be put beside the Gateway. Only asked where gateway.scheme is https.",
+    )
+
+
+class CertManagerSettings(Frozen):
+    """What signs the certificates of KServe's webhooks; on EKS an add-on of the cluster does it."""
+
+    replicas: int = Field(default=1, ge=1, description="Controllers and webhooks of each; two survive a lost node.")
+
+
+class FlaggerSettings(Frozen):
+    """Flagger."""
+
+    replicas: int = Field(
+        1,
+        ge=1,
+        description="Controllers, of which one leads; two survive the loss of a node. Its chart's default is one.",
+    )
+
+
+MLSERVER = "kserve-mlserver"
+
+
+class KserveSettings(Frozen):
+    """What makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
+
+    mode: Literal["Standard", "Knative"] = Field(
+        default="Standard",
+        description="How a model runs that does not say: as a Deployment, or as a service of Knative, which the "
+        "cluster must have then. Canaries need Standard, KServe's own default is Knative.",
+    )
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        description="Controllers, of which one leads; all answer the webhooks. Two survive the loss of a node.",
+    )
+    runtimes: tuple[str, ...] = Field(
+        default=(MLSERVER,),
+        min_length=1,
+        description="Which of KServe's runtimes there are. Each is one more image to watch over.",
+    )
+    mlserver: str = Field(
+        default="docker.io/seldonio/mlserver:1.7.1",
+        pattern=r"^[^\s:]+(:[0-9]+/[^\s:]+)?:[^\s:]+$",
+        description=f"Image of {MLSERVER}, with its tag. Its MLflow must be able to read the models: "
+        "what MLflow 3 logged needs MLflow 3 there.",
+    )
+    storage: tuple[str, ...] = Field(
+        default=("s3://",),
+        min_length=1,
+        description="How the address of a model's files may begin; KServe itself would also fetch from anywhere by "
+        "https and from Hugging Face.",
+    )
+
+
+class NodeCacheSettings(Frozen):
+    """Copies of weights on the disks of one pool's nodes."""
+
+    pool: str = Field(default="gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
+    size: Memory = Field(description="What all weights together may take on each node.")
+
+
+class LlmServingSettings(Frozen):
+    """LLMs; needs platform.kserve, which it shares a namespace with."""
+
+    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
+    node_cache: NodeCacheSettings | None = Field(
+        default=None,
+        description="Keeps weights on nodes, so that a replica starts without a download.",
+    )
+
+
+class KyvernoSettings(Frozen):
+    """What refuses an object that breaks a policy."""
+
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        description="Admission controllers; with one, every write that a policy covers waits while it restarts. "
+        "Kyverno's own guide says three.",
+    )
+    reports: bool = Field(
+        default=True,
+        description="Whether what is there already is judged too, in reports: the only trace of a policy that audits.",
+    )

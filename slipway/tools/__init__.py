@@ -1,0 +1,1 @@
+"""The pinned tools of the lab and the charts: how they are built and found."""

@@ -1,0 +1,1 @@
+"""Users' requests to models, and what became of them."""

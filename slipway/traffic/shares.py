@@ -1,0 +1,56 @@
+"""Whose requests failed: the primary's or the canary's, as the gateway counted them.
+
+An answer that is an error names no version, and while a canary has traffic either side may have given it. The gateway
+knows which Service it sent each request to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slipway.clients.prometheus import Prometheus, growth
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one side was asked in a time, with what it did not answer with 2xx."""
+
+    requests: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Both sides of one model."""
+
+    primary: Share = Share()
+    canary: Share = Share()
+
+
+def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end: float) -> Shares:
+    """Count a model's requests from `start` to `end` (seconds since the epoch), by side.
+
+    Raises:
+        SlipwayError: Prometheus cannot be reached.
+    """
+    # What Traefik calls the backend of a route (pkg/provider/kubernetes/gateway/httproute.go, loadService), and the
+    # Services that compile/traefik.py names (pkg/provider/kubernetes/crd/kubernetes_http.go, fullServiceName): a copy
+    # of a request counts for the canary.
+    service = f"{namespace}-{model}-(primary|canary)-(http-[0-9]+@kubernetesgateway|[0-9]+@kubernetescrd)"
+    query = f'sum by (service, code) (traefik_service_requests_total{{service=~"{service}"}})'
+    before = {_key(sample.labels): sample.value for sample in prometheus.query(query, start)}
+    counted: dict[str, Share] = {"primary": Share(), "canary": Share()}
+    for sample in prometheus.query(query, end):
+        side, code = _key(sample.labels)
+        count = round(growth(before.get((side, code), 0.0), sample.value))
+        so_far, failed = counted[side], 0 if code.startswith("2") else count
+        counted[side] = Share(so_far.requests + count, so_far.failed + failed)
+    return Shares(**counted)
+
+
+def _key(labels: Mapping[str, str]) -> tuple[str, str]:
+    side = re.search(r"-(primary|canary)-(?:http-)?[0-9]+@", labels["service"])
+    assert side
+    return side[1], labels["code"]
