@@ -67,6 +67,11 @@ def host(model: str, suffix: str) -> str:
     return f"{model}.{suffix}"
 
 
+def infer_path(model: str) -> str:
+    """Return the path that a model is asked at: `POST` of the Open Inference Protocol (V2)."""
+    return f"/v2/models/{model}/infer"
+
+
 def base_of(name: str) -> str | None:
     """Return the model that would take `name` for one of its own objects, at some version; None for no model."""
     match = re.fullmatch(r"(.+?)(?:-primary|-canary|-v[1-9][0-9]*(?:-predictor)?)", name)

@@ -175,7 +175,7 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
     def register(name: str) -> Awaitable[None]:
         given, target = compiled.pop(name), plan.plans[name].target
         gateway = environment.gateway
-        url = f"{gateway.scheme}://{names.host(name, gateway.host_suffix)}/v2/models/{name}/infer"
+        url = f"{gateway.scheme}://{names.host(name, gateway.host_suffix)}{names.infer_path(name)}"
         model: Model | Delivered
         if gitops:
             path = f"{gitops.directory}/{model_directory(environment.name, name)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slipway import series
 from slipway.compile.flagger import (
     Ceiling,
     Floor,
@@ -31,8 +32,6 @@ LARGEST_LATENCY_MS = 10_000.0
 #: What the judge says is an e-value; from its limit on too much speaks against a candidate.
 TOO_MUCH_EVIDENCE = AtMost(at_most=LIMIT)
 
-_REQUESTS = "rest_server_requests_total"
-_LATENCY = "rest_server_request_duration_seconds_bucket"
 _WINDOW = "[{{ interval }}]"
 
 
@@ -65,7 +64,7 @@ def _asked(side: str) -> str:
 
     MLServer names the metrics (mlserver/rest/app.py).
     """
-    return f'namespace="{{{{ namespace }}}}",service="{{{{ target }}}}-{side}",path=~"/v2/models/.+/infer"'
+    return f'namespace="{{{{ namespace }}}}",service="{{{{ target }}}}-{side}",{series.ASKED}'
 
 
 def _success(side: str) -> str:
@@ -74,16 +73,16 @@ def _success(side: str) -> str:
     No request at all is 0/0 or nothing, which fails; none good is 0.
     """
     return (
-        f'100 * (sum(rate({_REQUESTS}{{{_asked(side)},status_code=~"2.."}}{_WINDOW})) or vector(0))'
-        f" / sum(rate({_REQUESTS}{{{_asked(side)}}}{_WINDOW}))"
+        f'100 * (sum(rate({series.REQUESTS}{{{_asked(side)},status_code=~"2.."}}{_WINDOW})) or vector(0))'
+        f" / sum(rate({series.REQUESTS}{{{_asked(side)}}}{_WINDOW}))"
     )
 
 
 def _quantile(quantile: float, side: str) -> str:
-    return f"1000 * histogram_quantile({quantile}, sum by (le) (rate({_LATENCY}{{{_asked(side)}}}{_WINDOW})))"
+    return f"1000 * histogram_quantile({quantile}, sum by (le) (rate({series.LATENCY}{{{_asked(side)}}}{_WINDOW})))"
 
 
-REQUESTS = LowIsBad("requests", f"sum(increase({_REQUESTS}{{{_asked('canary')}}}{_WINDOW})) or vector(0)")
+REQUESTS = LowIsBad("requests", f"sum(increase({series.REQUESTS}{{{_asked('canary')}}}{_WINDOW})) or vector(0)")
 SUCCESS_RATE = LowIsBad("success-rate", _success("canary"))
 LATENCY_P50 = HighIsBad("latency-p50", _quantile(0.5, "canary"))
 LATENCY_P95 = HighIsBad("latency-p95", _quantile(0.95, "canary"))

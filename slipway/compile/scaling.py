@@ -8,6 +8,7 @@ from slipway import names
 from slipway.compile.objects import AutoScaling, External, ExternalMetric, PrometheusMetric, Threshold, Toleration
 from slipway.models.release import Release
 from slipway.models.spec import ModelSpec
+from slipway.series import ASKED, REQUESTS
 from slipway.settings.environment import Environment
 
 #: KServe's own default is a HorizontalPodAutoscaler, which knows what the kubelet measures.
@@ -34,8 +35,8 @@ def requests_per_second(namespace: str, service: str) -> str:
 
     A pod is measured once for each Service that selects it; the biggest of these is what it answers.
     """
-    asked = f'namespace="{namespace}",inferenceservice="{service}",path=~"/v2/models/.+/infer"'
-    return f"sum(max by (pod) (rate(rest_server_requests_total{{{asked}}}[1m])))"
+    asked = f'namespace="{namespace}",inferenceservice="{service}",{ASKED}'
+    return f"sum(max by (pod) (rate({REQUESTS}{{{asked}}}[1m])))"
 
 
 def tolerations(spec: ModelSpec) -> tuple[Toleration, ...] | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from slipway import names
 from slipway.clients.prometheus import Prometheus, Sample, Series, growth
 from slipway.delivery.record import Measured
+from slipway.series import ASKED, EVIDENCE, LABELLED, LATENCY, REQUESTS, RIGHT
 
 #: Quantiles that are shown, as Prometheus writes them.
 QUANTILES = ("0.5", "0.95", "0.99")
@@ -63,21 +64,21 @@ def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, 
         SlipwayError: Prometheus cannot be reached.
     """
     pair = f"{names.primary(model)}|{names.canary(model)}"
-    asked = f'namespace="{namespace}",service=~"{pair}",path=~"/v2/models/.+/infer"'
+    asked = f'namespace="{namespace}",service=~"{pair}",{ASKED}'
     window = f"[{max(1, round(interval))}s]"
     by = "service,inferenceservice,pod,status_code"
-    counter = f"rest_server_requests_total{{{asked}}}"
-    histogram = f"rest_server_request_duration_seconds_bucket{{{asked}}}"
+    counter = f"{REQUESTS}{{{asked}}}"
+    histogram = f"{LATENCY}{{{asked}}}"
     buckets = f"sum by (service,inferenceservice,le) (rate({histogram}{window}))"
     quantiles = " or ".join(
         f'label_replace(1000 * histogram_quantile({q}, {buckets}), "{_Q}", "{q}", "", "")' for q in QUANTILES
     )
-    labels = f'{{__name__=~"slipway_(labelled|right)_total",namespace="{namespace}",model="{model}"}}'
+    labels = f'{{__name__=~"{LABELLED}|{RIGHT}",namespace="{namespace}",model="{model}"}}'
     flagger = (
         f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}'
         f' or flagger_canary_metric_analysis{{name="{model}",namespace="{namespace}",metric="evidence"}}'
         # What the judge weighed at this very look, which the scrape after it has seen.
-        f' or slipway_judge_evidence{{namespace="{namespace}",model="{model}"}} offset -{SCRAPED}s'
+        f' or {EVIDENCE}{{namespace="{namespace}",model="{model}"}} offset -{SCRAPED}s'
     )
 
     def ask(expression: str) -> tuple[Series, ...]:
@@ -138,9 +139,7 @@ def measured(readings: Readings, side: Side) -> list[Measured]:
         for index, more in enumerate(differences(series, readings.grid, base.get(_key(series.labels), 0.0))):
             requests[index] += more
             failed[index] += 0 if good else more
-    labelled, right = (
-        _labels(readings, f"slipway_{name}_total", side.version, count) for name in ("labelled", "right")
-    )
+    labelled, right = (_labels(readings, name, side.version, count) for name in (LABELLED, RIGHT))
     quantiles = {series.labels.get(_Q): _at(series, readings.grid) for series in _of(readings.latencies, side)}
 
     def latency(quantile: str, index: int) -> float | None:
@@ -181,9 +180,7 @@ def weights(readings: Readings) -> list[int | None]:
 
 def evidences(readings: Readings) -> list[float | None]:
     """Return the judge's e-value at each moment at which the candidate had traffic; other values may be older."""
-    judged, told = (
-        _flagger(readings, metric) for metric in ("slipway_judge_evidence", "flagger_canary_metric_analysis")
-    )
+    judged, told = (_flagger(readings, metric) for metric in (EVIDENCE, "flagger_canary_metric_analysis"))
     found, before = list[float | None](), 0
     for weight, own, heard in zip(weights(readings), judged, told, strict=True):
         now = before if weight is None else weight

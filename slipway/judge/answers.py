@@ -23,6 +23,7 @@ from slipway.judge.ledger import Entry, Ledger, of_message, stamp
 from slipway.judge.reader import Reader
 from slipway.judge.run import Run
 from slipway.rollout.policy import Policy
+from slipway.series import EVIDENCE
 
 #: Endpoint to its question.
 QUESTIONS: Mapping[str, Callable[[Look], Answer]] = {
@@ -67,7 +68,7 @@ class Judge:
             "slipway_judge_answers", "Answers given to Flagger.", ["question", "answer"], registry=self.metrics
         )
         self._evidence = Gauge(
-            "slipway_judge_evidence",
+            EVIDENCE,
             f"Evidence against the candidate of a rollout, at the last look; above {LIMIT:g} it is rolled back.",
             ["namespace", "model"],
             registry=self.metrics,

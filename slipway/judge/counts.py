@@ -18,12 +18,8 @@ from slipway.errors import SlipwayError
 from slipway.judge.run import Run
 from slipway.judge.windows import Grid
 from slipway.rollout.policy import Policy
+from slipway.series import LABELLED, LATENCY, REQUESTS, RIGHT
 
-#: Requests of users as MLServer counts them (mlserver/rest/app.py): the path is the template of its route.
-REQUESTS = "rest_server_requests_total"
-LATENCY = "rest_server_request_duration_seconds_bucket"
-#: Answers with a label that has arrived, and those that were right (slipway/observe).
-LABELLED, RIGHT = "slipway_labelled_total", "slipway_right_total"
 #: What tells one scraped target from another, in its series as in its `up`.
 _TARGET = ("job", "instance", "service", "pod")
 

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from slipway.judge.ledger import Entry, Ledger
+from slipway.series import ROLLOUTS
 
 #: How a rollout may end.
 OUTCOMES = ("promoted", "rolled-back", "aborted")
@@ -88,7 +89,7 @@ class DeliveryCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all families."""
-        rollouts = CounterMetricFamily("slipway_rollouts", "Rollouts that ended.", labels=(*_MODEL, "outcome"))
+        rollouts = CounterMetricFamily(ROLLOUTS, "Rollouts that ended.", labels=(*_MODEL, "outcome"))
         steps = CounterMetricFamily("slipway_delivery_steps", "Steps of rollouts.", labels=(*_MODEL, "by"))
         promotion = SummaryMetricFamily("slipway_promotion_seconds", "From start until all have it.", labels=_MODEL)
         recovery = SummaryMetricFamily("slipway_recovery_seconds", "From trouble until traffic is back.", labels=_MODEL)

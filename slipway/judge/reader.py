@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from slipway import names
 from slipway.clients.prometheus import Prometheus, Sample, Series
-from slipway.judge.counts import LABELLED, LATENCY, REQUESTS, RIGHT, Counts, Servers, count
+from slipway.judge.counts import Counts, Servers, count
 from slipway.judge.run import Run
 from slipway.judge.windows import Grid, grid
 from slipway.rollout.policy import Policy
+from slipway.series import INFER, LABELLED, LATENCY, REQUESTS, RIGHT
 
 
 class Reader:
@@ -26,7 +27,7 @@ class Reader:
         served = (
             f'{{__name__=~"{REQUESTS}|{LATENCY}|up",{_pair(run)},'
             # `up` has no path.
-            'path=~"(/v2/models/.+/infer)?"}'
+            f'path=~"({INFER})?"}}'
         )
         labels: tuple[Series, ...] = ()
         if policy.correct_percent is not None or policy.min_labels:

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from slipway.observe.observer import Observer
+from slipway.series import LABELLED, RIGHT
 
 #: Labelled predictions (predictions with a confidence) that a mean is taken of at least: with 30, the 95 % interval of
 #: a share is up to 18 percentage points to either side. Whoever decides takes the counters, with a test of its own.
@@ -49,8 +50,8 @@ def registry(observer: Observer, clock: Callable[[], float]) -> CollectorRegistr
 
 def _counters(observer: Observer) -> Iterator[Metric]:
     predictions = _counter("slipway_predictions", "Predictions seen.")
-    labelled = _counter("slipway_labelled", "Predictions whose label is known.")
-    right = _counter("slipway_right", "Labelled predictions that were right.")
+    labelled = _counter(LABELLED, "Predictions whose label is known.")
+    right = _counter(RIGHT, "Labelled predictions that were right.")
     expired = _counter("slipway_predictions_expired", "Predictions that left the window without a label.")
     mismatched = _counter("slipway_labels_mismatched", "Labels that are a number for a text, or a text for a number.")
     for stream, watched in observer.watched.items():

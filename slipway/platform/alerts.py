@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slipway.platform.tiers import Impact, Severity
+from slipway.series import ROLLOUTS
 
 #: What is asked in five minutes below which a share of it says nothing; the judge's floor for the same decision.
 FEW = 20
@@ -222,7 +223,7 @@ SYSTEMS = (
     ),
     Alert(
         "RolloutRolledBack",
-        'increase(slipway_rollouts_total{outcome="rolled-back"}[15m]) > 0',
+        f'increase({ROLLOUTS}{{outcome="rolled-back"}}[15m]) > 0',
         0,
         "critical",
         "delivery",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from slipway.objects import Object
 from slipway.platform.alerts import DRIFTED, FAILING, UNSURE
+from slipway.series import ASKED, EVIDENCE, LABELLED, LATENCY, REQUESTS, RIGHT, ROLLOUTS
 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 #: Grafana's grid is 24 wide; a row has three graphs.
@@ -56,9 +57,9 @@ def number(title: str, unit: str, query: str) -> Panel:
 
 
 _P = "histogram_quantile({q}, sum by ({by}, le) (slipway:latency_seconds_bucket:rate5m{where}))"
-_SIDE = 'namespace=~".+",service=~"$model-(primary|canary)",path=~"/v2/models/.+/infer"'
+_SIDE = 'namespace=~".+",service=~"$model-(primary|canary)",' + ASKED
 _OF = '{model="$model"}'
-_BY_SIDE = "sum by (service) (rate(rest_server_requests_total{"
+_BY_SIDE = f"sum by (service) (rate({REQUESTS}{{"
 
 FLEET = Dashboard(
     "slipway-fleet",
@@ -147,7 +148,7 @@ ROLLOUT = Dashboard(
     "Rollout: is the candidate worse?",
     (
         Panel("Traffic of the candidate, %", "percent", {"candidate": 'flagger_canary_weight{workload="$model"}'}),
-        Panel("Evidence against it (20 takes it back)", "short", {"evidence": f"slipway_judge_evidence{_OF}"}, 20),
+        Panel("Evidence against it (20 takes it back)", "short", {"evidence": f"{EVIDENCE}{_OF}"}, 20),
         Panel(
             "State (0 under way, 1 promoted, 2 taken back)", "short", {"state": 'flagger_canary_status{name="$model"}'}
         ),
@@ -163,13 +164,10 @@ ROLLOUT = Dashboard(
         Panel(
             "95 % of the answers of both sides within",
             "s",
-            {
-                "{{service}}": "histogram_quantile(0.95, sum by (service, le)"
-                f" (rate(rest_server_request_duration_seconds_bucket{{{_SIDE}}}[1m])))"
-            },
+            {"{{service}}": f"histogram_quantile(0.95, sum by (service, le) (rate({LATENCY}{{{_SIDE}}}[1m])))"},
         ),
-        Panel("Labelled answers", "short", {"v{{version}}": f"slipway_labelled_total{_OF}"}),
-        Panel("Right answers", "short", {"v{{version}}": f"slipway_right_total{_OF}"}),
+        Panel("Labelled answers", "short", {"v{{version}}": f"{LABELLED}{_OF}"}),
+        Panel("Right answers", "short", {"v{{version}}": f"{RIGHT}{_OF}"}),
         Panel(
             "What the judge answers",
             "short",
@@ -211,7 +209,7 @@ DELIVERY = Dashboard(
         Panel(
             "Ends of rollouts, a day",
             "short",
-            {"{{outcome}}": "sum by (outcome) (increase(slipway_rollouts_total[1d]))"},
+            {"{{outcome}}": f"sum by (outcome) (increase({ROLLOUTS}[1d]))"},
         ),
         Panel("Who takes the steps", "short", {"{{by}}": "sum by (by) (increase(slipway_delivery_steps_total[1d]))"}),
     ),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from slipway.judge.counts import LATENCY, REQUESTS
 from slipway.models.spec import ModelSpec
 from slipway.objects import Object
 from slipway.platform.alerts import ALERTS, Alert
 from slipway.platform.tiers import tier
+from slipway.series import ASKED, LATENCY, REQUESTS, ROLLOUTS
 from slipway.settings.monitoring import Tier
 
 #: Outside of a rollout both Services of a pair select the same pods, which are asked twice: each pod counts once.
 _ONCE = (
     "sum by (namespace, model, inferenceservice, {by}) (max by (namespace, model, inferenceservice, pod, {by}) ("
-    'label_replace(rate({series}{{job="models",path=~"/v2/models/.+/infer"}}[5m]),'
+    f'label_replace(rate({{series}}{{{{job="models",{ASKED}}}}}[5m]),'
     ' "model", "$1", "service", "(.+)-(primary|canary)")))'
 )
 #: How far back delivery is measured: four weeks have the same number of each weekday.
@@ -28,11 +28,11 @@ RECORDED = {
     "slipway:model_failures:rate5m": 'sum by (namespace, model) (slipway:requests:rate5m{status_code!~"2.."})'
     " or 0 * slipway:model_requests:rate5m",
     # The six measures of delivery, over all models.
-    "slipway:deployments_per_day": f'sum(increase(slipway_rollouts_total{{outcome="promoted"}}[{WINDOW}])) / 28',
+    "slipway:deployments_per_day": f'sum(increase({ROLLOUTS}{{outcome="promoted"}}[{WINDOW}])) / 28',
     "slipway:lead_time_seconds": f"sum(increase(slipway_promotion_seconds_sum[{WINDOW}]))"
     f" / sum(increase(slipway_promotion_seconds_count[{WINDOW}]))",
-    "slipway:change_failure_ratio": f'sum(increase(slipway_rollouts_total{{outcome!="promoted"}}[{WINDOW}]))'
-    f" / sum(increase(slipway_rollouts_total[{WINDOW}]))",
+    "slipway:change_failure_ratio": f'sum(increase({ROLLOUTS}{{outcome!="promoted"}}[{WINDOW}]))'
+    f" / sum(increase({ROLLOUTS}[{WINDOW}]))",
     "slipway:recovery_seconds": f"sum(increase(slipway_recovery_seconds_sum[{WINDOW}]))"
     f" / sum(increase(slipway_recovery_seconds_count[{WINDOW}]))",
     "slipway:model_age_seconds": "time() - slipway_promoted_timestamp_seconds",
