@@ -7,11 +7,15 @@ all columns, which plain scikit-learn servers take, is a server error there.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from slipway.errors import SlipwayError
+import requests
+
+from slipway.errors import ExitCode, SlipwayError
 
 #: MLflow's column types as datatypes of the protocol.
 DATATYPES: Mapping[str, str] = {
@@ -24,6 +28,12 @@ DATATYPES: Mapping[str, str] = {
 }
 #: Two builds of the same arithmetic may differ in the last bits of a double, never in the first nine digits.
 RELATIVE_TOLERANCE = 1e-9
+#: Seconds for a gateway to take over a new route, Flagger's first check before it included.
+ROUTE_LIMIT = 90.0
+#: Seconds between two tries: no event says that a gateway has taken over a route.
+RETRY = 0.5
+#: Statuses of a gateway for a route that it does not have, or whose servers it does not know yet.
+NOT_YET = frozenset({404, 502, 503})
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,39 @@ def infer_answer(body: Mapping[str, Any]) -> list[Any]:
     if not isinstance(outputs, list) or len(outputs) != 1:
         raise SlipwayError(f"response: expected one output, got {body.get('error') or body!r}")
     return _flat(outputs[0]["data"])
+
+
+def ask(
+    session: requests.Session, gateway: str, url: str, body: Mapping[str, Any], passing: frozenset[int] = NOT_YET
+) -> dict[str, Any]:
+    """Send a request through the gateway; wait a while for a new route.
+
+    Args:
+        session: The client's.
+        gateway: Its address, as `http://127.0.0.1:8000`.
+        url: The model's, as its users know it.
+        body: An inference request.
+        passing: Statuses to retry, which may pass.
+
+    Raises:
+        SlipwayError: The gateway cannot be reached, or answers with an error.
+    """
+    address = urlsplit(url)
+    deadline = time.monotonic() + ROUTE_LIMIT
+    while True:
+        try:
+            answer = session.post(gateway + address.path, json=body, headers={"Host": address.netloc}, timeout=30)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise SlipwayError(
+                f"{url} at {gateway}: no answer ({reason}); is the lab up?", ExitCode.UNREACHABLE
+            ) from None
+        if answer.status_code == 200:
+            return dict(answer.json())
+        if answer.status_code not in passing or time.monotonic() > deadline:
+            said = " ".join(answer.text.split())[:200] or answer.reason
+            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
+        time.sleep(RETRY)
 
 
 def same_answers(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slipway.delivery import overview, readings, report, view
 from slipway.delivery.books import Books
@@ -19,19 +19,23 @@ from slipway.delivery.collect import prometheus_of
 from slipway.delivery.record import Outcome, RolloutRecord
 from slipway.delivery.settle import settle
 from slipway.demo.steps import CODE, STACK, apply
+from slipway.engine.deploy import OnStep
+from slipway.lab.seed.accidents import ACCIDENTS
+from slipway.lab.seed.recipes import DEMO_MODELS
+from slipway.lab.seed.registry import head_commit, register
+from slipway.lab.seed.users import user_requests
+from slipway.lab.state import Facts
 from slipway.models.spec import load_model_specs
 from slipway.observe.client import Client
 from slipway.progress import say
 from slipway.registry import Registry
+from slipway.registry.aliases import move_alias
+from slipway.registry.connection import Connection
 from slipway.rollout import cluster, state
 from slipway.settings.stack_file import read_environment
 from slipway.traffic.requests import Stream
 from slipway.traffic.shares import shares
 from slipway.traffic.stream import Traffic
-
-if TYPE_CHECKING:
-    from slipway.engine.deploy import OnStep
-    from slipway.lab.state import Facts
 
 #: The model whose better version is promoted, with the alias that names it in a fresh registry.
 BETTER = ("wine-cultivar", "challenger")
@@ -101,18 +105,12 @@ class Rollouts:
 
     def better(self) -> list[Story]:
         """Return the story of the better version."""
-        from slipway.registry.connection import Connection
-
         model, alias = BETTER
         version = Connection(None).aliases()[self.specs[model].registered_model][alias]
         return [Story(model, version, "better on unseen rows", "promoted")]
 
     def worse(self) -> list[Story]:
         """Register the versions that are worse than the registry says; those that are there already stay."""
-        from slipway.lab.seed.accidents import ACCIDENTS
-        from slipway.lab.seed.recipes import DEMO_MODELS
-        from slipway.lab.seed.registry import head_commit, register
-
         uri, commit, told = os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE), list[Story]()
         for model in DEMO_MODELS:
             recipe = ACCIDENTS[model.name]
@@ -134,9 +132,6 @@ class Rollouts:
 
     def users(self, urls: Mapping[str, str]) -> Traffic:
         """Make each model's users, who send requests, whose labels follow."""
-        from slipway.lab.seed.recipes import DEMO_MODELS
-        from slipway.lab.seed.users import user_requests
-
         namespace = self.environment.namespace
         streams = [
             Stream(model.name, urls[model.name], user_requests(model), PER_SECOND, namespace) for model in DEMO_MODELS
@@ -145,8 +140,6 @@ class Rollouts:
 
     def tell(self, stories: Sequence[Story]) -> None:
         """Let rollouts happen: move the aliases, `pulumi up`, watch, write the end down."""
-        from slipway.registry.aliases import move_alias
-
         alias = self.environment.alias
         for story in stories:
             before = move_alias(None, self.specs[story.model].registered_model, alias, story.version)

@@ -11,27 +11,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from slipway import names
-from slipway.clients.inference import infer_answer, infer_request, same_answers
+from slipway.clients.inference import NOT_YET, ask, infer_answer, infer_request, same_answers
 from slipway.clients.kube import Kube
+from slipway.engine.deploy import Deployment, OnStep, Summary
 from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import lifecycle, shell, state
+from slipway.lab.paths import Paths
+from slipway.lab.plugin import choice
+from slipway.lab.seed.reference import reference
+from slipway.lab.seed.registry import Seeded, head_commit, seed_registry
+from slipway.lab.state import Facts
 from slipway.models.spec import load_model_specs
 from slipway.progress import say, step
 from slipway.rollout import cluster
+from slipway.rollout.plan import ObservedModel
+from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
-
-if TYPE_CHECKING:
-    from slipway.engine.deploy import OnStep, Summary
-    from slipway.lab.paths import Paths
-    from slipway.lab.seed.registry import Seeded
-    from slipway.lab.state import Facts
-    from slipway.rollout.plan import ObservedModel
-    from slipway.settings.environment import Environment
+from slipway.tools import toolchain
 
 #: The checkout that this code is of: its commit is what the demo's models are traced to.
 CODE = Path(__file__).resolve().parents[2]
@@ -41,13 +43,8 @@ STACK = "local"
 CHAPTERS = 9
 #: Seconds of the first `up`, three model servers being ready included, on two otherwise idle cores.
 UP_SECONDS = 20
-#: Seconds for a model server to be ready, then for Flagger's first look with the gateway's route after it.
+#: Seconds for a model server to be ready, and for Flagger to take over its traffic.
 READY_LIMIT = 180.0
-ROUTE_LIMIT = 90.0
-#: Seconds between two tries while the gateway takes over a route: it tells nobody when it has.
-RETRY = 0.5
-#: What a gateway answers for a route that it does not have, or whose servers it does not know yet.
-NOT_YET = frozenset({404, 502, 503})
 #: What a candidate may answer that is about to be rolled back.
 BROKEN = frozenset({500})
 
@@ -95,9 +92,6 @@ def tools(paths: Paths) -> str:
 
     The plugin is chosen before the lab writes the shell's PATH: the stand-in must never come before the official one.
     """
-    from slipway.lab.plugin import choice
-    from slipway.tools import toolchain
-
     toolchain.ensure()
     # Where the lab's Pulumi looks for plugins, whatever the user's own does.
     os.environ["PULUMI_HOME"] = str(paths.pulumi_home)
@@ -107,8 +101,6 @@ def tools(paths: Paths) -> str:
 
 def start_lab(paths: Paths) -> Facts:
     """Start the lab, or take the one that runs; its settings become this process's."""
-    from slipway.lab import lifecycle, shell, state
-
     if state.running(paths):
         say("  ✓ lab: runs already")
         facts = state.load(paths)
@@ -124,8 +116,6 @@ def start_lab(paths: Paths) -> Facts:
 
 def seed() -> Seeded:
     """Fill the registry with what is missing in it."""
-    from slipway.lab.seed.registry import head_commit, seed_registry
-
     found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE))
     say(f"  ✓ registry: {found.total} versions, {found.added} of them new")
     return found
@@ -156,8 +146,6 @@ def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
 
 def apply(project: Path, on_step: OnStep) -> Summary:
     """Run `pulumi up`, say what it did."""
-    from slipway.engine.deploy import Deployment
-
     with step(f"pulumi up --stack {STACK}", UP_SECONDS):
         summary = Deployment(project, STACK).up(on_step)
     for notice in (*summary.warnings, *summary.messages):
@@ -174,8 +162,6 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
         deployed: The models.
         gateway: Address of the gateway, as `http://127.0.0.1:8000`.
     """
-    from slipway.lab.seed.reference import reference
-
     session = requests.Session()
     # A proxy of the user's shell knows nothing of the lab.
     session.trust_env = False
@@ -191,39 +177,6 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
             loaded = known[version].answers
         found.append(Compared(one.model, version, served, loaded, same_answers(served, loaded)))
     return found
-
-
-def ask(
-    session: requests.Session, gateway: str, url: str, body: Mapping[str, Any], passing: frozenset[int] = NOT_YET
-) -> dict[str, Any]:
-    """Send a request through the gateway; waits a while for a route that is new.
-
-    Args:
-        session: Of the client.
-        gateway: Its address.
-        url: What users ask.
-        body: What they send.
-        passing: Statuses that another try may not meet.
-
-    Raises:
-        SlipwayError: The gateway cannot be reached, or answers with an error.
-    """
-    address = urlsplit(url)
-    deadline = time.monotonic() + ROUTE_LIMIT
-    while True:
-        try:
-            answer = session.post(gateway + address.path, json=body, headers={"Host": address.netloc}, timeout=30)
-        except requests.RequestException as error:
-            reason = type(error).__name__
-            raise SlipwayError(
-                f"{url} at {gateway}: no answer ({reason}); is the lab up?", ExitCode.UNREACHABLE
-            ) from None
-        if answer.status_code == 200:
-            return dict(answer.json())
-        if answer.status_code not in passing or time.monotonic() > deadline:
-            said = " ".join(answer.text.split())[:200] or answer.reason
-            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
-        time.sleep(RETRY)
 
 
 def next_steps(one: Deployed, gateway: str) -> list[tuple[str, str]]:

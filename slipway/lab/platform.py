@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from slipway.clients.kube import Kube
+from slipway.engine.deploy import Deployment
 from slipway.errors import SlipwayError
 from slipway.lab import control_plane, network, shell, state
 from slipway.lab.bootstrap import MANAGER
@@ -114,8 +115,6 @@ def deploy(project: Path, names: Iterable[str]) -> None:
     Raises:
         SlipwayError: The program refuses, or something did not become ready.
     """
-    from slipway.engine.deploy import Deployment
-
     paths, facts = Paths(project), state.load(Paths(project))
     assert facts is not None
     private_directory(paths.platform)

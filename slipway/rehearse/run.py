@@ -19,12 +19,12 @@ from typing import Any
 import requests
 
 from slipway import names
+from slipway.clients.inference import ask
 from slipway.clients.kube import Kube, KubeError
 from slipway.delivery import readings
 from slipway.delivery.collect import collect, prometheus_of
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.view import watch
-from slipway.demo.steps import ask
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab.paths import Paths, private_directory
 from slipway.models.spec import ModelSpec

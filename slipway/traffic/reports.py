@@ -7,13 +7,11 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from slipway.clients.inference import infer_answer
 from slipway.errors import SlipwayError
-
-if TYPE_CHECKING:
-    from slipway.traffic.requests import Request, Stream
+from slipway.traffic.requests import Request, Stream
 
 #: Seconds between two reports.
 REPORT_EVERY = 0.5

@@ -64,14 +64,13 @@ class Answer:
 
 
 class Traffic:
-    """Requests to a gateway, from a thread of its own, until it is stopped or its time is over.
+    """Requests to a gateway, from a thread of its own, until it is stopped.
 
     Used as a context manager; leaving it waits for the answers that are still on their way.
 
     Args:
         gateway: Its address, as `http://127.0.0.1:8000`.
         streams: One for each model.
-        seconds: How long it lasts at most; None until it is stopped.
         sink: Where predictions and labels go.
         label_delay: Seconds from a prediction to its label.
     """
@@ -81,14 +80,14 @@ class Traffic:
         gateway: str,
         streams: Sequence[Stream],
         *,
-        seconds: float | None = None,
         sink: Sink | None = None,
         label_delay: float = 1.5,
     ) -> None:
-        self.gateway, self.streams, self.seconds = gateway.rstrip("/"), tuple(streams), seconds
+        self.gateway, self.streams = gateway.rstrip("/"), tuple(streams)
         #: The newest answers, oldest first.
         self.answers: deque[Answer] = deque(maxlen=REMEMBERED)
-        self._totals: Counter[tuple[str, str, int]] = Counter()
+        #: By model, then by whether the user got no prediction.
+        self._totals: Counter[tuple[str, bool]] = Counter()
         self._reports = Reports(sink, label_delay) if sink else None
         self._stop, self._loop = asyncio.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -114,31 +113,18 @@ class Traffic:
         """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-        self.wait()
-
-    def wait(self) -> None:
-        """Wait until its time is over; raises as `stop`."""
         self._thread.join()
         if self._error:
             error, self._error = self._error, None
             raise SlipwayError(f"traffic: broke off: {type(error).__name__}: {error}") from error
 
-    def totals(self, model: str) -> dict[str, dict[int, int]]:
-        """Count a model's requests so far: by version, then by status."""
-        found: dict[str, dict[int, int]] = {}
-        for (name, version, status), count in sorted(self._totals.copy().items()):
-            if name == model:
-                found.setdefault(version, {})[status] = count
-        return found
-
     def requests(self, model: str) -> int:
         """Count a model's requests so far."""
-        return sum(count for (name, _, _), count in self._totals.copy().items() if name == model)
+        return self._totals[model, True] + self._totals[model, False]
 
     def failed(self, model: str) -> int:
         """Count a model's requests that got no prediction; whose share they were of, `slipway.traffic.shares` knows."""
-        counts = self._totals.copy().items()
-        return sum(count for (name, _, status), count in counts if name == model and not 200 <= status < 300)
+        return self._totals[model, True]
 
     def _run(self) -> None:
         try:
@@ -154,8 +140,6 @@ class Traffic:
     async def _flow_all(self) -> None:
         import aiohttp
 
-        if self.seconds is not None:
-            self._loop.call_later(self.seconds, self._stop.set)
         # Connections are kept, so the pool grows to what is under way at once. No proxy of the user's shell is asked.
         connector = aiohttp.TCPConnector(limit=0)
         patience = aiohttp.ClientTimeout(total=PATIENCE)
@@ -214,7 +198,7 @@ class Traffic:
 
     def _count(self, answer: Answer) -> None:
         self.answers.append(answer)
-        self._totals[answer.model, answer.version, answer.status] += 1
+        self._totals[answer.model, answer.failed] += 1
 
 
 def _parsed(said: bytes) -> dict[str, Any]:

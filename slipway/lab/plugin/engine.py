@@ -21,9 +21,9 @@ class Engine:
         self._stub: engine_pb2_grpc.EngineStub | None = None
         self._lock = threading.Lock()
 
-    def warn(self, message: str, urn: str = "") -> None:
+    def warn(self, message: str) -> None:
         """Show a warning."""
-        self._log(engine_pb2.WARNING, message, urn, passing=False)
+        self._log(engine_pb2.WARNING, message, "", passing=False)
 
     def status(self, message: str, urn: str) -> None:
         """Show a line that the next one replaces."""

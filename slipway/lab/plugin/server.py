@@ -11,8 +11,14 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
 
 from slipway.lab.plugin.choice import find_official, sdk_version
+from slipway.lab.plugin.engine import Engine
+from slipway.lab.plugin.provider import Provider
 
 #: Waiting calls hold a thread each, and a cancellation must still get through; threads are made on demand.
 WORKERS = 256
@@ -41,15 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(engine_address: str) -> None:
     """Answer the engine's calls until it is gone."""
-    # Imported late: when the official plugin takes over they are not needed.
-    from concurrent.futures import ThreadPoolExecutor
-
-    import grpc
-    from pulumi.runtime.proto import provider_pb2_grpc
-
-    from slipway.lab.plugin.engine import Engine
-    from slipway.lab.plugin.provider import Provider
-
     limits = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=limits)
     cancelled, ended = threading.Event(), threading.Event()
