@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from builders import a_spec
+from prometheus_client import CollectorRegistry, generate_latest
 
+from slipway.judge.delivery import DeliveryCollector
+from slipway.judge.ledger import Entry, Ledger, stamp
 from slipway.models.spec import AtLeast
 from slipway.platform.alerts import ALERTS, Alert
 from slipway.platform.dashboards import DASHBOARDS
@@ -239,6 +242,31 @@ def hold(files: Path, expected: dict[Alert, tuple[Series, list[dict[str, Any]]]]
     content = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
     (files / "tests.yaml").write_text(json.dumps(content))
     done = promtool(files, "test", "rules", "tests.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_measures_of_delivery_are_what_the_ledger_counted(files: Path) -> None:
+    """Fourteen promotions of 60 s each, a rollback 15 s after its first failed check, an abort."""
+    promoted = [(0, "started"), (60, "promoted")]
+    ends = [*[promoted] * 14, [(0, "started"), (5, "halted"), (20, "rolled-back")], [(0, "started"), (9, "aborted")]]
+    ledger, registry = Ledger(files / "ledger.jsonl"), CollectorRegistry()
+    for number, rollout in enumerate(ends):
+        for at, kind in rollout:
+            ledger.add(Entry(stamp(1000 * number + at), "models", "churn", kind, kind))
+    registry.register(DeliveryCollector(ledger))
+    counted = re.findall(r"^(slipway_\S+) (\S+)$", generate_latest(registry).decode(), re.MULTILINE)
+    ledger.close()
+    # All of it happens in the middle of four weeks, of which Prometheus has a sample an hour.
+    series = [{"series": name, "values": f"0x335 {float(value)}x336"} for name, value in counted]
+    measured = {"deployments_per_day": 14 / 28, "lead_time_seconds": 60, "change_failure_ratio": 2 / 16}
+    measured |= {"recovery_seconds": 15 / 2, "automation_ratio": 31 / 32}
+    asked_for = [
+        {"expr": RECORDED[f"slipway:{name}"], "eval_time": "28d", "exp_samples": [{"labels": "{}", "value": value}]}
+        for name, value in measured.items()
+    ]
+    test = {"interval": "1h", "input_series": series, "promql_expr_test": asked_for}
+    (files / "delivery.yaml").write_text(json.dumps({"rule_files": [], "tests": [test]}))
+    done = promtool(files, "test", "rules", "delivery.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -320,6 +320,18 @@ def test_an_alias_moves_only_to_a_version_that_exists(seeded: Seeded, server: st
     assert Registry(server).champions("champion")["moved"] == 1
 
 
+def test_an_alias_of_a_pinned_environment_follows_what_serves(seeded: Seeded, server: str, tmp_path: Path) -> None:
+    """The last step of `settle` and of `rollback`, where the environment names a registry."""
+    seeded.promote("pinned", seeded.add("pinned"))
+    seeded.add("pinned")
+    environment = an_environment("prod", releases="pinned", alias="prod", registry={"tracking_uri": server})
+    books = Books(tmp_path, environment, spec("pinned"))
+    assert books.move_alias(2) == "registry: prod names version 2"
+    assert books.move_alias(1, only_from=2) == "registry: prod names version 1 (was 2)"
+    assert books.move_alias(1) == ""
+    assert Registry(server).champions("prod")["pinned"] == Registry(server).champions("champion")["pinned"] == 1
+
+
 def test_a_rejected_version_is_never_followed_again_though_nothing_more_is_asked(
     seeded: Seeded, server: str, proxy: CountingProxy, tmp_path: Path
 ) -> None:
