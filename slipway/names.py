@@ -56,10 +56,16 @@ def selector(service: str) -> dict[str, str]:
     return {"app": f"isvc.{predictor(service)}"}
 
 
+def version_in(service: str, model: str | None = None) -> int | None:
+    """Return the version that an InferenceService's name ends in; None for any other name, or for another model's."""
+    match = re.fullmatch(r"(.+)-v([1-9][0-9]*)", service)
+    return int(match[2]) if match and model in (None, match[1]) else None
+
+
 def selected_version(model: str, labels: Mapping[str, str]) -> int | None:
     """Return the version that a selector names; None where it names none of this model's."""
-    match = re.fullmatch(rf"isvc\.{re.escape(model)}-v([1-9][0-9]*)-predictor", labels.get("app", ""))
-    return int(match[1]) if match and len(labels) == 1 else None
+    service = labels.get("app", "").removeprefix("isvc.").removesuffix("-predictor")
+    return version_in(service, model) if labels == selector(service) else None
 
 
 def host(model: str, suffix: str) -> str:

@@ -26,7 +26,7 @@ from slipway.planning import environment as planning
 from slipway.planning import guard, regions, verification
 from slipway.planning.environment import EnvironmentPlan
 from slipway.rollout import plan as rollout
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 from stacks import cloud, joined, pacing, platform, settings
 from stacks.ground import Ground

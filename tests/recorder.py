@@ -19,7 +19,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 from states import MADE_BY_AWS
 
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from stacks import environment
 
 

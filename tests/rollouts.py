@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.judge.run import epoch
 from slipway.rollout.state import RolloutState, states
+from slipway.times import epoch
 
 #: When the target moved, when Flagger began, when it ended; seconds apart as with ticks of ten seconds.
 MOVED, BEGAN, ENDED = "2026-11-21T10:00:00Z", "2026-11-21T10:00:05Z", "2026-11-21T10:01:05Z"

@@ -10,7 +10,7 @@ from builders import a_release
 
 from slipway.models.pins import load_pins
 from slipway.models.release import Releases
-from slipway.rollout.plan import ObservedModel, ObservedService
+from slipway.rollout.observed import ObservedModel, ObservedService
 
 STABLE, CANDIDATE = a_release("churn", 7), a_release("churn", 8)
 

@@ -85,7 +85,7 @@ def report(
     from slipway.cli.project import spec_of
     from slipway.delivery import collect
     from slipway.delivery import report as reports
-    from slipway.rollout.state import iso
+    from slipway.times import iso
 
     name = spec_of(model).name
     environment, kube = _environment(stack)

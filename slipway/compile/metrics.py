@@ -21,9 +21,9 @@ from slipway.compile.flagger import (
     TemplateRef,
 )
 from slipway.compile.objects import Metadata
-from slipway.judge.evidence import LIMIT
 from slipway.models.spec import AtLeast, AtMost, ModelSpec
 from slipway.objects import Object
+from slipway.rollout.policy import LIMIT
 from slipway.settings.environment import Environment
 
 #: MLServer's own histogram ends there (prometheus_client Histogram.DEFAULT_BUCKETS): a quantile is never above it.

@@ -30,7 +30,8 @@ from slipway.compile.traefik import compile_copies
 from slipway.models.release import Release
 from slipway.models.spec import ModelSpec
 from slipway.objects import Object
-from slipway.rollout.plan import ModelPlan, ObservedService
+from slipway.rollout.observed import ObservedService
+from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
 #: MLServer answers there, because KServe's runtime says so (config/runtimes/kserve-mlserver.yaml) ...

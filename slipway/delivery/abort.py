@@ -8,10 +8,10 @@ from dataclasses import replace
 from slipway import names
 from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, SlipwayError
-from slipway.judge.run import ABORT
 from slipway.objects import Object
+from slipway.rollout.canary import ABORT
 from slipway.rollout.cluster import CANARY
-from slipway.rollout.plan import SETTLED
+from slipway.rollout.observed import SETTLED
 from slipway.rollout.state import RolloutState, read
 
 #: Ticks of Flagger within which a rollout is over once it was told: it looks once in each, asks its rollback hooks,

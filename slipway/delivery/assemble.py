@@ -5,20 +5,19 @@ Pure: nothing here asks anybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 from slipway import names
 from slipway.delivery import history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.measure import Readings, Side
 from slipway.delivery.record import Decision, Exposure, Outcome, Point, RolloutRecord
-from slipway.judge.run import epoch, policy_text
-from slipway.rollout.plan import SETTLED
-from slipway.rollout.policy import Policy
-from slipway.rollout.state import RolloutState, iso
+from slipway.rollout.canary import policy_text, strategy_of
+from slipway.rollout.observed import SETTLED
+from slipway.rollout.state import RolloutState
 from slipway.settings.environment import Environment
+from slipway.times import epoch, iso
 
 
 def end_of(state: RolloutState) -> tuple[bool, float | None]:
@@ -34,19 +33,6 @@ def start_of(state: RolloutState, noted: Sequence[Noted], running: bool, end: fl
     if running and status == "Unknown" and changed:
         return changed
     return history.last_start(noted, end)
-
-
-def strategy_of(canary: Mapping[str, Any]) -> str:
-    """Name the strategy that a Canary carries out."""
-    spec = canary.get("spec") or {}
-    analysis = spec.get("analysis") or {}
-    if spec.get("skipAnalysis"):
-        return "immediate"
-    if analysis.get("match"):
-        return "ab"
-    if (policy := policy_text(analysis)) and Policy.parse(policy).shadow:
-        return "shadow"
-    return "blue-green" if analysis.get("iterations") else "canary"
 
 
 def record(
@@ -82,7 +68,7 @@ def record(
         steps=tuple(analysis.get("stepWeights") or ()),
         interval_seconds=round(state.interval),
         threshold=int(analysis.get("threshold") or 0),
-        policy=policy_text(analysis),
+        policy=policy_text(state.canary),
         # Users had none of what a shadow answered.
         exposure=Exposure()
         if strategy == "shadow"

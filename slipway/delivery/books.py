@@ -16,8 +16,9 @@ from slipway.models.pins import Pin, Pins, load_pins, rejected, settled
 from slipway.models.release import Release, Releases, version_of
 from slipway.models.spec import ModelSpec
 from slipway.planning import regions
-from slipway.rollout.state import RolloutState, iso
+from slipway.rollout.state import RolloutState
 from slipway.settings.environment import Environment, path_of
+from slipway.times import iso
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from itertools import groupby
 
 from slipway.delivery import readings
 from slipway.delivery.record import Measured, Point, RolloutRecord
-from slipway.judge.evidence import LIMIT
-from slipway.rollout.policy import Policy
+from slipway.rollout.policy import LIMIT, Policy
 
 #: Pixels: the whole drawing, the room for the scale at the left, for the names of lines at the right.
 WIDTH, LEFT, RIGHT = 900, 56, 124

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from slipway import names
 from slipway.delivery.record import Decision, Kind
-from slipway.judge.run import epoch
-from slipway.rollout.state import iso
+from slipway.times import epoch, iso
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ def noted_in_ledger(entries: Iterable[Mapping[str, Any]], namespace: str, model:
 def candidate(noted: Iterable[Noted], start: float, end: float, model: str) -> int | None:
     """Return the version that was tried between two moments, as the judge has noted it; None where it has not."""
     named = [each.candidate for each in noted if each.candidate and start - WHOLE_SECOND <= each.at <= end]
-    digits = named[-1].removeprefix(f"{model}-v") if named else ""
-    return int(digits) if digits.isdigit() else None
+    return names.version_in(named[-1], model) if named else None
 
 
 def _unnamed(message: str) -> str:

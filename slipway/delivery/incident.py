@@ -9,8 +9,8 @@ from typing import ClassVar
 from slipway import documents
 from slipway.delivery.record import Measured, RolloutRecord
 from slipway.documents import Frozen
-from slipway.judge.evidence import LIMIT
 from slipway.models.release import Release
+from slipway.rollout.policy import LIMIT
 
 
 class Change(Frozen):

@@ -14,7 +14,7 @@ from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
 from slipway.rollout import cluster, llm
 from slipway.rollout.llm import ALL, LLM, Member
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 
 
 def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:

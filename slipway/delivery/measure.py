@@ -194,9 +194,9 @@ def versions(readings: Readings, model: str) -> dict[str, set[int]]:
     """Say which versions were seen behind each Service of the pair."""
     found: dict[str, set[int]] = {}
     for series in readings.counts:
-        digits = series.labels.get("inferenceservice", "").removeprefix(f"{model}-v")
-        if digits.isdigit() and series.points:
-            found.setdefault(series.labels.get("service", ""), set()).add(int(digits))
+        version = names.version_in(series.labels.get("inferenceservice", ""), model)
+        if version is not None and series.points:
+            found.setdefault(series.labels.get("service", ""), set()).add(version)
     return found
 
 

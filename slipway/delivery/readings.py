@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Literal
 
 from slipway.delivery.record import Decision, Measured, RolloutRecord
-from slipway.judge.evidence import LIMIT
+from slipway.rollout.policy import LIMIT
+from slipway.times import epoch
 
 Side = Literal["primary", "canary"]
 
@@ -88,7 +88,7 @@ def verdict(record: RolloutRecord) -> str:
 
 def seconds(record: RolloutRecord, moment: str) -> float:
     """Return the time from a rollout's start to a moment of its record."""
-    return (_time(moment) - _time(record.started)).total_seconds()
+    return (epoch(moment) or 0.0) - (epoch(record.started) or 0.0)
 
 
 def duration(record: RolloutRecord) -> float:
@@ -104,10 +104,6 @@ def clock(span: float) -> str:
 
 def _moments(decisions: Iterable[Decision]) -> Iterable[str]:
     return (decision.at for decision in decisions)
-
-
-def _time(moment: str) -> datetime:
-    return datetime.fromisoformat(moment.replace("Z", "+00:00"))
 
 
 def _newest(values: Iterable[float | None]) -> float | None:

@@ -13,7 +13,8 @@ from slipway.delivery.incident import Incident
 from slipway.delivery.record import RolloutRecord
 from slipway.delivery.steps import After, Step, nobody, take
 from slipway.errors import SlipwayError
-from slipway.rollout.state import RolloutState, iso
+from slipway.rollout.state import RolloutState
+from slipway.times import iso
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 from slipway.delivery import drawings, readings
 from slipway.delivery.record import Decision, Measured, RolloutRecord
-from slipway.judge.evidence import LIMIT
-from slipway.rollout.policy import Policy
+from slipway.rollout.policy import LIMIT, Policy
 
 TEMPLATE = Path(__file__).with_name("report.html")
 #: How a decision is said.

@@ -18,7 +18,8 @@ from slipway.delivery.steps import After, nobody
 from slipway.errors import ExitCode, SlipwayError
 from slipway.objects import Object
 from slipway.rollout.cluster import CANARY
-from slipway.rollout.plan import HELD_BACK, SETTLED
+from slipway.rollout.observed import SETTLED
+from slipway.rollout.plan import HELD_BACK
 from slipway.rollout.state import TICKS_TO_NOTICE, RolloutState, read
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from slipway.delivery import readings
 from slipway.delivery.record import Measured, RolloutRecord
 from slipway.errors import ExitCode, SlipwayError
-from slipway.judge.evidence import LIMIT
+from slipway.rollout.policy import LIMIT
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

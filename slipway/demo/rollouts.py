@@ -33,6 +33,7 @@ from slipway.registry.aliases import move_alias
 from slipway.registry.connection import Connection
 from slipway.rollout import cluster, state
 from slipway.settings.stack_file import read_environment
+from slipway.times import iso
 from slipway.traffic.requests import Stream
 from slipway.traffic.shares import shares
 from slipway.traffic.stream import Traffic
@@ -178,7 +179,7 @@ class Rollouts:
     def record(self, records: Sequence[RolloutRecord]) -> report.Written:
         """Add rollouts to the demo's report; one that is in it already is replaced."""
         kept = {(each.model, each.candidate_version): each for each in (*self.recorded(), *records)}
-        return report.write(list(kept.values()), self.project / REPORTS, REPORT, state.iso(time.time()))
+        return report.write(list(kept.values()), self.project / REPORTS, REPORT, iso(time.time()))
 
     def _rows(self) -> list[dict[str, Any]]:
         return overview.overview(self.project, self.environment, self.kube, self.specs)[0]

@@ -30,7 +30,7 @@ from slipway.lab.state import Facts
 from slipway.models.spec import load_model_specs
 from slipway.progress import say, step
 from slipway.rollout import cluster
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
 from slipway.tools import toolchain

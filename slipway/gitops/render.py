@@ -13,7 +13,7 @@ from slipway.errors import SlipwayError
 from slipway.gitops.tree import environment_files
 from slipway.gitops.writer import Outcome, compare
 from slipway.planning.environment import EnvironmentPlan
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
 

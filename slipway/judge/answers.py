@@ -17,13 +17,13 @@ from slipway.judge import decide, run
 from slipway.judge.counts import Tally, total
 from slipway.judge.decide import Answer, Look
 from slipway.judge.delivery import DeliveryCollector
-from slipway.judge.evidence import LIMIT
-from slipway.judge.evidence import judge as weigh
-from slipway.judge.ledger import Entry, Ledger, of_message, stamp
+from slipway.judge.evidence import verdict as weigh
+from slipway.judge.ledger import Entry, Ledger, of_message
 from slipway.judge.reader import Reader
 from slipway.judge.run import Run
-from slipway.rollout.policy import Policy
+from slipway.rollout.policy import LIMIT, Policy
 from slipway.series import EVIDENCE
+from slipway.times import stamp
 
 #: Endpoint to its question.
 QUESTIONS: Mapping[str, Callable[[Look], Answer]] = {

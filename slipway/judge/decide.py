@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.judge.counts import Counts, Servers, Tally
-from slipway.judge.evidence import LIMIT, Signal, Verdict, Window, judge
+from slipway.judge.evidence import Signal, Verdict, Window
+from slipway.judge.evidence import verdict as weigh
 from slipway.judge.run import Run
-from slipway.rollout.plan import SETTLED
-from slipway.rollout.policy import Policy
+from slipway.rollout.observed import SETTLED
+from slipway.rollout.policy import LIMIT, Policy
 
 #: By the definition of the quantiles: the share of requests that may be slower.
 SLOW_P95, SLOW_P99 = 0.05, 0.01
@@ -92,7 +93,7 @@ def finding(look: Look) -> Finding:
     """Weigh what was seen."""
     run = look.run
     if run.candidate is None and look.vetted:
-        return Finding(judge(()), f"{run.stable}: users have it already")
+        return Finding(weigh(()), f"{run.stable}: users have it already")
     if run.candidate is None:
         return Finding(None, f"{run.model}: the target selects what users have: there is nothing to judge")
     if run.phase in SETTLED or run.started is None:
@@ -101,7 +102,7 @@ def finding(look: Look) -> Finding:
         return Finding(None, f"{run.candidate}: the target has just moved to it: nothing is known yet")
     if look.counts is None or look.servers is None:
         return Finding(None, f"{run.candidate}: no data: {look.trouble}")
-    verdict = judge(tuple(signals(look.policy, look.counts)))
+    verdict = weigh(tuple(signals(look.policy, look.counts)))
     if trouble := _blind(look, look.counts, *look.servers):
         # What was counted before still condemns.
         seen = Finding(verdict, f"{run.candidate}: {verdict.reason}")

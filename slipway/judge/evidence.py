@@ -48,8 +48,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-#: 1/alpha for alpha = 5 %; what reaches it is taken for worse.
-LIMIT = 20.0
+from slipway.rollout.policy import LIMIT
+
 #: How many times worse a candidate may be, each as likely as the others (mixture as in Robbins 1970).
 #: Below 1.5 nothing is looked for: a candidate that is a tenth worse is never rolled back for that.
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0)
@@ -130,7 +130,7 @@ class Verdict:
     reason: str
 
 
-def judge(signals: Sequence[Signal]) -> Verdict:
+def verdict(signals: Sequence[Signal]) -> Verdict:
     """Weigh all signals; without any traffic of the candidate the verdict is 1, which says nothing."""
     if not signals:
         return Verdict(1.0, False, None, "no signal to judge by")

@@ -12,9 +12,10 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from slipway.times import epoch, stamp
 
 #: Flagger's messages (pkg/controller/*.go) that say what a rollout did; the first that fits counts. What fits none is
 #: a note.
@@ -65,7 +66,10 @@ class Entry:
     @property
     def time(self) -> float:
         """Seconds since the epoch."""
-        return datetime.fromisoformat(self.at).timestamp()
+        moment = epoch(self.at)
+        if moment is None:
+            raise ValueError("at: missing")
+        return moment
 
 
 _FIELDS = {field.name for field in fields(Entry)}
@@ -135,12 +139,6 @@ def as_json(entry: Entry) -> dict[str, Any]:
 def _told(entry: Entry) -> dict[str, Any]:
     """Leave out what is not known."""
     return {key: value for key, value in asdict(entry).items() if value not in ("", None, False)}
-
-
-def stamp(moment: float) -> str:
-    """Write seconds since the epoch as `2026-11-21T16:30:05.250Z`."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def of_message(at: float, namespace: str, model: str, message: str, **known: Any) -> Entry | None:

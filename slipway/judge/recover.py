@@ -13,10 +13,11 @@ from typing import Any
 
 from slipway.clients.kube import Kube
 from slipway.clients.prometheus import Prometheus, Series
-from slipway.judge.ledger import Entry, Ledger, of_message, stamp
-from slipway.judge.run import epoch, promoted
+from slipway.judge.ledger import Entry, Ledger, of_message
 from slipway.objects import Object
+from slipway.rollout.canary import promoted
 from slipway.rollout.cluster import CANARY
+from slipway.times import epoch, stamp
 
 #: Seconds for which Flagger may still be about to tell an event itself: it waits five for the answer.
 GRACE = 10.0
@@ -92,7 +93,7 @@ def _from_status(
     namespace: str, model: str, status: Mapping[str, Any], known: list[Entry], now: float
 ) -> Iterator[Entry]:
     phase, moved = status.get("phase") or "", epoch(status.get("lastTransitionTime")) or now
-    condition = promoted(status)
+    condition = promoted({"status": status})
     at = epoch(condition.get("lastTransitionTime"))
     if at is None or moved > now - GRACE or phase in ("", "Initializing", "Initialized", "Waiting"):
         return

@@ -12,7 +12,6 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +31,7 @@ from slipway.judge.ledger import Ledger, as_json
 from slipway.judge.recover import recover
 from slipway.judge.shadows import end_copies
 from slipway.rollout.policy import Policy
+from slipway.times import epoch
 
 log = logging.getLogger("slipway.judge")
 
@@ -93,7 +93,7 @@ def application(judge: Judge, compare: bool = True) -> Starlette:
     async def ledger(request: Request) -> Response:
         wanted = request.query_params
         try:
-            since = datetime.fromisoformat(wanted["since"]).timestamp() if wanted.get("since") else 0.0
+            since = epoch(wanted.get("since")) or 0.0
         except ValueError:
             raise BadRequest(f"since: expected a time as 2026-11-21T16:30:05Z, got {wanted['since']!r}") from None
         found = judge.ledger.entries(wanted.get("namespace"), wanted.get("model"), since)

@@ -28,7 +28,8 @@ from slipway.planning import regions
 from slipway.planning.regions import Earlier
 from slipway.planning.timeline import predict
 from slipway.rollout import llm
-from slipway.rollout.plan import ModelPlan, ObservedModel, Wanted, follow, plan_model
+from slipway.rollout.observed import ObservedModel
+from slipway.rollout.plan import ModelPlan, Wanted, follow, plan_model
 from slipway.settings.environment import Environment, path_of
 
 

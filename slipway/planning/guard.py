@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from slipway.errors import SlipwayError
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
 #: By `delivery`: who applies, who must not.

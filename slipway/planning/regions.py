@@ -14,7 +14,8 @@ from slipway.documents import nearest
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.spec import ModelSpec
 from slipway.rollout import cluster
-from slipway.rollout.plan import ObservedModel, Wanted
+from slipway.rollout.observed import ObservedModel
+from slipway.rollout.plan import Wanted
 from slipway.settings import stack_file
 from slipway.settings.environment import Environment, path_of
 

@@ -9,16 +9,13 @@ two looks, so the first of them comes after half an interval in the mean.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from slipway.delivery import assemble
 from slipway.documents import Frozen
-from slipway.judge.run import MIN_INTERVAL, policy_text
+from slipway.rollout.canary import Object, interval_of, policy_of, strategy_of
 from slipway.rollout.policy import Policy
-
-Object = Mapping[str, Any]
 
 #: Looks from the one that promotes to the one that says Succeeded.
 AFTER_PROMOTION = 2
@@ -81,8 +78,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
         environment: Its name.
         requests_per_second: What users send to the model there.
     """
-    analysis, policy = canary["spec"]["analysis"], policy_of(canary)
-    interval = max(MIN_INTERVAL, int(analysis["interval"].removesuffix("s")))
+    analysis, policy, interval = canary["spec"]["analysis"], policy_of(canary), round(interval_of(canary))
     immediate = bool(canary["spec"].get("skipAnalysis"))
     judged = policy is not None
     steps = tuple(
@@ -95,7 +91,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     return Timeline(
         environment=environment,
         model=canary["metadata"]["name"],
-        strategy=assemble.strategy_of(canary),
+        strategy=strategy_of(canary),
         interval_seconds=interval,
         threshold=int(analysis["threshold"]),
         requests_per_second=float(requests_per_second),
@@ -106,12 +102,6 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
         settled_seconds=promoted + (0 if immediate else AFTER_PROMOTION * interval),
         requests=sum(step.requests for step in steps if step.shown),
     )
-
-
-def policy_of(canary: Object) -> Policy | None:
-    """Read what the judge is told; None where no judge is asked."""
-    text = policy_text(canary["spec"]["analysis"])
-    return Policy.parse(text) if text else None
 
 
 def _stages(analysis: Object, shadow: bool) -> Iterator[Stage]:

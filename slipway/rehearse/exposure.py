@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from slipway.documents import Frozen
-from slipway.judge.evidence import LIMIT, Signal, Window, judge
+from slipway.judge.evidence import Signal, Window
+from slipway.judge.evidence import verdict as weigh
 from slipway.planning.timeline import Step, Timeline
-from slipway.rollout.policy import Policy
+from slipway.rollout.policy import LIMIT, Policy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +120,7 @@ def _judged(
         windows.append(window)
         seconds += timeline.interval_seconds
         seen, bad = seen + step.shown * window.canary, bad + step.shown * window.canary_bad
-        verdict = judge((Signal(name, tuple(windows), allowed), *others))
+        verdict = weigh((Signal(name, tuple(windows), allowed), *others))
         if verdict.broken or verdict.e_value > LIMIT:
             return Found(weight=step.weight, seconds=seconds, requests=seen, bad=bad)
     return None

@@ -8,15 +8,16 @@ from slipway import names
 from slipway.compile import compile_model, refusals
 from slipway.delivery.record import RolloutRecord
 from slipway.documents import Frozen
-from slipway.judge.evidence import LIMIT
 from slipway.models.spec import ModelSpec
-from slipway.planning.timeline import Timeline, policy_of, predict, thresholds
+from slipway.planning.timeline import Timeline, predict, thresholds
 from slipway.rehearse.answers import Comparison
 from slipway.rehearse.exposure import Exposure, exposures
 from slipway.rehearse.run import Played
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import not_rehearsed
+from slipway.rollout.canary import policy_of
 from slipway.rollout.plan import ModelPlan
+from slipway.rollout.policy import LIMIT
 from slipway.settings.environment import Environment
 
 Verdict = Literal["promoted", "rolled-back", "refused"]

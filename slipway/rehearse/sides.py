@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from slipway.compile.refusals import failed_gates
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import load_pins, pinned
 from slipway.models.release import Release, Releases
 from slipway.models.spec import ModelSpec
+from slipway.registry import Registry
 from slipway.settings.environment import Environment, path_of
-
-if TYPE_CHECKING:
-    from slipway.registry import Registry
 
 
 @dataclass(frozen=True)

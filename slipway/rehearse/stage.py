@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared
 from slipway.compile.canary import rollout_steps
-from slipway.judge.run import MIN_INTERVAL
 from slipway.lab.manifests import model_reader
 from slipway.models.spec import ModelSpec, Replicas
 from slipway.objects import Object
 from slipway.rehearse.sides import Sides
+from slipway.rollout.canary import MIN_INTERVAL
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 

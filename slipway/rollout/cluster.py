@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from slipway.aws import access
 from slipway.clients.kube import Kube, KubeError, Objects
 from slipway.errors import ExitCode, SlipwayError
-from slipway.rollout import llm, plan
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout import llm, observed
+from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
 #: Seconds for the answer to one request; a preview must not hang on a cluster that is away.
@@ -17,6 +18,7 @@ TIMEOUT = 10.0
 INFERENCE_SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
 CANARY = ("flagger.app/v1beta1", "Canary")
 SERVICE = ("v1", "Service")
+ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 
 
 def connect(environment: Environment, project: Path) -> Kube:
@@ -26,8 +28,6 @@ def connect(environment: Environment, project: Path) -> Kube:
         SlipwayError: The environment names no kubeconfig, or one that cannot be used.
     """
     if environment.cluster.eks:
-        from slipway.aws import access
-
         return access.connect(environment, TIMEOUT)
     return Kube.from_kubeconfig(kubeconfig(environment, project), environment.cluster.context, TIMEOUT)
 
@@ -54,7 +54,7 @@ def kubeconfig(environment: Environment, project: Path) -> Path:
 
 
 def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, ObservedModel]:
-    """Read the rollout state of models: four lists, whatever their number.
+    """Read the rollout state of models: five lists, whatever their number.
 
     Raises:
         KubeError: The cluster cannot be reached or refuses.
@@ -62,17 +62,21 @@ def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Obse
     """
     wanted = sorted(models)
     llms = llm.observe_all(list_if_known(kube, llm.LLM, namespace))
-    return plan.observe_all(wanted, objects(kube, namespace)) | {name: llms[name] for name in wanted if name in llms}
+    return observed.observe_all(wanted, objects(kube, namespace)) | {
+        name: llms[name] for name in wanted if name in llms
+    }
 
 
 def objects(kube: Kube, namespace: str) -> Objects:
-    """List what models consist of: Services, Canaries, InferenceServices.
+    """List what models consist of: Services, Canaries, InferenceServices and HTTPRoutes.
 
     Raises:
         KubeError: The cluster cannot be reached or refuses.
     """
     found = [*kube.list(*SERVICE, namespace)]
-    return found + [each for kind in (CANARY, INFERENCE_SERVICE) for each in list_if_known(kube, kind, namespace)]
+    return found + [
+        each for kind in (CANARY, INFERENCE_SERVICE, ROUTE) for each in list_if_known(kube, kind, namespace)
+    ]
 
 
 def list_if_known(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway import names
-from slipway.rollout.plan import ModelPlan, ObservedModel, ObservedService, observed_service
+from slipway.rollout.observed import ObservedModel, ObservedService, observed_service
+from slipway.rollout.plan import ModelPlan
 
 LLM = ("serving.kserve.io/v1alpha2", "LLMInferenceService")
 #: Weights are proportions; those of a group add up to this.

@@ -9,6 +9,9 @@ from pydantic import Field, ValidationError
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError
 
+#: 1/alpha for alpha = 5 %: an e-value that reaches it is taken for worse (slipway/judge/evidence.py).
+LIMIT = 20.0
+
 
 class Policy(Frozen):
     """The objectives of a model with the pace of its rollout, for one analysis.

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from slipway import names
 from slipway.clients.kube import Kube
-from slipway.judge.run import MIN_INTERVAL, ROUTE, aborted, epoch, promoted, seconds, weights
-from slipway.rollout.cluster import list_if_known, objects
-from slipway.rollout.plan import SETTLED, ObservedModel, observe_all
+from slipway.rollout import canary as canaries
+from slipway.rollout import cluster
+from slipway.rollout.observed import SETTLED, ObservedModel, observe_all
+from slipway.times import epoch
 
 #: Ticks in which Flagger must have noticed that the target has moved: it looks once in each.
 TICKS_TO_NOTICE = 3
@@ -31,17 +31,19 @@ class RolloutState:
 
     Args:
         model: Its name.
-        seen: Selectors, phase, InferenceServices.
-        weight: Percent that the route gives the candidate; None where there is no route.
+        seen: Selectors, phase, InferenceServices, weight.
         canary: The Canary as it is; empty where there is none.
-        moved: When the target's selector was last written, in seconds since the epoch; 0 where nobody knows.
+        moved: When the target's selector was last written, in seconds since the epoch; 0 where it is not recorded.
+        mirrored: Whether the route has requests of users copied to the candidate.
+        behind_canary: The version that the canary Service selects; None where it selects none of the model's.
     """
 
     model: str
     seen: ObservedModel
-    weight: int | None = None
     canary: Mapping[str, Any] = field(default_factory=dict)
     moved: float = 0.0
+    mirrored: bool = False
+    behind_canary: int | None = None
 
     @property
     def status(self) -> Mapping[str, Any]:
@@ -51,28 +53,35 @@ class RolloutState:
     @property
     def analysis(self) -> Mapping[str, Any]:
         """How it is decided."""
-        return (self.canary.get("spec") or {}).get("analysis") or {}
+        return canaries.analysis_of(self.canary)
 
     @property
     def candidate(self) -> int | None:
         """The version that is tried; None where the target is what users have."""
-        return self.seen.target_version if self.seen.target_version != self.seen.live_version else None
+        return self.seen.candidate
+
+    @property
+    def weight(self) -> int | None:
+        """Percent that the route gives the candidate; None where there is no route."""
+        return self.seen.weight
 
     @property
     def interval(self) -> float:
         """Seconds between two looks of Flagger."""
-        return max(MIN_INTERVAL, seconds(self.analysis.get("interval") or "60s"))
+        return canaries.interval_of(self.canary)
 
     @property
     def condition(self) -> tuple[str, float]:
         """Status of the condition Promoted, with the time of its last change in seconds since the epoch."""
-        found = promoted(self.status)
+        found = canaries.promoted(self.canary)
         return found.get("status", ""), epoch(found.get("lastTransitionTime")) or 0.0
 
     @property
     def abort(self) -> str:
-        """Why somebody wants the present candidate away; empty where nobody does."""
-        return aborted(self.canary, names.inference_service(self.model, self.candidate) if self.candidate else None)
+        """Why an operator wants the present candidate away; empty where nobody does."""
+        return canaries.aborted(
+            self.canary, names.inference_service(self.model, self.candidate) if self.candidate else ""
+        )
 
     @property
     def has_rollback_hook(self) -> bool:
@@ -114,7 +123,7 @@ def read(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Rollout
         KubeError: The cluster cannot be reached or refuses.
         SlipwayError: A Service of a model selects what is none of its versions.
     """
-    return states(sorted(models), [*objects(kube, namespace), *list_if_known(kube, ROUTE, namespace)])
+    return states(sorted(models), cluster.objects(kube, namespace))
 
 
 def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, RolloutState]:
@@ -129,27 +138,21 @@ def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[
     """
     found = list(objects)
     by_name = {(each["kind"], each["metadata"]["name"]): each for each in found}
-    observed = observe_all(models, (each for each in found if each["kind"] != "HTTPRoute"))
     return {
         model: RolloutState(
             model,
             seen,
-            _weight(model, by_name.get(("HTTPRoute", model)), by_name.get(("Canary", model), {})),
-            by_name.get(("Canary", model), {}),
+            canary := by_name.get(("Canary", model), {}),
             _moved(by_name.get(("Service", model))),
+            canaries.weights(model, by_name.get(("HTTPRoute", model)), canary)[1],
+            _behind(model, by_name.get(("Service", names.canary(model)))),
         )
-        for model, seen in observed.items()
+        for model, seen in observe_all(models, found).items()
     }
 
 
-def iso(at: float) -> str:
-    """Write seconds since the epoch as `2026-11-21T16:30:05Z`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _weight(model: str, route: Mapping[str, Any] | None, canary: Mapping[str, Any]) -> int | None:
-    analysis = (canary.get("spec") or {}).get("analysis") or {}
-    return None if route is None else weights(model, dict(route), bool(analysis.get("sessionAffinity")))[0]
+def _behind(model: str, service: Mapping[str, Any] | None) -> int | None:
+    return names.selected_version(model, ((service or {}).get("spec") or {}).get("selector") or {})
 
 
 def _moved(target: Mapping[str, Any] | None) -> float:

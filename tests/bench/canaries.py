@@ -19,13 +19,13 @@ from slipway.judge.evidence import (
     FLOOR_REQUESTS,
     FLOOR_SHARE,
     FLOORED,
-    LIMIT,
     RATIOS,
     TOLERATED,
     Signal,
     Window,
-    judge,
 )
+from slipway.judge.evidence import verdict as weigh
+from slipway.rollout.policy import LIMIT
 
 Floats = NDArray[np.float64]
 #: Share of bad that the objectives of the simulated model allow: 99 % answered, a p95, 92 % right.
@@ -188,7 +188,7 @@ def check(traffic: Traffic, rollouts: int = 3) -> None:
                 Signal(name, tuple(Window(*map(int, one)) for one in _rows(counts, row, look)), ALLOWED[name])
                 for name, counts in traffic.signals.items()
             ]
-            verdict = judge(signals)
+            verdict = weigh(signals)
             if (
                 not math.isclose(verdict.e_value, e_values[row, look], rel_tol=1e-6)
                 or verdict.broken != broken[row, look]

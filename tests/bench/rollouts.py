@@ -25,7 +25,7 @@ from local_stack import Stack  # noqa: E402
 from running_lab import Lab, running_lab  # noqa: E402
 
 from slipway.clients.prometheus import Prometheus  # noqa: E402
-from slipway.judge.run import ROUTE  # noqa: E402
+from slipway.rollout.cluster import ROUTE  # noqa: E402
 from slipway.traffic.shares import shares  # noqa: E402
 from slipway.traffic.stream import Answer  # noqa: E402
 from tests.bench.report import put_into  # noqa: E402

@@ -23,10 +23,10 @@ import slipway
 from slipway import names
 from slipway.clients.kube import Kube, KubeError
 from slipway.compile import compile_model, compile_shared
-from slipway.judge.run import ROUTE, weights
 from slipway.lab import control_plane, network
 from slipway.lab.control_plane import Layout
-from slipway.rollout.cluster import CANARY, INFERENCE_SERVICE
+from slipway.rollout.canary import weights
+from slipway.rollout.cluster import CANARY, INFERENCE_SERVICE, ROUTE
 from slipway.tools import toolchain
 
 NAMESPACE = "models"
@@ -167,7 +167,7 @@ class Stage:
         return self.kube.get(*CANARY, model, NAMESPACE).get("status") or {}
 
     def weight(self, model: str) -> int:
-        return weights(model, self.kube.find(*ROUTE, model, NAMESPACE), False)[0]
+        return weights(model, self.kube.find(*ROUTE, model, NAMESPACE), {})[0]
 
     def live(self, model: str) -> int | None:
         """Return the version that users have."""

@@ -30,6 +30,7 @@ from slipway.rollout import state as rollout_state
 from slipway.rollout.plan import HELD_BACK
 from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
+from slipway.times import iso
 
 #: The steps of each deed, in their order; the process is killed after each.
 ROLLBACK = ("abort", "incident", "ledger", "record", "alias")
@@ -308,7 +309,7 @@ def test_what_flagger_has_missed_is_noticed_and_tried_again(desk: Desk, monkeypa
         *cluster.CANARY,
         model,
         NAMESPACE,
-        lambda canary: canary["status"]["lastTransitionTime"] > rollout_state.iso(time.time() - 5),
+        lambda canary: canary["status"]["lastTransitionTime"] > iso(time.time() - 5),
         timeout=60,
     )
     assert (stage.status(model)["phase"], stage.status(model)["lastAppliedSpec"]) == ("Failed", applied)

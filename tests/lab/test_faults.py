@@ -18,7 +18,7 @@ from local_stack import CANARY, ISVC, SERVICE, Stack
 
 from slipway.clients.prometheus import Prometheus
 from slipway.errors import ExitCode, SlipwayError
-from slipway.judge.run import ROUTE
+from slipway.rollout.cluster import ROUTE
 
 
 @pytest.fixture(scope="module")

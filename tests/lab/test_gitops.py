@@ -20,7 +20,7 @@ from live_rollouts import DIABETES, REGISTER, Round, users
 from local_stack import CANARY, ISVC, SERVICE, UP, Stack
 
 from slipway.clients.kube import KubeError
-from slipway.judge.run import ROUTE
+from slipway.rollout.cluster import ROUTE
 
 pytestmark = pytest.mark.platform
 

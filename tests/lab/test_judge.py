@@ -10,7 +10,7 @@ import judge_stage
 import pytest
 from judge_stage import NAMESPACE, TICK, Stage, until
 
-from slipway.judge.run import ABORT
+from slipway.rollout.canary import ABORT
 from slipway.rollout.cluster import CANARY
 
 #: Until the test for it comes: the rollouts go on meanwhile.

@@ -24,7 +24,8 @@ from slipway.models.spec import AtLeast, AtMost, Gate, ModelSpec, Objectives, Ro
 from slipway.planning.environment import followed
 from slipway.registry import Registry, hash_artifact, verify
 from slipway.registry.aliases import move_alias
-from slipway.rollout.plan import ObservedModel, Wanted, plan_model
+from slipway.rollout.observed import ObservedModel
+from slipway.rollout.plan import Wanted, plan_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SHA256 = "ab" * 32

@@ -14,8 +14,9 @@ from live_rollouts import WINE, Round, users
 from local_stack import CANARY, ROLLOUT, Stack
 
 from slipway import names
-from slipway.judge.run import ABORT, ROUTE
 from slipway.judge.shadows import COPIES
+from slipway.rollout.canary import ABORT
+from slipway.rollout.cluster import ROUTE
 
 CANDIDATE = f"{WINE}-v3"
 

@@ -18,7 +18,7 @@ from local_stack import CANARY, ISVC, MODEL, READY, SERVICE, UP, Stack
 from slipway.clients.prometheus import Prometheus
 from slipway.engine.deploy import Deployment
 from slipway.errors import ExitCode, SlipwayError
-from slipway.judge.run import ABORT
+from slipway.rollout.canary import ABORT
 
 STABLE, CANDIDATE = f"{MODEL}-v2", f"{MODEL}-v3"
 

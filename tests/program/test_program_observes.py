@@ -11,7 +11,7 @@ from slipway import registry
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Pin
 from slipway.planning import environment as planning
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 from stacks import environment
 from stacks.environment import TOLD
 

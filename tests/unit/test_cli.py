@@ -25,7 +25,8 @@ from slipway.models.pins import Pin, Pins, Rejection, load_pins
 from slipway.models.release import Release, Releases
 from slipway.models.spec import load_model_specs
 from slipway.planning.environment import EnvironmentPlan, plan_environment
-from slipway.rollout.plan import ModelPlan, ObservedModel, ObservedService, Wanted
+from slipway.rollout.observed import ObservedModel, ObservedService
+from slipway.rollout.plan import ModelPlan, Wanted
 from slipway.settings.stack_file import read_environment
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from builders import an_environment
 from slipway.clients.kube import KubeError
 from slipway.errors import ExitCode, SlipwayError
 from slipway.rollout import cluster
-from slipway.rollout.plan import ObservedModel, ObservedService
+from slipway.rollout.observed import ObservedModel, ObservedService
 
 
 def service(name: str, version: int, model: str = "churn") -> dict[str, Any]:
@@ -32,6 +32,12 @@ def inference_service(name: str, model: str, ready: str = "True") -> dict[str, A
     }
 
 
+def route(model: str, weight: int) -> dict[str, Any]:
+    sides = {f"{model}-primary": 100 - weight, f"{model}-canary": weight}
+    backends = [{"name": name, "weight": share} for name, share in sides.items()]
+    return {"metadata": {"name": model}, "spec": {"rules": [{"backendRefs": backends}]}}
+
+
 class FakeKube:
     """Answers lists, counting them."""
 
@@ -49,14 +55,15 @@ class FakeKube:
 def test_a_rollout_is_read_from_the_selectors_the_canary_and_the_inference_services():
     kube = FakeKube(
         Service=[service("churn", 8), service("churn-primary", 7), service("churn-canary", 8)],
-        Canary=[{"metadata": {"name": "churn"}, "status": {"phase": "Progressing", "canaryWeight": 25}}],
+        Canary=[{"metadata": {"name": "churn"}, "status": {"phase": "WaitingPromotion", "canaryWeight": 0}}],
+        HTTPRoute=[route("churn", 25)],
         InferenceService=[inference_service("churn-v8", "churn", ready="Unknown")],
     )
     assert cluster.observe(kube, "models", ["churn"]) == {
         "churn": ObservedModel(
             live_version=7,
             target_version=8,
-            phase="Progressing",
+            phase="WaitingPromotion",
             services={"churn-v8": ObservedService(8, "v8-000000000000", False, "sha256:s", "sha256:m")},
             weight=25,
         )
@@ -67,11 +74,11 @@ def test_a_model_that_is_not_there_is_seen_as_nothing():
     assert cluster.observe(FakeKube(), "models", ["churn"]) == {"churn": ObservedModel()}
 
 
-def test_a_thousand_models_are_read_with_four_lists():
+def test_a_thousand_models_are_read_with_five_lists():
     models = [f"m{number}" for number in range(1000)]
     kube = FakeKube(Service=[service(f"{model}-primary", 1, model) for model in models])
     assert cluster.observe(kube, "models", models)["m999"].live_version == 1
-    assert kube.asked == 4
+    assert kube.asked == 5
 
 
 def test_a_service_that_somebody_else_made_under_a_model_s_name_is_refused_by_name():
@@ -82,7 +89,7 @@ def test_a_service_that_somebody_else_made_under_a_model_s_name_is_refused_by_na
 
 def test_a_cluster_without_the_definitions_has_none_of_the_objects():
     missing = KubeError(404, "NotFound", "the cluster does not know it")
-    kube = FakeKube(InferenceService=missing, Canary=missing)
+    kube = FakeKube(InferenceService=missing, Canary=missing, HTTPRoute=missing)
     assert cluster.observe(kube, "models", ["churn"]) == {"churn": ObservedModel()}
 
 

@@ -10,7 +10,7 @@ from slipway.compile import CompiledModel, compile_model, compile_shared, metric
 from slipway.compile.flagger import Ceiling, Floor
 from slipway.compile.knative import compile_knative
 from slipway.models.spec import AtLeast, AtMost
-from slipway.rollout.plan import ObservedService
+from slipway.rollout.observed import ObservedService
 from slipway.rollout.policy import Policy
 
 V7, V8 = a_release(version=7), a_release(version=8)

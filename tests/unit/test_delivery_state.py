@@ -42,7 +42,7 @@ def test_a_model_that_is_not_there_is_absent() -> None:
 
 def test_the_weight_is_the_routes_whatever_the_canary_says() -> None:
     seen = states(["churn"], [*objects(weight=0, phase="WaitingPromotion")[:4], route(50)])["churn"]
-    assert (seen.weight, seen.seen.weight) == (50, 0)
+    assert (seen.weight, seen.status["canaryWeight"]) == (50, 0)
     no_route = states(["churn"], objects()[:4])["churn"]
     assert no_route.weight is None
 

@@ -20,7 +20,7 @@ from slipway.gitops.render import refuse_changed_versions
 from slipway.planning import verification
 from slipway.planning.guard import refuse_two_writers
 from slipway.rollout import cluster
-from slipway.rollout.plan import observe
+from slipway.rollout.observed import observe
 
 GITOPS = {"repository": "https://git.example.com/manifests.git"}
 TRACKED = {"argocd.argoproj.io/tracking-id": "models-churn:/Service:models/churn"}

@@ -7,7 +7,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 
 from slipway.judge.delivery import Delivered, DeliveryCollector, delivered
-from slipway.judge.ledger import Entry, Ledger, stamp
+from slipway.judge.ledger import Entry, Ledger
+from slipway.times import stamp
 
 START = 1_795_000_000.0
 CHURN = ("models", "churn")

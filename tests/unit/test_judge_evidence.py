@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.judge.evidence import LIMIT, Signal, Window, judge
+from slipway.judge.evidence import Signal, Window
+from slipway.judge.evidence import verdict as weigh
+from slipway.rollout.policy import LIMIT
 from tests.bench import canaries
 
 few = settings(max_examples=25)
@@ -29,7 +31,7 @@ def errors(*given_windows: Window, allowed: float = 0.01) -> Signal:
 
 
 def e_value(*given_windows: Window, allowed: float = 0.01) -> float:
-    return judge([errors(*given_windows, allowed=allowed)]).e_value
+    return weigh([errors(*given_windows, allowed=allowed)]).e_value
 
 
 def chance(bad: int, of: int, share: float) -> float:
@@ -78,7 +80,7 @@ def test_looking_again_and_stopping_at_the_worst_moment_wins_nothing(stop_at: fl
 @given(window=windows(), allowed=shares)
 def test_signals_that_always_fail_together_weigh_no_more_than_one(window: Window, allowed: float) -> None:
     signal = Signal("errors", (window,), allowed)
-    assert judge([signal] * 3).e_value == pytest.approx(judge([signal]).e_value)
+    assert weigh([signal] * 3).e_value == pytest.approx(weigh([signal]).e_value)
 
 
 # Directions.
@@ -126,7 +128,7 @@ def test_the_order_of_intervals_changes_nothing(
     given_windows: list[Window], allowed: float, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(given_windows))
-    assert judge([errors(*shuffled, allowed=allowed)]) == judge([errors(*given_windows, allowed=allowed)])
+    assert weigh([errors(*shuffled, allowed=allowed)]) == weigh([errors(*given_windows, allowed=allowed)])
 
 
 @few
@@ -140,13 +142,13 @@ def test_intervals_that_never_asked_the_candidate_change_nothing(given_windows: 
 
 
 def test_nothing_is_said_before_the_candidate_is_asked() -> None:
-    verdict = judge([errors(Window(0, 0, 100, 3)), Signal("wrong", (), 0.1)])
+    verdict = weigh([errors(Window(0, 0, 100, 3)), Signal("wrong", (), 0.1)])
     assert (verdict.e_value, verdict.broken, verdict.strongest) == (1.0, False, None)
     assert verdict.reason == "the candidate was not asked yet (evidence 1.0, limit 20)"
 
 
 def test_the_reason_counts_both_sides() -> None:
-    verdict = judge([errors(Window(80, 3, 3200, 1)), Signal("slow p95", (Window(80, 2, 320, 8),), 0.05)])
+    verdict = weigh([errors(Window(80, 3, 3200, 1)), Signal("slow p95", (Window(80, 2, 320, 8),), 0.05)])
     counted = "errors: 3 of 80 failed on the candidate, 1 of 3200 on the primary"
     assert verdict.reason == f"{counted} (evidence 13.6, limit 20)"
     assert verdict.strongest is not None
@@ -154,7 +156,7 @@ def test_the_reason_counts_both_sides() -> None:
 
 
 def test_without_a_primary_the_objective_decides() -> None:
-    verdict = judge([errors(), Signal("slow p99", (Window(300, 30, 0, 0),), 0.025)])
+    verdict = weigh([errors(), Signal("slow p99", (Window(300, 30, 0, 0),), 0.025)])
     assert verdict.e_value > LIMIT
     assert verdict.reason.startswith("slow p99: 30 of 300 were too slow on the candidate, 2.5 % allowed (evidence ")
 
@@ -165,8 +167,8 @@ def test_a_candidate_as_bad_as_a_primary_that_breaks_the_objective_stays() -> No
 
 
 def test_a_few_slow_answers_far_within_the_objective_are_a_cold_start_however_good_the_primary_is() -> None:
-    assert judge([Signal("slow", (Window(1000, 4, 9000, 0),), 0.05)]).e_value < 1
-    assert judge([Signal("slow", (Window(1000, 40, 9000, 0),), 0.05)]).e_value > LIMIT
+    assert weigh([Signal("slow", (Window(1000, 4, 9000, 0),), 0.05)]).e_value < 1
+    assert weigh([Signal("slow", (Window(1000, 40, 9000, 0),), 0.05)]).e_value > LIMIT
 
 
 def test_an_outage_of_both_is_not_held_against_the_candidate_though_it_had_most_requests_then() -> None:
@@ -176,7 +178,7 @@ def test_an_outage_of_both_is_not_held_against_the_candidate_though_it_had_most_
 
 
 def test_a_fifth_of_failures_is_breakage_whatever_the_primary_does() -> None:
-    verdict = judge([errors(Window(20, 5, 320, 100))])
+    verdict = weigh([errors(Window(20, 5, 320, 100))])
     assert (verdict.broken, verdict.e_value < 1) == (True, True)
     assert verdict.reason == "errors: 5 of 20 failed on the candidate, more than 20 % (evidence 0.1, limit 20)"
 
@@ -192,7 +194,7 @@ def test_a_fifth_of_failures_is_breakage_whatever_the_primary_does() -> None:
     ids=["too few", "no more than a fifth", "chance", "not a failure"],
 )
 def test_breakage_needs_requests_failures_and_more_than_chance(signal: Signal) -> None:
-    assert not judge([signal]).broken
+    assert not weigh([signal]).broken
 
 
 def test_with_nothing_allowed_one_failure_may_be_an_accident_and_three_are_not() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from slipway.clients.prometheus import Series
-from slipway.judge.ledger import Entry, Ledger, of_message, stamp
+from slipway.judge.ledger import Entry, Ledger, of_message
 from slipway.judge.recover import from_events, from_history, from_status
+from slipway.times import stamp
 
 T = 1_795_000_000.0
 NOW = T + 600

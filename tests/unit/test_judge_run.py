@@ -9,7 +9,9 @@ from judging import POLICY
 
 from slipway.errors import SlipwayError
 from slipway.judge import run
-from slipway.judge.run import ABORT
+from slipway.rollout import canary as canaries
+from slipway.rollout.canary import ABORT
+from slipway.rollout.state import states
 
 
 def a_route(primary: int, canary: int, *, mirror: bool = False) -> dict[str, Any]:
@@ -44,7 +46,8 @@ def objects(target: int = 2, canary: int = 2, live: int = 1, **changes: Any) -> 
 
 
 def seen(route: Any = None, **changes: Any) -> run.Run:
-    return run.of("models", "churn", objects(**changes), route)
+    found = [*objects(**changes), *([{"kind": "HTTPRoute", "metadata": {"name": "churn"}, **route}] if route else [])]
+    return run.of("models", states(["churn"], found)["churn"])
 
 
 def test_a_rollout_is_put_together_from_all_its_objects() -> None:
@@ -86,18 +89,21 @@ def test_an_abort_counts_for_the_candidate_that_it_names(text: str, reason: str)
 
 
 def test_weights_are_the_routes() -> None:
-    assert run.weights("churn", None, False) == (0, False)
-    assert run.weights("churn", a_route(100, 0, mirror=True), False) == (0, True)
+    assert canaries.weights("churn", None, {}) == (0, False)
+    assert canaries.weights("churn", a_route(100, 0, mirror=True), {}) == (0, True)
     ab = a_route(0, 100)
     ab["spec"]["rules"].append({"backendRefs": [{"name": "churn-primary", "weight": 100}]})
-    assert run.weights("churn", ab, False) == (100, False)
+    assert canaries.weights("churn", ab, {}) == (100, False)
 
 
 def test_with_session_affinity_the_rule_that_splits_counts() -> None:
     sticky, splits = a_route(0, 100), a_route(75, 25)
     splits["spec"]["rules"][0]["backendRefs"][1]["filters"] = [{"type": "ResponseHeaderModifier"}]
     both = {"spec": {"rules": [*splits["spec"]["rules"], *sticky["spec"]["rules"]]}}
-    assert run.weights("churn", both, True) == (25, False)
+    assert canaries.weights("churn", both, {"spec": {"analysis": {"sessionAffinity": {"cookieName": "side"}}}}) == (
+        25,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

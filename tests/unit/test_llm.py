@@ -20,7 +20,7 @@ from slipway.models.pins import Pin
 from slipway.models.spec import ModelSpec
 from slipway.planning.environment import plan_environment
 from slipway.rollout import llm as llm_rollout
-from slipway.rollout.plan import ObservedModel
+from slipway.rollout.observed import ObservedModel
 
 MODEL = "assistant"
 V7, V8 = a_release(MODEL, 7), a_release(MODEL, 8)

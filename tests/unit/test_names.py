@@ -11,6 +11,9 @@ VERSIONS = st.integers(min_value=1, max_value=10**6)
 def test_a_selector_says_which_version_it_selects(model: str, version: int) -> None:
     selector = names.selector(names.inference_service(model, version))
     assert names.selected_version(model, selector) == version
+    service = names.inference_service(model, version)
+    assert names.version_in(service) == names.version_in(service, model) == version
+    assert names.version_in(service, f"{model}-v1") is names.version_in(f"{service}-predictor") is None
 
 
 def test_a_selector_of_another_model_names_no_version() -> None:

@@ -10,7 +10,7 @@ import pytest
 from slipway import names
 from slipway.errors import SlipwayError
 from slipway.observe.payloads import MAX_WAITING, Half, Pairs, predictions, read
-from slipway.rollout.plan import observed_service
+from slipway.rollout.observed import observed_service
 
 REQUEST: dict[str, Any] = {
     "parameters": {"content_type": "pd"},

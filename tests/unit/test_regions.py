@@ -20,7 +20,8 @@ from slipway.models.pins import Pin
 from slipway.planning import environment as planning
 from slipway.planning import regions
 from slipway.planning.regions import Earlier
-from slipway.rollout.plan import ObservedModel, ObservedService, Wanted
+from slipway.rollout.observed import ObservedModel, ObservedService
+from slipway.rollout.plan import Wanted
 from slipway.rollout.state import RolloutState
 from slipway.settings.stack_file import read_environment
 
@@ -187,7 +188,7 @@ def promoted_here(project: Project, monkeypatch: pytest.MonkeyPatch, elsewhere: 
 @pytest.mark.parametrize("elsewhere", [{"prod-us": 7}, {"prod-us": 8}])
 def test_settle_writes_nothing_before_the_last_region_serves_it(project, monkeypatch, elsewhere):
     books = promoted_here(project, monkeypatch, elsewhere)
-    state = RolloutState("churn", replace(runs(8), services={**runs(7).services, **runs(8).services}), weight=0)
+    state = RolloutState("churn", replace(runs(8), services={**runs(7).services, **runs(8).services}, weight=0))
     monkeypatch.setattr(settling, "read", lambda *_: {"churn": state})
     monkeypatch.setattr(RolloutState, "situation", lambda *_: "settled")
     if elsewhere["prod-us"] == 7:

@@ -9,17 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Rejection
-from slipway.rollout.plan import (
-    SETTLED,
-    ModelPlan,
-    ObservedModel,
-    ObservedService,
-    Wanted,
-    follow,
-    observe,
-    observe_all,
-    plan_model,
-)
+from slipway.rollout.observed import SETTLED, ObservedModel, ObservedService, observe, observe_all
+from slipway.rollout.plan import ModelPlan, Wanted, follow, plan_model
 
 V7, V8, V9 = (a_release(version=version) for version in (7, 8, 9))
 RELEASES = {release.version: release for release in (V7, V8, V9)}
@@ -331,7 +322,7 @@ def live_objects() -> list[dict[str, Any]]:
             "metadata": {"name": "fraud-primary"},
             "spec": {"selector": {"app": "isvc.fraud-v1-predictor"}},
         },
-        {"kind": "Canary", "metadata": {"name": "churn"}, "status": {"phase": "Progressing", "canaryWeight": 25}},
+        {"kind": "Canary", "metadata": {"name": "churn"}, "status": {"phase": "Progressing"}},
         {
             "kind": "InferenceService",
             "metadata": {
@@ -355,7 +346,11 @@ def live_objects() -> list[dict[str, Any]]:
             },
         },
         {"kind": "InferenceService", "metadata": {"name": "churn-v9"}},
-        {"kind": "HTTPRoute", "metadata": {"name": "churn"}},
+        {
+            "kind": "HTTPRoute",
+            "metadata": {"name": "churn", "managedFields": [{"manager": "pulumi-kubernetes"}]},
+            "spec": {"rules": [{"backendRefs": [{"name": "churn-primary"}, {"name": "churn-canary", "weight": 25}]}]},
+        },
     ]
 
 

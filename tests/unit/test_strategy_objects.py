@@ -14,6 +14,7 @@ from slipway.judge.decide import Look, confirm_promotion
 from slipway.objects import Object
 from slipway.rollout.plan import ModelPlan
 from slipway.rollout.policy import Policy
+from slipway.rollout.state import states
 
 V7, V8 = a_release(version=7), a_release(version=8)
 BEGAN = "2026-11-21T12:00:00Z"
@@ -37,7 +38,8 @@ def a_look(rollout: dict[str, Any], weight: int, iterations: int, asked: int) ->
         *compiled.inference_services,
     ]
     backends = [{"name": "churn-primary", "weight": 100 - weight}, {"name": "churn-canary", "weight": weight}]
-    run = runs.of("models", "churn", objects, {"spec": {"rules": [{"backendRefs": backends}]}})
+    objects.append({"kind": "HTTPRoute", "metadata": {"name": "churn"}, "spec": {"rules": [{"backendRefs": backends}]}})
+    run = runs.of("models", states(["churn"], objects)["churn"])
     assert run.started is not None
     now = run.started + 60
     tallies = ((Tally(requests=asked, timed=asked),), (Tally(requests=100, timed=100),))

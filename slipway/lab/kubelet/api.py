@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import logging
 import threading
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from slipway.clients.kube import Kube, KubeError
 from slipway.lab.kubelet.variables import Sources, decode, references, token_requests
 from slipway.objects import Object
+from slipway.times import iso
 
 log = logging.getLogger("slipway.kubelet")
 #: Seconds between attempts while the API server does not answer.
@@ -22,7 +22,7 @@ RETRY = 0.5
 
 def now() -> str:
     """Return the time as the API writes it."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso(time.time())
 
 
 @dataclass

@@ -1,0 +1,92 @@
+"""What a Canary of Flagger's and its HTTPRoute say about a rollout: policy, pace, strategy, weights, abort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway import names, times
+from slipway.rollout.policy import Policy
+
+#: `"<candidate's InferenceService>: <reason>"`: an operator's request to take a candidate back.
+ABORT = f"{names.PREFIX}abort"
+#: The template variable, and the key of a webhook's metadata, that holds the policy.
+POLICY = "policy"
+#: Flagger raises a shorter interval to that (pkg/apis/flagger/v1beta1/canary.go), in seconds.
+MIN_INTERVAL = 10
+
+Object = Mapping[str, Any]
+
+
+def analysis_of(canary: Object) -> Object:
+    """Return how a Canary decides; empty where it does not say."""
+    return (canary.get("spec") or {}).get("analysis") or {}
+
+
+def interval_of(canary: Object) -> float:
+    """Return the seconds between two looks of Flagger."""
+    return max(MIN_INTERVAL, times.seconds(analysis_of(canary).get("interval") or "60s"))
+
+
+def policy_text(canary: Object) -> str:
+    """Return the policy that a Canary carries, as it was written; empty without a judge."""
+    analysis = analysis_of(canary)
+    carried = [metric.get("templateVariables") or {} for metric in analysis.get("metrics") or ()]
+    carried += [webhook.get("metadata") or {} for webhook in analysis.get("webhooks") or ()]
+    return next((str(each[POLICY]) for each in carried if each.get(POLICY)), "")
+
+
+def policy_of(canary: Object) -> Policy | None:
+    """Return the policy that a Canary carries; None without a judge.
+
+    Raises:
+        SlipwayError: It cannot be read.
+    """
+    text = policy_text(canary)
+    return Policy.parse(text) if text else None
+
+
+def strategy_of(canary: Object) -> str:
+    """Name the strategy that a Canary carries out."""
+    analysis = analysis_of(canary)
+    if (canary.get("spec") or {}).get("skipAnalysis"):
+        return "immediate"
+    if analysis.get("match"):
+        return "ab"
+    if (policy := policy_of(canary)) and policy.shadow:
+        return "shadow"
+    return "blue-green" if analysis.get("iterations") else "canary"
+
+
+def promoted(canary: Object) -> Object:
+    """Return the condition Promoted of a Canary; empty before Flagger's first look."""
+    conditions = (canary.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each.get("type") == "Promoted"), {})
+
+
+def aborted(canary: Object, candidate: str) -> str:
+    """Return why an operator wants a candidate's InferenceService away, by the annotation; empty if nobody does."""
+    text = ((canary.get("metadata") or {}).get("annotations") or {}).get(ABORT, "")
+    name, _, reason = text.partition(":")
+    return (reason.strip() or "no reason given") if candidate and name.strip() == candidate else ""
+
+
+def weights(model: str, route: Object | None, canary: Object) -> tuple[int, bool]:
+    """Read what the candidate gets of the traffic, in percent, and whether it is mirrored, as Flagger reads it.
+
+    The Canary's own `canaryWeight` is 0 while Flagger waits for a promotion and the route gives the candidate
+    everything. With session affinity only the rule that splits counts: Flagger gives its backends filters, while the
+    rules for those who have a cookie are all or nothing (pkg/router/gateway_api.go, GetRoutes).
+    """
+    weight, mirrored, affinity = 0, False, bool(analysis_of(canary).get("sessionAffinity"))
+    for rule in ((route or {}).get("spec") or {}).get("rules") or ():
+        backends = rule.get("backendRefs") or ()
+        if len(backends) == 2 and (not affinity or any(backend.get("filters") for backend in backends)):
+            for backend in backends:
+                if backend.get("name") == names.canary(model):
+                    weight = int(backend.get("weight", 1))
+        mirrored = mirrored or any(
+            filter_.get("requestMirror", {}).get("backendRef", {}).get("name") == names.canary(model)
+            for filter_ in rule.get("filters") or ()
+        )
+    return weight, mirrored
