@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `slipway`, documented in README.md."""
+    """Exit codes of `slipway`, documented in docs/commands.md."""
 
     OK = 0
     #: The input is wrong: a file, a setting, an argument.

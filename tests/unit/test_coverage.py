@@ -8,7 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import typer
 from projects import CHECKOUT
+
+from slipway.cli.root import app
+from slipway.errors import ExitCode
 
 STATES = {"there", "in part", "not yet", "declined"}
 TEXT = (CHECKOUT / "docs/coverage.md").read_text()
@@ -140,3 +144,13 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
         assert not heading or heading in anchors, link
+
+
+def test_every_command_and_every_exit_code_is_explained() -> None:
+    text = (CHECKOUT / "docs/commands.md").read_text()
+    rows = re.findall(r"^\| `slipway ([^`]+)` \|", text, re.MULTILINE)
+    named = {(words[0], word) for words in map(str.split, rows) for word in words}
+    for name, command in typer.main.get_command(app).commands.items():
+        for each in getattr(command, "commands", [name]):
+            assert (name, each) in named, f"slipway {name} {each}"
+    assert [code for code in ExitCode if f"| {int(code)} | " not in text] == []
