@@ -127,20 +127,19 @@ def load_release(path: Path) -> Release:
         SlipwayError: The file does not fit, or was edited after it was written.
     """
     release = documents.read(path, Release)
-    where, remedy = documents.display(path), "restore it from Git, or freeze the version again with `slipway release`"
-    if (derived := derived_id(release)) != release.id:
-        raise SlipwayError(
-            f"{at(where, None, 'id')}edited by hand: its content is {derived}, not {release.id}; {remedy}"
-        )
+    folder, derived = path.parent.name, derived_id(release)
+    if derived != release.id:
+        raise _misplaced(path, "id", f"edited by hand: its content is {derived}, not {release.id}")
     if path.stem != release.id:
-        raise SlipwayError(
-            f"{at(where, None, 'id')}expected the file's own name {path.stem!r}, got {release.id!r}; {remedy}"
-        )
-    if (folder := path.parent.name) != release.model:
-        raise SlipwayError(
-            f"{at(where, None, 'model')}expected the directory's name {folder!r}, got {release.model!r}; {remedy}"
-        )
+        raise _misplaced(path, "id", f"expected the file's own name {path.stem!r}, got {release.id!r}")
+    if folder != release.model:
+        raise _misplaced(path, "model", f"expected the directory's name {folder!r}, got {release.model!r}")
     return release
+
+
+def _misplaced(path: Path, field: str, what: str) -> SlipwayError:
+    remedy = "restore it from Git, or freeze the version again with `slipway release`"
+    return SlipwayError(f"{at(documents.display(path), None, field)}{what}; {remedy}")
 
 
 class Releases:

@@ -122,6 +122,7 @@ def test_a_good_document_is_read(project: Path) -> None:
             "9: rollout: expected no steps, no pauses: strategy 'blue-green' moves all traffic at once",
         ),
         ("owner: growth", "owner: growth\nowner: other", "3: malformed YAML: the key 'owner' stands twice"),
+        ("{at_least: 99}", "{at_least: 99, at_least: 98}", "4: malformed YAML: the key 'at_least' stands twice"),
         ("[5, 25]", "[5, 25", "11: malformed YAML: did not find expected ',' or ']'"),
         ("owner: growth", "owner: !!python/object:os.system x", "2: malformed YAML: could not determine a constructor"),
     ],
@@ -138,6 +139,19 @@ def test_the_first_of_several_mistakes_is_told_with_how_many_follow(project: Pat
     assert refusal(project, text) == "models/churn.yaml:2: owner: expected a text (put it in quotes), got 1 (+2 more)"
 
 
+def test_what_yaml_says_once_may_be_used_again(project: Path) -> None:
+    text = GOOD.replace("{at_least: 99}", "&bound {at_least: 99}").replace(
+        "gates:", "  correct_percent: *bound\ngates:"
+    )
+    text = text.replace("  - metric", "  - &gate\n    metric").replace(
+        "rollout:", "  - {<<: *gate, metric: f1}\nrollout:"
+    )
+    (project / "models" / "churn.yaml").write_text(text)
+    (spec,) = load_model_specs(project / "models").values()
+    assert spec.objectives.correct_percent == spec.objectives.success_rate_percent
+    assert [(gate.metric, gate.at_least) for gate in spec.gates] == [("accuracy", 0.9), ("f1", 0.9)]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -146,7 +160,8 @@ def test_the_first_of_several_mistakes_is_told_with_how_many_follow(project: Pat
         (b"a: \xff\n", "models/churn.yaml: cannot be read ("),
         (b"a: \x00\n", "models/churn.yaml: malformed YAML: "),
         (b"1: a\n", "models/churn.yaml:1: "),
-        (b"[a, b]: c\n", "models/churn.yaml:1: malformed YAML: "),
+        (b"[a, b]: c\n", "models/churn.yaml:1: malformed YAML: expected a text or a number as the key"),
+        (b"&all\nname: *all\n", "models/churn.yaml: malformed YAML: nested too deeply, or an alias within"),
     ],
 )
 def test_what_is_no_document_at_all_is_told_in_one_line(project: Path, content: bytes, message: str) -> None:
