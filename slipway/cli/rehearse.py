@@ -21,7 +21,6 @@ INTERRUPTED = 130
 #: Strategies that show nothing when they are played, each with the reason.
 NOTHING_TO_SEE = {
     "immediate": "promotes without a look",
-    "knative": "needs Knative Serving, which the lab has not",
     "ab": "chooses users by header or cookie, which requests of a rehearsal do not have",
     "shadow": "is never promoted, however long it runs",
 }

@@ -70,7 +70,7 @@ def strategy_of(spec: ModelSpec, environment: Environment) -> Strategy:
 
 def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
     """Return the percentages that a rollout goes through."""
-    if strategy_of(spec, environment) in ("canary", "knative"):
+    if strategy_of(spec, environment) == "canary":
         return spec.rollout.steps or environment.rollout.steps
     return (100,)
 

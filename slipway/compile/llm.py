@@ -15,7 +15,17 @@ from pydantic import Field
 
 from slipway import names
 from slipway.compile.model import business_case, provenance, resources_of
-from slipway.compile.objects import EnvVar, Manifest, Metadata, Quantity, Resources, Subdomain, Toleration, Wire
+from slipway.compile.objects import (
+    Address,
+    EnvVar,
+    Manifest,
+    Metadata,
+    Quantity,
+    Resources,
+    Subdomain,
+    Toleration,
+    Wire,
+)
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
 from slipway.models.llm import Llm, NodeCache
@@ -38,7 +48,7 @@ ARGUMENTS_VARIABLE = "VLLM_ADDITIONAL_ARGS"
 class LlmModel(Wire):
     """What is loaded, and by which name users ask for it: the same for every release."""
 
-    uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")]
+    uri: Address
     name: str
 
 

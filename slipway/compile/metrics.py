@@ -26,9 +26,6 @@ from slipway.objects import Object
 from slipway.rollout.policy import LIMIT
 from slipway.settings.environment import Environment
 
-#: MLServer's own histogram ends there (prometheus_client Histogram.DEFAULT_BUCKETS): a quantile is never above it.
-LARGEST_LATENCY_MS = 10_000.0
-
 #: What the judge says is an e-value; from its limit on too much speaks against a candidate.
 TOO_MUCH_EVIDENCE = AtMost(at_most=LIMIT)
 

@@ -16,6 +16,7 @@ from slipway.compile.objects import (
     InferenceServiceSpec,
     Logger,
     Metadata,
+    ModelFormat,
     Predictor,
     PredictorModel,
     Resources,
@@ -28,28 +29,12 @@ from slipway.compile.objects import (
 from slipway.compile.scaling import AUTOSCALER, scaling, tolerations
 from slipway.compile.traefik import compile_copies
 from slipway.models.release import Release
+from slipway.models.servers import AGENT_PORT
 from slipway.models.spec import ModelSpec
 from slipway.objects import Object
 from slipway.rollout.observed import ObservedService
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
-
-#: MLServer answers there, because KServe's runtime says so (config/runtimes/kserve-mlserver.yaml) ...
-HTTP_PORT = 8080
-#: ... and tells its metrics there (mlserver/settings.py), whatever the runtime's annotation says.
-METRICS_PORT = 8082
-
-#: Every version behind one host answers to the model's own name; KServe would set the InferenceService's.
-MODEL_NAME_VARIABLE = "MLSERVER_MODEL_NAME"
-#: Every answer tells which version gave it, so that a label which arrives later finds the prediction's.
-MODEL_VERSION_VARIABLE = "MLSERVER_MODEL_VERSION"
-
-_CONTAINER_PORTS = (
-    ContainerPort(name="http", container_port=HTTP_PORT),
-    ContainerPort(name="metrics", container_port=METRICS_PORT),
-)
-#: KServe's agent answers there, in front of the server (pkg/constants/constants.go).
-AGENT_PORT = 9081
 
 
 @dataclass(frozen=True)
@@ -78,9 +63,9 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
             _inference_service(spec, release, resources, environment)
             for release in sorted(plan.declared, key=lambda release: release.version)
         ),
-        target=_service(model, model, plan.target, plan, environment),
-        primary=_service(names.primary(model), model, primary, plan, environment),
-        canary_service=_service(names.canary(model), model, plan.target, plan, environment),
+        target=_service(model, spec, plan.target, plan, environment),
+        primary=_service(names.primary(model), spec, primary, plan, environment),
+        canary_service=_service(names.canary(model), spec, plan.target, plan, environment),
         canary=compile_canary(spec, environment),
         copies=_copies(spec, plan, environment),
     )
@@ -101,20 +86,19 @@ def _copies(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> tuple
     return compile_copies(spec.name, candidate, environment.namespace, host, SERVICE_PORT)
 
 
-def served(
-    spec: ModelSpec,
-    release: Release,
-    environment: Environment,
-    resources: Resources,
-    ports: tuple[ContainerPort, ...] | None,
-) -> PredictorModel:
-    """Say what a server loads, how it is called, what it needs."""
-    env = {**spec.serving.env, MODEL_NAME_VARIABLE: spec.name, MODEL_VERSION_VARIABLE: str(release.version)}
+def _served(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> PredictorModel:
+    """Return what a server loads, its name and what it needs."""
+    server = spec.server
+    env = {**spec.serving.env, server.name_variable: spec.name, server.version_variable: str(release.version)}
     return PredictorModel(
+        model_format=ModelFormat(name=server.model_format),
         runtime=environment.runtime,
         storage_uri=release.artifact.uri,
         env=tuple(EnvVar(name=name, value=env[name]) for name in sorted(env)),
-        ports=ports,
+        ports=(
+            ContainerPort(name="http", container_port=server.http_port),
+            ContainerPort(name="metrics", container_port=server.metrics_port),
+        ),
         resources=resources,
     )
 
@@ -168,7 +152,7 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
             **scaling(spec, release, environment),
             tolerations=tolerations(spec),
             logger=Logger(url=f"{payloads}/v1/payloads") if payloads else None,
-            model=served(spec, release, environment, resources, _CONTAINER_PORTS),
+            model=_served(spec, release, resources, environment),
         )
     )
     annotations = {
@@ -194,19 +178,19 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
     return InferenceService(metadata=metadata, spec=wire).manifest()
 
 
-def _service(name: str, model: str, release: Release, plan: ModelPlan, environment: Environment) -> Object:
+def _service(name: str, spec: ModelSpec, release: Release, plan: ModelPlan, environment: Environment) -> Object:
     """Declare one of the three Services.
 
     Its port is the agent's where the selected version has one: an InferenceService is created with it or without, for
     good. Flagger copies the target's whole spec, so that port goes with selector (pkg/canary/service_controller.go).
     """
-    selector = names.selector(names.inference_service(model, release.version))
+    selector, server = names.selector(names.inference_service(spec.name, release.version)), spec.server
     agent = plan.agents.get(release.version, environment.payloads_url is not None)
     ports = (
-        ServicePort(name="http", port=SERVICE_PORT, target_port=AGENT_PORT if agent else HTTP_PORT),
-        ServicePort(name="metrics", port=METRICS_PORT, target_port=METRICS_PORT),
+        ServicePort(name="http", port=SERVICE_PORT, target_port=AGENT_PORT if agent else server.http_port),
+        ServicePort(name="metrics", port=server.metrics_port, target_port=server.metrics_port),
     )
     return Service(
-        metadata=Metadata(name=name, namespace=environment.namespace, labels={names.MODEL: model}),
+        metadata=Metadata(name=name, namespace=environment.namespace, labels={names.MODEL: spec.name}),
         spec=ServiceSpec(selector=Selector(app=selector["app"]), ports=ports),
     ).manifest()

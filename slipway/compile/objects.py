@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from slipway.models.servers import ADDRESS
 from slipway.objects import Object
 
 #: The form that the API server writes back (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes); any other
@@ -36,6 +37,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Percent = Annotated[int, Field(ge=1, le=100)]
 #: Seconds, as Flagger's CRD takes an interval.
 Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]*s$")]
+#: Where a server's files are fetched from.
+Address = Annotated[str, Field(pattern=rf"^{ADDRESS}$")]
 LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)]
 
 
@@ -95,19 +98,18 @@ class Resources(Wire):
 class ModelFormat(Wire):
     """What the runtime must be able to load; no version, so that the named runtime decides."""
 
-    name: Literal["mlflow"] = "mlflow"
+    name: str
 
 
 class PredictorModel(Wire):
     """The model that a runtime serves."""
 
-    model_format: ModelFormat = Field(default=ModelFormat(), serialization_alias="modelFormat")
+    model_format: ModelFormat = Field(serialization_alias="modelFormat")
     protocol_version: Literal["v2"] = Field(default="v2", serialization_alias="protocolVersion")
     runtime: Subdomain
-    storage_uri: Annotated[str, Field(pattern=r"^s3://[^/]+/.+$")] = Field(serialization_alias="storageUri")
+    storage_uri: Address = Field(serialization_alias="storageUri")
     env: tuple[EnvVar, ...]
-    #: None takes the runtime's.
-    ports: tuple[ContainerPort, ...] | None = None
+    ports: tuple[ContainerPort, ...]
     resources: Resources
 
 
@@ -175,23 +177,14 @@ class Predictor(Wire):
     model: PredictorModel
 
 
-class SplitPredictor(Predictor):
-    """A component whose newest revision answers a part of the requests; only Knative knows revisions."""
-
-    canary_traffic_percent: Annotated[int, Field(ge=0, le=100)] | None = Field(
-        default=None, serialization_alias="canaryTrafficPercent"
-    )
-
-
 class InferenceServiceSpec(Wire):
     """What an InferenceService runs."""
 
-    # Serialised as what it is: a Predictor has no field for a share of the traffic.
-    predictor: SplitPredictor | Predictor
+    predictor: Predictor
 
 
 class InferenceService(Manifest):
-    """KServe's InferenceService: one for each release, but for Knative's, which holds every release in turn."""
+    """KServe's InferenceService: one for each release."""
 
     api_version: Literal["serving.kserve.io/v1beta1"] = Field(
         default="serving.kserve.io/v1beta1", serialization_alias="apiVersion"

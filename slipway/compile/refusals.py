@@ -7,39 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 
 from slipway import names
 from slipway.compile.llm import llm_refusals
-from slipway.compile.metrics import LARGEST_LATENCY_MS
-from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
 from slipway.compile.quota import over_quota
 from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, rising_steps, running, setting
 from slipway.errors import at
 from slipway.models.release import Release
+from slipway.models.servers import ADDRESS, ADDRESS_FORM, KSERVE_ENV, SERVERS
 from slipway.models.spec import ModelSpec
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-#: Environment variables that decide where the server finds its model, how it is called or where it listens. KServe
-#: and its runtime set them; PYTHONPATH is refused by KServe's webhook (pkg/validation/env_policy.go).
-RESERVED_ENV = frozenset(
-    {
-        MODEL_NAME_VARIABLE,
-        MODEL_VERSION_VARIABLE,
-        "MLSERVER_MODEL_URI",
-        "MLSERVER_MODEL_IMPLEMENTATION",
-        "MLSERVER_HTTP_PORT",
-        "MLSERVER_GRPC_PORT",
-        "MLSERVER_METRICS_PORT",
-        "MLSERVER_METRICS_ENDPOINT",
-        "MLSERVER_METRICS_REST_SERVER_PREFIX",
-        "STORAGE_URI",
-        "PYTHONPATH",
-    }
-)
+#: Environment variables that no model may set: KServe and its runtimes do.
+RESERVED_ENV = KSERVE_ENV.union(*(server.reserved for server in SERVERS))
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 #: A whole domain name has at most 253 characters; this leaves room for `<model>.`.
 _LONGEST_DOMAIN = 253 - 64
 #: Gateway API takes five digits of a unit (apis/v1/shared_types.go, Duration).
 _LONGEST_TIMEOUT = 99_999
-_S3 = re.compile(r"s3://[^/]+/.+")
+_ADDRESS = re.compile(ADDRESS)
 
 
 def refusals(specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], environment: Environment) -> list[str]:
@@ -111,15 +95,15 @@ def _name(spec: ModelSpec, plan: ModelPlan | None, specs: Mapping[str, ModelSpec
 
 
 def _objectives(spec: ModelSpec, environment: Environment) -> Iterator[str]:
-    objectives = spec.objectives
+    objectives, largest = spec.objectives, spec.server.largest_latency_ms
     for field, bound in (
         ("latency_p95_ms", objectives.latency_p95_ms),
         ("latency_p99_ms", objectives.latency_p99_ms),
     ):
-        if bound is not None and bound.at_most >= LARGEST_LATENCY_MS:
+        if bound is not None and bound.at_most >= largest:
             yield (
                 f"{field_of(spec, f'objectives.{field}')}{bound} can never fail: MLServer's histogram ends at"
-                f" {LARGEST_LATENCY_MS:g} ms; set less than that"
+                f" {largest:g} ms; set less than that"
             )
 
 
@@ -143,10 +127,10 @@ def _scaling(spec: ModelSpec, environment: Environment) -> Iterator[str]:
 
 def _origin(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
     for release in plan.declared:
-        if not _S3.fullmatch(release.artifact.uri):
+        if not _ADDRESS.fullmatch(release.artifact.uri):
             where = at(f"release {spec.name}/{release.id}", None, "artifact.uri")
             yield (
-                f"{where}{release.artifact.uri}: expected s3://<bucket>/<path>: a server loads no other; log the model"
+                f"{where}{release.artifact.uri}: expected {ADDRESS_FORM}: a server loads no other; log the model"
                 " to an S3 artifact store"
             )
         if environment.protect and not release.dataset.digest.startswith("sha256:"):

@@ -61,9 +61,7 @@ def rising_steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
 
 def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     strategy, where = spec.rollout.strategy, field_of(spec, "rollout.strategy")
-    if strategy == "knative":
-        yield f"{where}knative needs Knative Serving, which no environment has yet; take 'canary'"
-    elif strategy_of(spec, environment) in ("canary", "immediate"):
+    if strategy_of(spec, environment) in ("canary", "immediate"):
         return
     elif environment.judge_url is None:
         yield (

@@ -18,6 +18,7 @@ import yaml
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import network
+from slipway.models.servers import MLSERVER
 from slipway.objects import Object
 from slipway.platform import runtimes
 from slipway.platform.traefik import CONTROLLER
@@ -30,7 +31,7 @@ RUNTIME = "slipway-mlserver"
 SERVICE_ACCOUNT = "model-reader"
 GATEWAY, GATEWAY_NAMESPACE = "models", "gateway-system"
 #: Images that the kubelet's table knows (kubelet/images.py).
-MLSERVER = "slipway.dev/mlserver:1.7.1-mlflow3.17.2"
+MLSERVER_IMAGE = "slipway.dev/mlserver:1.7.1-mlflow3.17.2"
 STORAGE_INITIALIZER = "kserve/storage-initializer:v0.20.0"
 #: Hosts of the lab end in it; Traefik matches the Host header, so no DNS is needed.
 DOMAIN = "models.localhost"
@@ -103,7 +104,7 @@ def storage_container(kserve: Path) -> Object:
 
 def runtime(kserve: Path) -> Object:
     """Adjust KServe's MLServer runtime, as every environment does, to the server that the kubelet has."""
-    return runtimes.mlserver(_one(kserve / "config/runtimes/kserve-mlserver.yaml"), MLSERVER, RUNTIME)
+    return runtimes.adjusted(MLSERVER, _one(kserve / "config/runtimes/kserve-mlserver.yaml"), MLSERVER_IMAGE, RUNTIME)
 
 
 def webhooks(kserve: Path, authority: bytes) -> list[Object]:

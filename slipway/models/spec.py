@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from slipway import documents
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
 from slipway.models.llm import Llm
+from slipway.models.servers import MLSERVER, Server
 from slipway.quantities import Cpu, Memory
 
 #: A DNS-1035 label, as Kubernetes asks of a Service's name.
@@ -27,8 +28,8 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 class Replicas(Frozen):
     """Bounds of the autoscaler."""
 
-    #: None at all are only Knative's: it keeps requests until a pod is there.
-    min: int = Field(default=1, ge=0)
+    #: With none, nothing would keep the first requests until a pod is there.
+    min: int = Field(default=1, ge=1)
     max: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
@@ -135,7 +136,7 @@ class Gate(Frozen):
 
 
 #: docs/architecture.md, "Strategies", says what each does to users.
-Strategy = Literal["canary", "blue-green", "ab", "shadow", "immediate", "knative"]
+Strategy = Literal["canary", "blue-green", "ab", "shadow", "immediate"]
 
 
 class Audience(Frozen):
@@ -172,11 +173,18 @@ class Rollout(Frozen):
     #: Who gets the candidate of an A/B test.
     audience: Audience | None = None
 
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _has_no_knative(cls, strategy: object) -> object:
+        if strategy == "knative":
+            raise ValueError("'knative' is no strategy any more; write 'canary', which takes the same steps")
+        return strategy
+
     @model_validator(mode="after")
     def _fits_its_strategy(self) -> Rollout:
         if (self.audience is None) == (self.strategy == "ab"):
             raise ValueError(f"expected audience with strategy 'ab' and with no other, got strategy {self.strategy!r}")
-        if self.strategy not in ("canary", "knative") and (self.steps or self.pauses):
+        if self.strategy != "canary" and (self.steps or self.pauses):
             raise ValueError(f"expected no steps, no pauses: strategy {self.strategy!r} moves all traffic at once")
         return self
 
@@ -198,14 +206,10 @@ class ModelSpec(Frozen):
     gates: tuple[Gate, ...] = ()
     rollout: Rollout
 
-    @model_validator(mode="after")
-    def _somebody_keeps_requests(self) -> ModelSpec:
-        if self.serving.replicas.min == 0 and self.rollout.strategy != "knative":
-            raise ValueError(
-                f"expected serving.replicas.min of at least 1 with strategy {self.rollout.strategy!r}: only 'knative'"
-                " keeps requests until a pod is there, with any other the first ones fail"
-            )
-        return self
+    @property
+    def server(self) -> Server:
+        """The serving runtime of the model; an LLM has none of these."""
+        return MLSERVER
 
     @model_validator(mode="after")
     def _can_be_served_by_vllm(self) -> ModelSpec:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from slipway import documents
 from slipway.errors import SlipwayError
+from slipway.models.servers import MLSERVER
 from slipway.objects import Object
 from slipway.platform import runtimes
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
 from slipway.policy.stages import HOST_PATHS, POD_SECURITY, namespace
 from slipway.settings.policies import AUDIT
-from slipway.settings.serving import MLSERVER, KserveSettings
+from slipway.settings.serving import KserveSettings
 
 NAMESPACE = "kserve"
 MODULE = "github.com/kserve/kserve/charts"
@@ -64,7 +65,7 @@ def _runtimes(settings: KserveSettings, context: Context) -> list[Object]:
         hint = f"nearest is {near!r}" if near else f"KServe has {', '.join(sorted(found))}"
         where = f"Pulumi.{context.environment.name}.yaml: slipway:platform.kserve.runtimes: "
         raise SlipwayError(f"{where}unknown runtime {unknown[0]!r}; {hint}")
-    found[MLSERVER] = runtimes.mlserver(found[MLSERVER], settings.mlserver)
+    found[MLSERVER.runtime] = runtimes.adjusted(MLSERVER, found[MLSERVER.runtime], settings.mlserver)
     return [found[name] for name in settings.runtimes]
 
 

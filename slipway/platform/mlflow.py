@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.aws import names
 from slipway.errors import SlipwayError, at
+from slipway.models.servers import STORAGE
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
@@ -86,7 +87,7 @@ def artifacts(settings: MlflowSettings, context: Context) -> str | None:
     """Say where clients put models; None is the server's own volume."""
     if settings.artifacts or not context.environment.cluster.eks:
         return settings.artifacts
-    return f"s3://{names.bucket(context.environment, 'mlflow')}"
+    return f"{STORAGE}{names.bucket(context.environment, 'mlflow')}"
 
 
 def _writes(settings: MlflowSettings, place: str | None) -> bool:

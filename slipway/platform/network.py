@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slipway.compile.llm import VLLM_PORT
+from slipway.models.servers import AGENT_PORT, SERVERS
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
@@ -17,14 +19,12 @@ TRAINER = "training"
 
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:
     """Declare both namespaces, their service accounts, their policies."""
-    # Not above: what models are compiled to knows the environment, whose settings these are.
-    from slipway.compile.llm import VLLM_PORT
-    from slipway.compile.model import AGENT_PORT, HTTP_PORT, METRICS_PORT
-
     environment = context.environment
     models, training = environment.namespace, settings.training_namespace
     reached = outside(settings)
-    # vLLM answers, and tells its metrics, at one port.
+    asked = sorted({server.http_port for server in SERVERS})
+    measured = sorted({server.metrics_port for server in SERVERS})
+    # vLLM answers requests and Prometheus at one port.
     llm = (VLLM_PORT,) if environment.platform.llm_serving else ()
     registry = {"mlflow": Opening((pods_of("mlflow"),), (5000,))} if environment.platform.mlflow else {}
     features = (
@@ -38,8 +38,8 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
         *isolate(
             models,
             ingress={
-                "gateway": Opening((pods_of(environment.gateway.namespace),), (HTTP_PORT, AGENT_PORT, *llm)),
-                "monitoring": Opening((pods_of(settings.monitoring_namespace),), (METRICS_PORT, *llm)),
+                "gateway": Opening((pods_of(environment.gateway.namespace),), (*asked, AGENT_PORT, *llm)),
+                "monitoring": Opening((pods_of(settings.monitoring_namespace),), (*measured, *llm)),
             },
             # Their agents send what was asked, what was answered, to be joined with labels.
             egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **features, **reached},

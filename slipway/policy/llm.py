@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway import names
+from slipway.models.servers import STORAGE
 from slipway.policy.rule import LLM_INFERENCE_SERVICE, Check, Rule
 from slipway.policy.serving import GPU_REMEDY, HAS_BUSINESS_CASE, logged_model, words
 from slipway.settings.policies import PoliciesSettings
@@ -35,7 +36,7 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
         (
             Check(
                 f"object.spec.?model.?uri.orValue('').matches(r'^{logged_model(settings)}(/[A-Za-z0-9][\\w.-]*)*$')",
-                "spec.model.uri: expected s3://<bucket>/…/m-<32 hex digits>/artifacts in one of"
+                f"spec.model.uri: expected {STORAGE}<bucket>/…/m-<32 hex digits>/artifacts in one of"
                 f" {', '.join(settings.buckets)}; an alias, a tag, a path of another kind may change under the model",
             ),
             Check(

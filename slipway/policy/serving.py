@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from slipway import names
-from slipway.compile.model import MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE
+from slipway.models.servers import SERVERS, STORAGE
 from slipway.policy.rule import INFERENCE_SERVICE, Check, Rule, Target
 from slipway.settings.policies import PoliciesSettings
 
@@ -60,7 +60,8 @@ def provenance(name: str = "slipway-provenance", target: Target = INFERENCE_SERV
 
 def pinned_storage(settings: PoliciesSettings) -> Rule:
     """Allow one way of loading a model: a logged model, which MLflow never names twice, from a known bucket."""
-    ours = words(MODEL_NAME_VARIABLE, MODEL_VERSION_VARIABLE)
+    ours = words(*(name for server in SERVERS for name in (server.name_variable, server.version_variable)))
+    choosing = " || ".join(f"name.startsWith('{server.choosing}')" for server in SERVERS)
     return Rule(
         "slipway-pinned-storage",
         "A model's bytes are named once, by something that never moves.",
@@ -68,7 +69,7 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
         (
             Check(
                 f"object.spec.?predictor.?model.?storageUri.orValue('').matches(r'^{logged_model(settings)}$')",
-                "spec.predictor.model.storageUri: expected s3://<bucket>/…/m-<32 hex digits>/artifacts in one of"
+                f"spec.predictor.model.storageUri: expected {STORAGE}<bucket>/…/m-<32 hex digits>/artifacts in one of"
                 f" {', '.join(settings.buckets)}; an alias, a tag, a path of another kind may change under the model",
             ),
             Check(
@@ -85,7 +86,7 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
             ),
             Check(
                 f"{_ENV}.map(each, each.?name.orValue('')).all(name, name in {ours}"
-                " || !(name.startsWith('MLSERVER_MODEL_') || name in ['STORAGE_URI', 'PYTHONPATH', 'LD_PRELOAD']))",
+                f" || !({choosing} || name in ['STORAGE_URI', 'PYTHONPATH', 'LD_PRELOAD']))",
                 "spec.predictor.model.env: a variable that can choose other bytes than storageUri; remove it",
             ),
             Check(
@@ -140,7 +141,7 @@ def served_gpus(settings: PoliciesSettings) -> Rule:
 def logged_model(settings: PoliciesSettings) -> str:
     """Return what the address of a logged model looks like, as the text of a pattern."""
     buckets = "|".join(map(re.escape, settings.buckets))
-    return rf"s3://({buckets})/([A-Za-z0-9][A-Za-z0-9._-]*/)*m-[0-9a-f]{{32}}/artifacts"
+    return rf"{STORAGE}({buckets})/([A-Za-z0-9][A-Za-z0-9._-]*/)*m-[0-9a-f]{{32}}/artifacts"
 
 
 def words(*texts: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.digest import Readable, local_files, sha256_of
+from slipway.models.servers import ADDRESS_FORM, STORAGE
 
 #: Seconds: an object store that is away is told within this, twice for the one retry.
 CONNECT_TIMEOUT = 2
@@ -58,8 +59,8 @@ def open_store(uri: str) -> Store:
         return S3Store(uri, parts.netloc, unquote(parts.path).strip("/"))
     if parts.scheme == "file":
         return LocalStore(uri, Path(unquote(parts.path)))
-    remedy = "; give the MLflow server an s3:// artifact root" if parts.scheme == "mlflow-artifacts" else ""
-    raise SlipwayError(f"{uri}: not an address that a model server can fetch; expected s3://bucket/path{remedy}")
+    remedy = f"; give the MLflow server an {STORAGE} artifact root" if parts.scheme == "mlflow-artifacts" else ""
+    raise SlipwayError(f"{uri}: not an address that a model server can fetch; expected {ADDRESS_FORM}{remedy}")
 
 
 class LocalStore:

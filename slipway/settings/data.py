@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from slipway.documents import Frozen
+from slipway.models.servers import STORAGE
 
 
 class MlflowSettings(Frozen):
@@ -18,9 +19,9 @@ class MlflowSettings(Frozen):
     )
     artifacts: str | None = Field(
         default=None,
-        pattern=r"^s3://[^/]+(/.+)?[^/]$",
-        description="Where clients put models, as s3://bucket/path; without it the bucket beside a cluster on AWS, else"
-        " a volume, from which nothing can be served.",
+        pattern=rf"^{STORAGE}[^/]+(/.+)?[^/]$",
+        description=f"Where clients put models, as {STORAGE}bucket/path; without it the bucket beside a cluster on AWS,"
+        " else a volume, from which nothing can be served.",
     )
     s3_endpoint: str | None = Field(
         default=None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."

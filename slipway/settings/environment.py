@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, fi
 
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
+from slipway.models.servers import MLSERVER
 from slipway.models.spec import NAME, Percent
 from slipway.settings.aws import EksSettings
 from slipway.settings.gitops import GitOps
@@ -115,7 +116,7 @@ class Environment(Frozen):
         min_length=1,
         description="The service account of the model servers; it holds the credentials of the artifact store.",
     )
-    runtime: str = Field("kserve-mlserver", min_length=1, description="Name of the ClusterServingRuntime.")
+    runtime: str = Field(MLSERVER.runtime, min_length=1, description="Name of the ClusterServingRuntime.")
     prometheus_url: str = Field(pattern=URL, description="Where the metrics of an analysis are.")
     payloads_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
         None,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from slipway.documents import Frozen, Sorted
+from slipway.models.servers import MLSERVER, STORAGE
 from slipway.quantities import Memory
 
 #: The Secret that holds the certificate of all models' names.
@@ -47,9 +48,6 @@ class FlaggerSettings(Frozen):
     )
 
 
-MLSERVER = "kserve-mlserver"
-
-
 class KserveSettings(Frozen):
     """What makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
 
@@ -64,18 +62,18 @@ class KserveSettings(Frozen):
         description="Controllers, of which one leads; all answer the webhooks. Two survive the loss of a node.",
     )
     runtimes: tuple[str, ...] = Field(
-        default=(MLSERVER,),
+        default=(MLSERVER.runtime,),
         min_length=1,
         description="Which of KServe's runtimes there are. Each is one more image to watch over.",
     )
     mlserver: str = Field(
         default="docker.io/seldonio/mlserver:1.7.1",
         pattern=r"^[^\s:]+(:[0-9]+/[^\s:]+)?:[^\s:]+$",
-        description=f"Image of {MLSERVER}, with its tag. Its MLflow must be able to read the models: "
+        description=f"Image of {MLSERVER.runtime}, with its tag. Its MLflow must be able to read the models: "
         "what MLflow 3 logged needs MLflow 3 there.",
     )
     storage: tuple[str, ...] = Field(
-        default=("s3://",),
+        default=(STORAGE,),
         min_length=1,
         description="How the address of a model's files may begin; KServe itself would also fetch from anywhere by "
         "https and from Hugging Face.",

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from slipway.clients.kube import Kube, KubeError
 from slipway.compile import compile_model, compile_shared, refusals
-from slipway.compile.knative import compile_knative
 from slipway.objects import Object
 from slipway.settings.environment import Environment
 
@@ -152,12 +151,6 @@ def test_iterations_beside_step_weights_are_refused(lab: Any, environment: Envir
     canary["spec"]["analysis"]["stepWeights"] = [100]
     with pytest.raises(KubeError, match="must validate one and only one schema"):
         lab.kube.create(canary, dry_run=True)
-
-
-@pytest.mark.parametrize("percent", [None, 0, 25, 100])
-def test_a_step_on_knative_is_accepted_as_it_is(lab: Any, environment: Environment, percent: int | None) -> None:
-    service = compile_knative(FULL, V8, percent, environment)
-    assert lost(service, lab.kube.create(service, dry_run=True), named(service)) == []
 
 
 def lost(sent: Any, got: Any, path: str) -> list[str]:

@@ -8,7 +8,6 @@ from builders import a_plan, a_release, a_spec, an_environment
 from slipway import names
 from slipway.compile import CompiledModel, compile_model, compile_shared, metrics, serving_changes
 from slipway.compile.flagger import Ceiling, Floor
-from slipway.compile.knative import compile_knative
 from slipway.models.spec import AtLeast, AtMost
 from slipway.rollout.observed import ObservedService
 from slipway.rollout.policy import Policy
@@ -375,25 +374,6 @@ def test_an_environment_that_tries_nothing_out_does_so_for_every_strategy() -> N
     analysis = compiled(spec=spec, environment=an_environment(rollout=IMMEDIATE, **JUDGED)).canary["spec"]["analysis"]
     assert "match" not in analysis
     assert analysis["stepWeights"] == [100]
-
-
-def test_a_share_of_the_traffic_on_knative_changes_nothing_that_reaches_the_pods() -> None:
-    """Labels with annotations are copied into the revision's template: a change of either is a new revision."""
-    first, second = (compile_knative(a_spec(), V8, percent, an_environment()) for percent in (10, 50))
-    assert first["metadata"] == second["metadata"]
-    shares = [service["spec"]["predictor"].pop("canaryTrafficPercent") for service in (first, second)]
-    assert (shares, first) == ([10, 50], second)
-
-
-def test_a_promoted_model_on_knative_has_no_share_while_one_that_is_taken_back_has_none_of_it() -> None:
-    whole, none = (compile_knative(a_spec(), V8, percent, an_environment()) for percent in (None, 0))
-    assert "canaryTrafficPercent" not in whole["spec"]["predictor"]
-    assert none["spec"]["predictor"]["canaryTrafficPercent"] == 0
-    assert whole["metadata"]["annotations"]["serving.kserve.io/deploymentMode"] == "Knative"
-    # One port a container is what Knative takes.
-    assert "ports" not in whole["spec"]["predictor"]["model"]
-    names_of_env = [variable["name"] for variable in whole["spec"]["predictor"]["model"]["env"]]
-    assert names_of_env == ["MLSERVER_MODEL_NAME", "MLSERVER_MODEL_VERSION"]
 
 
 def test_a_floor_becomes_a_minimum_with_a_ceiling_a_maximum() -> None:

@@ -54,6 +54,11 @@ def test_a_good_document_is_read(project: Path) -> None:
     ("old", "new", "message"),
     [
         ("steps:", "stesp:", "10: rollout.stesp: unknown key; nearest valid key is 'steps'"),
+        (
+            "steps: [5, 25]",
+            "strategy: knative",
+            "10: rollout.strategy: 'knative' is no strategy any more; write 'canary', which takes the same steps",
+        ),
         ("steps:", "xyz:", "10: rollout.xyz: unknown key; valid keys are 'strategy', 'steps', 'requests_per_second', "),
         (
             "at_most: 250",

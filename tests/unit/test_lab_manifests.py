@@ -104,7 +104,7 @@ def test_the_runtime_serves_mlflow_models_with_probes_that_ask_the_model(module:
     (server,) = spec["containers"]
     env = {entry["name"]: entry["value"] for entry in server["env"]}
     assert env == {"MLSERVER_HTTP_PORT": "8080", "MLSERVER_METRICS_PORT": "8082", "MLSERVER_PARALLEL_WORKERS": "0"}
-    assert server["image"] == manifests.MLSERVER
+    assert server["image"] == manifests.MLSERVER_IMAGE
     assert server["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert spec["annotations"]["prometheus.kserve.io/port"] == "8082"
 

@@ -114,11 +114,9 @@ def test_scaling_by_requests_is_refused_where_nobody_does_it() -> None:
     assert refusals({"churn": spec}, {}, environment(keda=True)) == []
 
 
-def test_only_what_keeps_requests_may_scale_to_nothing() -> None:
-    idle = {"replicas": {"min": 0, "max": 2}}
-    with pytest.raises(ValueError, match="only 'knative' keeps requests until a pod is there"):
-        a_spec(serving=idle)
-    assert a_spec(serving=idle, rollout={"strategy": "knative", "requests_per_second": 20}).serving.replicas.min == 0
+def test_no_model_scales_to_nothing() -> None:
+    with pytest.raises(ValueError, match=r"serving\.replicas\.min\n.*greater than or equal to 1"):
+        a_spec(serving={"replicas": {"min": 0, "max": 2}})
 
 
 def test_pods_say_who_pays_for_them() -> None:

@@ -287,14 +287,6 @@ def test_a_shadow_is_refused_where_the_gateway_cannot_copy_requests() -> None:
     ]
 
 
-@pytest.mark.parametrize("settings", [JUDGED, {}, {"rollout": a_rollout(strategy="immediate")}])
-def test_knative_is_refused_in_one_sentence_everywhere(settings: dict[str, Any]) -> None:
-    assert refused(a_spec(rollout={**STEADY, "strategy": "knative"}), **settings) == [
-        "models/churn.yaml: rollout.strategy: knative needs Knative Serving, which no environment has yet;"
-        " take 'canary'"
-    ]
-
-
 def test_a_pause_at_a_weight_that_is_no_step_is_refused() -> None:
     paused = {**STEADY, "pauses": {10: 60, 30: 60}}
     assert refused(a_spec(rollout=paused), **JUDGED) == [
