@@ -8,15 +8,14 @@ from slipway.cli import (
     config,
     demo,
     images,
-    judge,
     lab,
     models,
-    observe,
     pins,
     rehearse,
     release,
     render,
     rollout,
+    services,
     stack,
 )
 
@@ -48,5 +47,5 @@ app.command("render")(render.render)
 app.command("preview")(stack.preview)
 app.command("up")(stack.up)
 app.command("destroy")(stack.destroy)
-app.command("observe")(observe.observe)
-app.command("judge")(judge.judge)
+app.command("observe", context_settings=services.OPTIONS)(services.observe)
+app.command("judge", context_settings=services.OPTIONS)(services.judge)
