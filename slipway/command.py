@@ -14,7 +14,8 @@ def run(command: Callable[[], object]) -> None:
         command()
     except SlipwayError as error:
         sys.stdout.flush()
-        print(f"slipway: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"slipway: {line}", file=sys.stderr)
         sys.exit(int(error.exit_code))
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of `slipway`, documented in docs/commands.md."""
+    """Exit codes of `slipway`, each with its meaning; `slipway --help` and docs/commands.md show these texts."""
 
-    OK = 0
-    #: The input is wrong: a file, a setting, an argument.
-    USER = 2
-    #: Something outside could not be reached: registry, artifact store, cluster.
-    UNREACHABLE = 3
-    #: Another writer is at work: a locked stack, a running lab.
-    BUSY = 4
-    #: This machine lacks something: user namespaces, a toolchain.
-    MACHINE = 5
+    meaning: str
+
+    def __new__(cls, value: int, meaning: str = "") -> ExitCode:
+        """Make a code with its meaning; with a value alone, `ExitCode(2)` looks one up."""
+        made = int.__new__(cls, value)
+        made._value_, made.meaning = value, meaning
+        return made
+
+    OK = 0, "done"
+    NO = 1, "the answer is no: a check found a difference, a rollout was not promoted, or you declined"
+    USER = 2, "wrong input: a file, a setting or an argument"
+    UNREACHABLE = 3, "something outside could not be reached: registry, artifact store or cluster"
+    BUSY = 4, "another writer is at work: a locked stack, a rollout or a running lab"
+    MACHINE = 5, "this machine lacks something: user namespaces or a tool"
+    #: 128 + SIGINT, as shells report it.
+    INTERRUPTED = 130, "interrupted by Control-C"
 
 
 class SlipwayError(Exception):
@@ -30,6 +38,29 @@ class SlipwayError(Exception):
     def __init__(self, message: str, exit_code: ExitCode = ExitCode.USER) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class SeveralErrors(SlipwayError):
+    """Everything that is wrong, one line each.
+
+    The exit code is the lowest of theirs: while an input is wrong (2), to wait for another writer (4) does not help.
+
+    Args:
+        errors: At least one.
+    """
+
+    def __init__(self, errors: Sequence[SlipwayError]) -> None:
+        super().__init__("\n".join(map(str, errors)), min(error.exit_code for error in errors))
+
+
+def refuse(problems: Sequence[SlipwayError]) -> None:
+    """Raise what is wrong, if anything is.
+
+    Raises:
+        SlipwayError: There is a problem; of several, all are in its text.
+    """
+    if problems:
+        raise problems[0] if len(problems) == 1 else SeveralErrors(problems)
 
 
 class NotYet(SlipwayError):

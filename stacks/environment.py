@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pulumi
@@ -16,17 +15,13 @@ from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
 from components.platform import Platform
-from slipway import names
-from slipway.compile import compile_shared
 from slipway.compile.llm import url_path
-from slipway.errors import ExitCode, NotYet, SlipwayError
+from slipway.engine import program
+from slipway.errors import SlipwayError, refuse
 from slipway.gitops.tree import model_directory
-from slipway.models.release import Release
-from slipway.planning import environment as planning
-from slipway.planning import guard, regions, verification
 from slipway.planning.environment import EnvironmentPlan
-from slipway.rollout import plan as rollout
-from slipway.rollout.observed import ObservedModel
+from slipway.planning.prepare import prepare
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
 from stacks import cloud, joined, pacing, platform, settings
 from stacks.ground import Ground
@@ -40,29 +35,32 @@ async def main() -> None:
     """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
     pacing.quiet()
     try:
-        environment = settings.read()
+        environment, checkout = settings.read(), Checkout(Path.cwd())
         await joined.check(environment)
         lay = cloud.prepare(environment)
-        plan = prepare(Path.cwd(), environment) if "models" in environment.layers else None
+        preview = pulumi.runtime.is_dry_run()
+        plan = prepare(checkout, environment, preview=preview, held_back=program.held_back())
+        say(plan)
         installs = platform.prepare(environment) if "platform" in environment.layers else []
     except SlipwayError as error:
-        pulumi.log.error(str(error))
+        program.write_outcome(error)
+        for line in str(error).splitlines():
+            pulumi.log.error(line)
         sys.exit(TOLD)
     joined.tell(environment)
     ground = lay()
     systems = install(environment, installs, ground) if installs else None
-    shared = plan.shared() if plan else compile_shared(environment)
     # Where Argo CD applies a stack's models, these are in the same tree.
-    if plan and environment.delivery == "gitops":
-        shared = ()
-    if shared or (plan and (plan.compiled or plan.llms)):
+    has_models = "models" in environment.layers
+    shared = () if has_models and environment.delivery == "gitops" else plan.shared()
+    if shared or plan.compiled or plan.llms:
         under = [systems] if systems else ground.ready
         options = pulumi.ResourceOptions(providers=[provider(environment, environment.name, ground, under)])
         if shared:
             Metrics(environment.name, MetricsArgs(templates=shared), options)
-        if plan:
+        if has_models:
             await declare(plan, options)
-    elif plan:
+    elif has_models:
         pulumi.export("models", {})
 
 
@@ -100,70 +98,17 @@ def provider(environment: Environment, name: str, ground: Ground, under: Sequenc
     )
 
 
-def prepare(project: Path, environment: Environment) -> EnvironmentPlan:
-    """Read everything, decide everything.
+def say(plan: EnvironmentPlan) -> None:
+    """Log what a plan has to tell.
 
     Raises:
-        SlipwayError: It cannot be done; of several reasons, all but the last are logged.
+        SlipwayError: The plan has problems.
     """
-    observed, held_back = observe(project, environment), os.environ.get(rollout.HELD_BACK)
-    guard.refuse_two_writers(environment, observed or {})
-    earlier = regions.earlier(project, environment)
-    plan = planning.plan_environment(project, environment, observed, held_back, earlier)
-    for notice in (*plan.notices, *_tree_notices(project, plan)):
+    for notice in (*plan.notices, *plan.unwritten()):
         pulumi.log.info(notice)
-    problems = [*plan.problems, *verify(plan.to_create())]
-    for problem in problems[:-1]:
-        pulumi.log.error(str(problem))
-    if problems:
-        raise problems[-1]
-    return plan
-
-
-def _tree_notices(project: Path, plan: EnvironmentPlan) -> tuple[str, ...]:
-    """Say what the files, by which Argo CD delivers, do not say yet."""
-    environment = plan.environment
-    if environment.delivery != "gitops" or plan.problems or plan.observed is None:
-        return ()
-    from slipway.gitops.render import render
-
-    outcome = render(project, plan)
-    changed = tuple(f"{change.path}: to {change.what}" for change in outcome.changes)
-    todo = (f"Argo CD brings these when they are written, committed: slipway render -s {environment.name}",)
-    return (*outcome.notices, *changed, *(todo if changed else ()))
-
-
-def observe(project: Path, environment: Environment) -> Mapping[str, ObservedModel] | None:
-    """Read what the cluster shows; a preview goes on without it, an `up` does not.
-
-    Raises:
-        SlipwayError: It cannot be read, and this is no preview.
-    """
-    try:
-        return regions.observe(project, environment)
-    except NotYet as error:
-        # What this stack is about to make serves nobody: that is known, so an `up` may go on.
-        if "platform" not in environment.layers:
-            raise
-        pulumi.log.info(f"{error}; it is made first, the models wait for it")
-        return dict.fromkeys(regions.own(project, environment), ObservedModel())
-    except SlipwayError as error:
-        away = error.exit_code is ExitCode.UNREACHABLE
-        if not (away and pulumi.runtime.is_dry_run()):
-            raise
-        said = f"{error}; until then what runs is unknown: a preview shows a first deployment, of unverified bytes"
-        pulumi.log.info(said) if environment.cluster.kubeconfig is None else pulumi.log.warn(said)
-        return None
-
-
-def verify(releases: tuple[Release, ...]) -> list[SlipwayError]:
-    """Hash the bytes of releases that are about to run for the first time; a preview goes on without the store."""
-    found = verification.verify(releases)
-    away = [error for error in found if error.exit_code is ExitCode.UNREACHABLE]
-    if away and pulumi.runtime.is_dry_run():
-        pulumi.log.warn(f"{away[0]}; the bytes are not verified, an up would stop here")
-        return [error for error in found if error not in away]
-    return found
+    for warning in plan.warnings:
+        pulumi.log.warn(warning)
+    refuse(plan.problems)
 
 
 async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> None:
@@ -174,8 +119,7 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
 
     def register(name: str) -> Awaitable[None]:
         given, target = compiled.pop(name), plan.plans[name].target
-        gateway = environment.gateway
-        url = f"{gateway.scheme}://{names.host(name, gateway.host_suffix)}{names.infer_path(name)}"
+        url = environment.gateway.infer_url(name)
         model: Model | Delivered
         if gitops:
             path = f"{gitops.directory}/{model_directory(environment.name, name)}"
@@ -187,8 +131,7 @@ async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> Non
         return model.registered()
 
     for name, llm in plan.llms.items():
-        host = f"{environment.gateway.scheme}://{names.host(name, environment.gateway.host_suffix)}"
-        url = f"{host}{url_path(name, environment.namespace)}"
+        url = f"{environment.gateway.url(name)}{url_path(name, environment.namespace)}"
         outputs[name] = Llm(name, LlmArgs(compiled=llm, target=plan.plans[name].target, url=url), options).outputs
     each: list[Callable[[], Awaitable[None]]] = [functools.partial(register, name) for name in sorted(compiled)]
     await pacing.paced(each)

@@ -19,6 +19,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 from states import MADE_BY_AWS
 
+from slipway.planning import regions, verification
 from slipway.rollout.observed import ObservedModel
 from stacks import environment
 
@@ -146,8 +147,8 @@ def run(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         settings: Mapping[str, Any] | None = None,
     ) -> Run:
         if observed is not None:
-            monkeypatch.setattr(environment, "observe", lambda *_: observed)
-            monkeypatch.setattr(environment, "verify", lambda _: [])
+            monkeypatch.setattr(regions, "observe", lambda *_: observed)
+            monkeypatch.setattr(verification, "verify", lambda _: [])
         # Most tests are about what Pulumi applies itself, in any environment.
         config = _config(project.root, stack, {"delivery": "direct", **(settings or {})})
         monkeypatch.setenv("PULUMI_CONFIG", pulumi.runtime.to_json(config))

@@ -10,6 +10,7 @@ import typer
 
 from slipway.cli.output import Json, show, show_json
 from slipway.cli.stack import Stack
+from slipway.errors import SlipwayError, refuse
 
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 where the tree is not up to date.")]
 HeldBack = Annotated[
@@ -23,31 +24,23 @@ def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_js
 
     What may move is decided from the cluster, as `up` does, so it must be reachable.
     """
-    from slipway.cli.project import project, specs, use_lab
+    from slipway.cli.project import project, use_lab
     from slipway.gitops import render as rendering
     from slipway.gitops.writer import write
-    from slipway.planning import environment as planning
-    from slipway.planning import guard, regions, verification
-    from slipway.rollout import cluster
-    from slipway.settings.stack_file import read_environment
+    from slipway.planning.prepare import prepare
+    from slipway.settings.checkout import Checkout
 
     use_lab(stack)
-    environment = read_environment(project(), stack)
+    checkout = Checkout(project())
+    environment = checkout.stack(stack)
     root = rendering.tree_root(project(), environment)
-    observed = cluster.observe(cluster.connect(environment, project()), environment.namespace, specs())
-    guard.refuse_two_writers(environment, observed)
-    earlier = regions.earlier(project(), environment)
-    plan = planning.plan_environment(project(), environment, observed, hold_back, earlier)
-    for notice in plan.notices:
+    plan = prepare(checkout, environment, preview=False, held_back=hold_back)
+    outcome = plan.tree
+    for notice in (*plan.notices, *(outcome.notices if outcome else ())):
         print(f"note: {notice}", file=sys.stderr)
-    problems = [*plan.problems, *verification.verify(plan.to_create())]
-    for problem in problems[:-1]:
-        print(f"slipway: {problem}", file=sys.stderr)
-    if problems:
-        raise problems[-1]
-    outcome = rendering.render(project(), plan)
-    for notice in outcome.notices:
-        print(f"note: {notice}", file=sys.stderr)
+    refuse(plan.problems)
+    if outcome is None:
+        raise SlipwayError(f"Pulumi.{stack}.yaml: slipway:layers: no models, so there is no tree to write")
     if not check:
         write(root, outcome)
     rows = [{"file": change.path, "what": change.what} for change in outcome.changes]

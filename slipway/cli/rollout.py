@@ -149,7 +149,7 @@ def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
     from slipway.cli.project import project
     from slipway.engine.deploy import Deployment
 
-    _say(try_again(kube, books, lambda environ: Deployment(project(), stack, environ).up()), as_json)
+    _say(try_again(kube, books, Deployment(project(), stack).up), as_json)
 
 
 @app.command()

@@ -18,12 +18,9 @@ from slipway.cli import (
     services,
     stack,
 )
+from slipway.errors import ExitCode
 
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 a check found a difference, or you said no; 2 wrong input: a file, a setting, an argument;"
-    " 3 something outside could not be reached: registry, artifact store, cluster; 4 another writer is at work: a"
-    " locked stack, a running lab; 5 this machine lacks something: user namespaces, a tool."
-)
+EXIT_CODES = f"Exit codes: {'; '.join(f'{code} {code.meaning}' for code in ExitCode)}."
 
 app = typer.Typer(
     name="slipway",

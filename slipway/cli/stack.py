@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipway.cli.output import Json, short, show, show_json
-from slipway.errors import ExitCode, SlipwayError
+from slipway.errors import SlipwayError, refuse
 
 if TYPE_CHECKING:
     from slipway.engine.deploy import Deployment, Step, Summary
@@ -25,36 +25,24 @@ OPERATIONS = {"create": "+ create", "update": "~ update", "delete": "- delete", 
 def plan(stack: Stack = "local", as_json: Json = False) -> None:
     """Say what `up` would do to each model, from the files, the registry, the cluster; runs no Pulumi."""
     from slipway.cli.project import project, use_lab
-    from slipway.models.spec import load_model_specs
-    from slipway.planning import environment as planning
-    from slipway.planning import regions
-    from slipway.rollout import cluster
-    from slipway.settings.stack_file import read_environment
+    from slipway.planning.prepare import prepare
+    from slipway.settings.checkout import Checkout
 
     use_lab(stack)
-    environment = read_environment(project(), stack)
-    try:
-        kube = cluster.connect(environment, project())
-        observed = cluster.observe(kube, environment.namespace, load_model_specs(project() / "models"))
-    except SlipwayError as error:
-        if error.exit_code is not ExitCode.UNREACHABLE:
-            raise
-        observed = None
-        print(f"{error}; what runs is unknown, so this is a first deployment", file=sys.stderr)
-    found = planning.plan_environment(project(), environment, observed, earlier=regions.earlier(project(), environment))
-    rows = plan_rows(found)
+    checkout = Checkout(project())
+    found = prepare(checkout, checkout.stack(stack), preview=True)
+    rows, notices = plan_rows(found), (*found.notices, *found.unwritten())
     if as_json:
-        show_json(
-            {"stack": stack, "models": rows, "notices": found.notices, "problems": list(map(str, found.problems))}
-        )
+        problems = [str(problem) for problem in found.problems]
+        said = {"notices": notices, "warnings": found.warnings, "problems": problems}
+        show_json({"stack": stack, "models": rows, **said})
     else:
+        for warning in found.warnings:
+            print(f"slipway: warning: {warning}", file=sys.stderr)
         show(rows, as_json=False)
-        for notice in found.notices:
+        for notice in notices:
             print(f"note: {notice}")
-    if found.problems:
-        for problem in found.problems[:-1]:
-            print(f"slipway: {problem}", file=sys.stderr)
-        raise found.problems[-1]
+    refuse(found.problems)
 
 
 def plan_rows(found: EnvironmentPlan) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from slipway.models.release import Release, Releases, version_of
 from slipway.models.spec import ModelSpec
 from slipway.planning import regions
 from slipway.rollout.state import RolloutState
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment, path_of
 from slipway.times import iso
 
@@ -56,7 +57,7 @@ class Books:
         Raises:
             SlipwayError: One of them cannot be asked.
         """
-        return regions.others(self.project, self.environment, self.spec.name) if self.pinned else {}
+        return regions.others(Checkout(self.project), self.environment, self.spec.name) if self.pinned else {}
 
     def recorded(self) -> Recorded:
         """Read what stands there; a registry that is away is no reason to stop.

@@ -7,7 +7,7 @@ then forward again. Both moves are an `up`: the target's selector has one writer
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol
 
 from slipway.clients.kube import Kube
@@ -19,15 +19,14 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.objects import Object
 from slipway.rollout.cluster import CANARY
 from slipway.rollout.observed import SETTLED
-from slipway.rollout.plan import HELD_BACK
 from slipway.rollout.state import TICKS_TO_NOTICE, RolloutState, read
 
 
 class Up(Protocol):
     """Runs the program."""
 
-    def __call__(self, environ: Mapping[str, str]) -> object:
-        """Do an `up` of the environment with more variables."""
+    def __call__(self, *, held_back: str | None = None) -> object:
+        """Run `up` for the environment; the target of the model that is held back goes back to what serves."""
 
 
 def retry(kube: Kube, books: Books, up: Up, *, after: After = nobody) -> list[str]:
@@ -49,11 +48,11 @@ def retry(kube: Kube, books: Books, up: Up, *, after: After = nobody) -> list[st
     withdraw(kube, namespace, state)
     after("withdraw")
     if state.candidate is not None:
-        up({HELD_BACK: model})
+        up(held_back=model)
         after("back")
     _wait(kube, namespace, state, _has_looked, "has not noticed that the target went back")
     after("noticed")
-    up({})
+    up()
     after("forward")
     _wait(kube, namespace, state, _runs, "has not begun the rollout")
     said = books.note(

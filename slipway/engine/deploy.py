@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from pulumi import automation
-from pulumi.automation.events import EngineEvent
+from typing import TYPE_CHECKING, Any
 
 from slipway.engine import state_lock
 from slipway.engine.killed_runs import PROJECT, real_pulumi, without_pending_creates
+from slipway.engine.program import HELD_BACK, OUTCOME, read_outcome
 from slipway.errors import ExitCode, SlipwayError
 
-#: The program tells the engine in words only; what they mean for an exit code.
-_CODES = {
-    "cannot be reached": ExitCode.UNREACHABLE,
-    "has not been deployed": ExitCode.UNREACHABLE,
-    "so the target cannot move": ExitCode.BUSY,
-}
+if TYPE_CHECKING:
+    from pulumi import automation
+    from pulumi.automation.events import EngineEvent
 
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
@@ -31,6 +27,8 @@ _EMPTY_ERRORS = ("update failed", "preview failed", "refresh failed", "destroy f
 #: What Pulumi says about passphrases (pkg/secrets/passphrase/manager.go).
 _NO_PASSPHRASE = "passphrase must be set"
 _WRONG_PASSPHRASE = "incorrect passphrase"
+#: How pulumi-kubernetes begins the error of a resource whose cluster is away (provider/pkg/provider/provider.go).
+_UNREACHABLE = "configured Kubernetes cluster is unreachable: "
 #: What stands above the errors of a resource (hashicorp/go-multierror's format).
 _HEADING = re.compile(r"(error: )?\d+ errors? occurred:")
 _PENDING = "pending operations from previous deployment"
@@ -118,19 +116,19 @@ class Deployment:
         """Say what `up` would do; changes nothing."""
         return self._run("preview", on_step)
 
-    def up(self, on_step: OnStep | None = None) -> Summary:
-        """Make the cluster what the project says, also after a run that was killed."""
+    def up(self, on_step: OnStep | None = None, held_back: str | None = None) -> Summary:
+        """Make the cluster what the project says, also after a run that was killed.
+
+        Args:
+            on_step: Called with each step of the engine.
+            held_back: The model whose target goes back to what serves, if any.
+        """
         if self.break_dead_locks():
             self.clear_pending_creates()
-        summary = self._run("up", on_step)
+        summary = self._run("up", on_step, held_back)
         if any(_PENDING in warning for warning in summary.warnings):
             self.clear_pending_creates()
         return summary
-
-    def refresh(self, on_step: OnStep | None = None) -> Summary:
-        """Take over into the state what the cluster shows."""
-        self.break_dead_locks()
-        return self._run("refresh", on_step, clear_pending_creates=True)
 
     def destroy(self, on_step: OnStep | None = None) -> Summary:
         """Delete everything that the stack has made."""
@@ -140,6 +138,8 @@ class Deployment:
 
     def outputs(self) -> dict[str, ModelOutputs]:
         """Return what the last `up` said about each model."""
+        from pulumi import automation
+
         try:
             found = self._select().outputs().get("models")
         except automation.CommandError as error:
@@ -153,23 +153,30 @@ class Deployment:
 
     def clear_pending_creates(self) -> None:
         """Forget creations that a killed run has begun: the next `up` repeats them, and adopts what there is."""
+        from pulumi import automation
+
         stack = self._select()
         state = stack.export_stack()
         kept = without_pending_creates(state.deployment or {})
         if kept is not None:
             stack.import_stack(automation.Deployment(version=state.version, deployment=kept))
 
-    def _run(self, operation: str, on_step: OnStep | None, **options: Any) -> Summary:
+    def _run(self, operation: str, on_step: OnStep | None, held_back: str | None = None) -> Summary:
+        from pulumi import automation
+
         heard = _Heard()
 
         def on_event(event: EngineEvent) -> None:
             _listen(event, heard, on_step or _ignore)
 
-        try:
-            stack = self._select()
-            getattr(stack, operation)(on_event=on_event, color="never", **_hidden(operation), **options)
-        except automation.CommandError as error:
-            raise self._explain(error, heard) from None
+        with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
+            outcome = Path(directory) / "outcome.json"
+            variables = {OUTCOME: str(outcome), **({HELD_BACK: held_back} if held_back else {})}
+            try:
+                stack = self._select(variables)
+                getattr(stack, operation)(on_event=on_event, color="never", **_hidden(operation))
+            except automation.CommandError as error:
+                raise read_outcome(outcome) or self._explain(error, heard) from None
         return Summary(
             changes=heard.changes,
             models=self.outputs() if operation == "up" else {},
@@ -177,15 +184,20 @@ class Deployment:
             messages=tuple(heard.messages),
         )
 
-    def _select(self) -> automation.Stack:
+    def _select(self, variables: Mapping[str, str] | None = None) -> automation.Stack:
+        from pulumi import automation
+
+        environ = {**self._environ, **(variables or {})}
         try:
-            options = automation.LocalWorkspaceOptions(env_vars=self._environ, pulumi_command=self._command())
+            options = automation.LocalWorkspaceOptions(env_vars=environ, pulumi_command=self._command())
             return automation.create_or_select_stack(self.stack, work_dir=str(self.project), opts=options)
         except automation.CommandError as error:
             raise self._explain(error, _Heard()) from None
 
     def _command(self) -> automation.PulumiCommand:
         """Find Pulumi on the PATH that it will have, where the Automation API looks on this process's own."""
+        from pulumi import automation
+
         found = real_pulumi(self._environ["PATH"])
         if found is None:
             raise SlipwayError(
@@ -195,7 +207,9 @@ class Deployment:
         return automation.PulumiCommand(root=str(binary.parents[1]) if binary.parent.name == "bin" else None)
 
     def _explain(self, error: automation.CommandError, heard: _Heard) -> SlipwayError:
-        """Turn a failed command into one line: the program's own error, if it had one."""
+        """Turn a command that failed outside of the program into one line."""
+        from pulumi import automation
+
         said = str(error)
         name = f"stack {self.stack}: "
         if _NO_PASSPHRASE in said:
@@ -215,7 +229,7 @@ class Deployment:
             lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines()]
             errors = [line for line in lines if line.startswith("error:")] or [name + "failed"]
         first, rest = errors[0].removeprefix("error: "), len(set(errors)) - 1
-        code = next((code for words, code in _CODES.items() if words in first), ExitCode.USER)
+        code = ExitCode.UNREACHABLE if _UNREACHABLE in first else ExitCode.USER
         return SlipwayError(f"{first} (+{rest} more)" if rest else first, code)
 
 

@@ -1,18 +1,19 @@
-"""From an environment's plan to its tree of files."""
+"""From the objects of an environment to its tree of files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
 from slipway import names
+from slipway.compile import CompiledModel
 from slipway.documents import display
 from slipway.errors import SlipwayError
 from slipway.gitops.tree import environment_files
 from slipway.gitops.writer import Outcome, compare
-from slipway.planning.environment import EnvironmentPlan
+from slipway.objects import Object
 from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
@@ -32,15 +33,29 @@ def tree_root(project: Path, environment: Environment) -> Path:
     return checkout / gitops.directory
 
 
-def render(project: Path, plan: EnvironmentPlan) -> Outcome:
-    """Say what the tree of an environment becomes; nothing is written yet.
+def render(
+    project: Path,
+    environment: Environment,
+    shared: Iterable[Object],
+    compiled: Mapping[str, CompiledModel],
+    observed: Mapping[str, ObservedModel],
+) -> Outcome:
+    """Return what the tree of an environment becomes; nothing is written yet.
+
+    Args:
+        project: The checkout.
+        environment: Its settings.
+        shared: The objects that all models share.
+        compiled: The objects of each model.
+        observed: What the cluster shows of each model.
 
     Raises:
         SlipwayError: The tree is not as it was written, or it would change a version that runs.
     """
-    outcome = compare(tree_root(project, plan.environment), plan.environment.name, environment_files(plan))
-    for observed in (plan.observed or {}).values():
-        refuse_changed_versions(outcome.texts, observed)
+    files = environment_files(environment.name, shared, compiled)
+    outcome = compare(tree_root(project, environment), environment.name, files)
+    for each in observed.values():
+        refuse_changed_versions(outcome.texts, each)
     return outcome
 
 

@@ -20,7 +20,6 @@ from slipway.compile import CompiledModel
 from slipway.documents import HEADER
 from slipway.errors import SlipwayError
 from slipway.objects import Object
-from slipway.planning.environment import EnvironmentPlan
 
 #: Argo CD applies a wave when all objects of the one before are healthy. So a target moves to servers that are Ready,
 #: and the Canary comes last: a whole rollout would else be one delivery that is under way, in which nothing is healed.
@@ -49,16 +48,22 @@ class File:
 Files = Mapping[str, File]
 
 
-def environment_files(plan: EnvironmentPlan) -> dict[str, File]:
-    """Write the objects of a plan as files.
+def environment_files(
+    environment: str, shared: Iterable[Object], compiled: Mapping[str, CompiledModel]
+) -> dict[str, File]:
+    """Write the objects of an environment as files.
+
+    Args:
+        environment: Its name.
+        shared: What all models share.
+        compiled: The objects of each model.
 
     Raises:
         SlipwayError: An object may not stand in Git.
     """
-    name = plan.environment.name
-    found = files(plan.shared(), f"{name}/shared/metrics")
-    for model, compiled in plan.compiled.items():
-        found |= files(delivered(compiled), model_directory(name, model))
+    found = files(shared, f"{environment}/shared/metrics")
+    for model, each in compiled.items():
+        found |= files(delivered(each), model_directory(environment, model))
     return found
 
 

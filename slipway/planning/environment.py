@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from slipway import documents
+from slipway import documents, registry
 from slipway.compile import (
     CompiledLlm,
     CompiledModel,
@@ -20,16 +20,19 @@ from slipway.compile import (
     serving_changes,
 )
 from slipway.errors import SlipwayError, at
+from slipway.gitops.writer import Outcome
 from slipway.models.pins import Rejection, load_pins, pinned
 from slipway.models.release import Release, Releases
-from slipway.models.spec import ModelSpec, load_model_specs
+from slipway.models.spec import ModelSpec
 from slipway.objects import Object
 from slipway.planning import regions
 from slipway.planning.regions import Earlier
 from slipway.planning.timeline import predict
+from slipway.policy import preview
 from slipway.rollout import llm
 from slipway.rollout.observed import ObservedModel
 from slipway.rollout.plan import ModelPlan, Wanted, follow, plan_model
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment, path_of
 
 
@@ -48,6 +51,9 @@ class EnvironmentPlan:
         llms: The same of LLMs.
         notices: What a person should know.
         problems: Why it cannot be; with any, nothing is.
+        warnings: What could not be looked at, so that an `up` would stop.
+        tree: What becomes of the files by which Argo CD delivers; None where Pulumi applies, where the cluster was not
+            seen, and with problems.
     """
 
     environment: Environment
@@ -59,10 +65,20 @@ class EnvironmentPlan:
     llms: dict[str, CompiledLlm] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     problems: tuple[SlipwayError, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tree: Outcome | None = None
 
     def shared(self) -> tuple[Object, ...]:
         """Return the objects that all models share, where they are this stack's."""
-        return compile_shared(self.environment) if self.plans else ()
+        return compile_shared(self.environment) if self.plans or "models" not in self.environment.layers else ()
+
+    def unwritten(self) -> tuple[str, ...]:
+        """Return notices about the files by which Argo CD delivers, as far as they are not written yet."""
+        if self.tree is None:
+            return ()
+        changed = tuple(f"{change.path}: to {change.what}" for change in self.tree.changes)
+        todo = f"Argo CD brings these when they are written and committed: slipway render -s {self.environment.name}"
+        return (*self.tree.notices, *changed, *((todo,) if changed else ()))
 
     def to_create(self) -> tuple[Release, ...]:
         """List the releases that run nowhere yet; none where the cluster was not seen."""
@@ -78,7 +94,7 @@ class EnvironmentPlan:
 
 
 def plan_environment(
-    project: Path,
+    checkout: Checkout,
     environment: Environment,
     observed: Mapping[str, ObservedModel] | None,
     held_back: str | None = None,
@@ -87,7 +103,7 @@ def plan_environment(
     """Read the project's files (for a following environment: its registry) and plan.
 
     Args:
-        project: The checkout.
+        checkout: The project's files.
         environment: Its settings.
         observed: What the cluster shows; None where it was not seen.
         held_back: The model whose target goes back to what serves, if any.
@@ -98,12 +114,12 @@ def plan_environment(
             collected as the plan's problems.
     """
     notices, problems = list[str](), list[SlipwayError]()
-    specs, clashes = regions.share(project, environment, load_model_specs(project / "models"))
+    specs, clashes = regions.share(checkout, environment)
     problems += clashes
     if environment.releases == "follow":
         wanted = followed(specs, environment, observed or {})
     else:
-        wanted = _pinned(project, specs, environment, observed or {}, notices, problems)
+        wanted = _pinned(checkout, specs, environment, observed or {}, notices, problems)
         wanted = regions.in_turn(wanted, observed or {}, earlier, notices)
     specs = {name: specs[name] for name in wanted}
     wanted = {name: replace(each, held_back=name == held_back) for name, each in wanted.items()}
@@ -143,11 +159,8 @@ def _policies(
     """Hold what is compiled to the environment's policies."""
     if environment.platform.policies is None:
         return [], []
-    # Imported only here, with the library that evaluates them.
-    from slipway.policy.preview import judge
-
     objects = (each for model in compiled for each in model.inference_services)
-    return judge(environment, objects, {name for seen in observed.values() for name in seen.services})
+    return preview.judge(environment, objects, {name for seen in observed.values() for name in seen.services})
 
 
 def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:
@@ -175,16 +188,13 @@ def followed(
     """
     if not specs:
         return {}
-    # Imported only here: it brings MLflow, which takes a second, and a pinned environment never asks a registry.
-    from slipway.registry import Registry
-
-    registry = Registry(environment.registry.tracking_uri)
-    aliased = registry.resolve(specs, environment.alias)
+    client = registry.Registry(environment.registry.tracking_uri)
+    aliased = client.resolve(specs, environment.alias)
     versions = {name: seen.live_version for name, seen in observed.items() if seen.live_version is not None}
     others = {name: version for name, version in versions.items() if version != aliased[name].version}
-    live = {**aliased, **registry.running(specs, others)} if others else aliased
+    live = {**aliased, **client.running(specs, others)} if others else aliased
     # Read with the versions that have just been resolved: no call more.
-    rejected = registry.rejections(environment.name)
+    rejected = client.rejections(environment.name)
 
     def rejections(name: str) -> tuple[Rejection, ...]:
         reasons = rejected.get(specs[name].registered_model, {})
@@ -199,14 +209,14 @@ def followed(
 
 
 def _pinned(
-    project: Path,
+    checkout: Checkout,
     specs: Mapping[str, ModelSpec],
     environment: Environment,
     observed: Mapping[str, ObservedModel],
     notices: list[str],
     problems: list[SlipwayError],
 ) -> dict[str, Wanted]:
-    path, releases = path_of(project, environment), Releases(project / "releases")
+    path, releases = path_of(checkout.root, environment), Releases(checkout.root / "releases")
     if not path.exists():
         live = [name for name, seen in observed.items() if seen.live_version is not None]
         if live:

@@ -5,10 +5,9 @@ Stacks may divide the models of one cluster (shards), or run the same pins in se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from slipway.documents import nearest
 from slipway.errors import ExitCode, SlipwayError
@@ -16,7 +15,7 @@ from slipway.models.spec import ModelSpec
 from slipway.rollout import cluster
 from slipway.rollout.observed import ObservedModel
 from slipway.rollout.plan import Wanted
-from slipway.settings import stack_file
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment, path_of
 
 
@@ -35,13 +34,15 @@ class Earlier:
     away: str = ""
 
 
-def share(
-    project: Path, environment: Environment, specs: Mapping[str, ModelSpec]
-) -> tuple[dict[str, ModelSpec], list[SlipwayError]]:
+def share(checkout: Checkout, environment: Environment) -> tuple[dict[str, ModelSpec], list[SlipwayError]]:
     """Return the models that a stack declares, with what is wrong about who declares which.
 
     A misspelt pattern would take every model away that it was meant for, so one that fits none is refused.
+
+    Raises:
+        SlipwayError: A model spec does not fit.
     """
+    specs = checkout.specs
     own = {name: spec for name, spec in specs.items() if environment.has(name)}
     where, problems = f"Pulumi.{environment.name}.yaml: slipway:models", list[SlipwayError]()
     for pattern in environment.models if specs and "models" in environment.layers else ():
@@ -49,7 +50,7 @@ def share(
             near = nearest(pattern, list(specs))
             hint = f"nearest is {near!r}" if near else f"there are {', '.join(specs)}"
             problems.append(SlipwayError(f"{where}: {pattern!r} fits no model spec; {hint}"))
-    for other in _stacks(project, environment):
+    for other in _others(checkout, environment):
         place = (other.cluster.identifier, other.namespace)
         if place != (environment.cluster.identifier, environment.namespace):
             continue
@@ -61,7 +62,7 @@ def share(
     return own, problems
 
 
-def earlier(project: Path, environment: Environment) -> Earlier | None:
+def earlier(checkout: Checkout, environment: Environment) -> Earlier | None:
     """Ask the cluster of the stack that this one comes after; one that is away is no reason to stop.
 
     Raises:
@@ -70,13 +71,14 @@ def earlier(project: Path, environment: Environment) -> Earlier | None:
     if environment.after is None:
         return None
     where = f"Pulumi.{environment.name}.yaml: slipway:after: {environment.after}"
-    before = stack_file.read_environment(project, environment.after)
-    if path_of(project, before) != path_of(project, environment):
-        raise SlipwayError(f"{where} has the pins {path_of(project, before).stem}; expected a stack of the same pins")
-    if environment.name in _chain(project, before):
+    before = checkout.stack(environment.after)
+    if path_of(checkout.root, before) != path_of(checkout.root, environment):
+        pins = path_of(checkout.root, before).stem
+        raise SlipwayError(f"{where} has the pins {pins}; expected a stack of the same pins")
+    if environment.name in _chain(checkout, before):
         raise SlipwayError(f"{where} comes after {environment.name} itself; one of them must be the first")
     try:
-        return Earlier(before.name, serving(project, before))
+        return Earlier(before.name, serving(checkout, before, filter(before.has, checkout.specs)))
     except SlipwayError as error:
         if error.exit_code is not ExitCode.UNREACHABLE:
             raise
@@ -101,59 +103,49 @@ def in_turn(
     return kept
 
 
-def others(project: Path, environment: Environment, model: str) -> dict[str, int]:
-    """Say which version of a model the other stacks of the same pins serve; those that do not run it are left out.
+def others(checkout: Checkout, environment: Environment, model: str) -> dict[str, int]:
+    """Return the version of a model that each other stack of the same pins serves; without those that do not run it.
 
     Raises:
         SlipwayError: One of them cannot be asked.
     """
     found = dict[str, int]()
-    for other in _stacks(project, environment):
-        if other.releases == "pinned" and path_of(project, other) == path_of(project, environment) and other.has(model):
-            version = serving(project, other).get(model)
+    for other in _others(checkout, environment):
+        same = other.releases == "pinned" and path_of(checkout.root, other) == path_of(checkout.root, environment)
+        if same and other.has(model):
+            version = serving(checkout, other, [model])[model]
             found |= {other.name: version} if version is not None else {}
     return found
 
 
-def serving(project: Path, environment: Environment) -> dict[str, int | None]:
+def serving(checkout: Checkout, environment: Environment, models: Iterable[str]) -> dict[str, int | None]:
     """Ask a stack's cluster which version its users get of each model.
 
     Raises:
         SlipwayError: It cannot be asked.
     """
-    return {name: seen.live_version for name, seen in observe(project, environment).items()}
+    return {name: seen.live_version for name, seen in observe(checkout, environment, models).items()}
 
 
-def observe(project: Path, environment: Environment) -> dict[str, ObservedModel]:
-    """Read what a stack's cluster shows of the models that the stack has.
+def observe(checkout: Checkout, environment: Environment, models: Iterable[str]) -> dict[str, ObservedModel]:
+    """Read what a stack's cluster shows of models.
 
     Raises:
         SlipwayError: It cannot be asked.
     """
-    return cluster.observe(cluster.connect(environment, project), environment.namespace, own(project, environment))
+    return cluster.observe(cluster.connect(environment, checkout.root), environment.namespace, models)
 
 
-def own(project: Path, environment: Environment) -> list[str]:
-    """Name the models that a stack has, from the names of their specs alone."""
-    return [path.stem for path in (project / "models").glob("*.yaml") if environment.has(path.stem)]
+def _others(checkout: Checkout, environment: Environment) -> list[Environment]:
+    return [other for other in checkout.stacks if other.name != environment.name]
 
 
-def _stacks(project: Path, environment: Environment) -> Iterator[Environment]:
-    """Yield the other stacks; one whose settings do not fit is refused when it is run itself."""
-    for name in stack_file.stacks(project):
-        if name != environment.name:
-            try:
-                yield stack_file.read_environment(project, name)
-            except SlipwayError:
-                continue
-
-
-def _chain(project: Path, environment: Environment) -> list[str]:
+def _chain(checkout: Checkout, environment: Environment) -> list[str]:
     """Name the stacks that one comes after, the nearest first."""
     chain: list[str] = []
     while environment.after and environment.after not in chain:
         chain.append(environment.after)
-        environment = stack_file.read_environment(project, environment.after)
+        environment = checkout.stack(environment.after)
     return chain
 
 

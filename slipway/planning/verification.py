@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from slipway import registry
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.release import Release
 
@@ -13,11 +14,10 @@ def verify(releases: Sequence[Release]) -> list[SlipwayError]:
     """Hash the bytes of releases, several at a time; returns what is wrong."""
     if not releases:
         return []
-    from slipway.registry import verify as verify_release
 
     def one(release: Release) -> SlipwayError | None:
         try:
-            verify_release(release)
+            registry.verify(release)
         except SlipwayError as error:
             return error
         return None

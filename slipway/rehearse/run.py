@@ -98,7 +98,7 @@ def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked:
     with _namespace(lab, spec.name) as namespace:
         stage = staging.stage(namespace, spec, sides, lab.environment, rehearsed, keys=lab.keys, labelled=labelled)
         _set_up(lab.kube, stage)
-        url = f"http://{names.host(spec.name, stage.environment.gateway.host_suffix)}{names.infer_path(spec.name)}"
+        url = stage.environment.gateway.infer_url(spec.name)
         with step("the stable version answers through the gateway"):
             _answers(lab.gateway, url, asked[0])
         answers, per_second = Answers(lab.sink), staging.rate(spec, stage.environment)

@@ -12,9 +12,6 @@ from slipway.models.release import Release
 from slipway.models.spec import ModelSpec
 from slipway.rollout.observed import SETTLED, ObservedModel
 
-#: Variable that names the model whose candidate one `up` keeps off the target, so that Flagger may try it again.
-HELD_BACK = "SLIPWAY_HELD_BACK"
-
 
 @dataclass(frozen=True)
 class Wanted:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from slipway import names
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.models.servers import MLSERVER
@@ -71,6 +72,14 @@ class Gateway(Frozen):
         None,
         description="How it copies requests: by Gateway API's RequestMirror, or by Traefik's own kinds.",
     )
+
+    def url(self, model: str) -> str:
+        """Return the address of a model's host."""
+        return f"{self.scheme}://{names.host(model, self.host_suffix)}"
+
+    def infer_url(self, model: str) -> str:
+        """Return the URL that users of a model ask (Open Inference Protocol)."""
+        return f"{self.url(model)}{names.infer_path(model)}"
 
 
 class EnvironmentRollout(Frozen):

@@ -14,6 +14,7 @@ import yaml
 
 from slipway.compile import compile_model
 from slipway.planning.environment import plan_environment
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
 from tests.bench import project
 from tests.bench.toolbox import STACK
@@ -53,7 +54,7 @@ class Pure:
 def measure(folder: Path, models: int, repeats: int) -> Pure:
     """Time the parts on a generated project."""
     environment = Environment.parse(STACK, project.SETTINGS, f"Pulumi.{STACK}.yaml")
-    plan_seconds, plan = _timed(lambda: plan_environment(folder, environment, None), repeats)
+    plan_seconds, plan = _timed(lambda: plan_environment(Checkout(folder), environment, None), repeats)
     if plan.problems:
         raise AssertionError(f"the generated project cannot be planned: {plan.problems[0]}")
     # The plan holds its objects already: they are made once more, to know what of its time was theirs.

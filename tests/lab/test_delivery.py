@@ -27,7 +27,7 @@ from slipway.models.spec import load_model_specs
 from slipway.planning import environment as planning
 from slipway.rollout import cluster
 from slipway.rollout import state as rollout_state
-from slipway.rollout.plan import HELD_BACK
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
 from slipway.times import iso
@@ -116,7 +116,7 @@ class Desk:
     def planned(self, model: str) -> planning.ModelPlan:
         """What the next `up` does."""
         observed = cluster.observe(self.stage.kube, NAMESPACE, load_model_specs(self.root / "models"))
-        return planning.plan_environment(self.root, self.environment, observed).plans[model]
+        return planning.plan_environment(Checkout(self.root), self.environment, observed).plans[model]
 
     def row(self, model: str) -> dict[str, Any]:
         done = self.slipway("status", model, "--json", check=False)
@@ -284,10 +284,10 @@ def test_what_flagger_has_missed_is_noticed_and_tried_again(desk: Desk, monkeypa
     at_half(desk, model)
     stop(stage.kube, desk.books(model), reason="not yet")
 
-    def up(environ: Any) -> None:
+    def up(held_back: str | None = None) -> None:
         """What the program does to the target."""
         observed = cluster.observe(stage.kube, NAMESPACE, load_model_specs(desk.root / "models"))
-        plan = planning.plan_environment(desk.root, desk.environment, observed, environ.get(HELD_BACK)).plans[model]
+        plan = planning.plan_environment(Checkout(desk.root), desk.environment, observed, held_back).plans[model]
         stage.point(model, plan.target.version)
 
     done = retry(stage.kube, desk.books(model), up)

@@ -11,7 +11,7 @@ from states import STABLE
 
 from components import tokens
 from slipway.errors import NotYet
-from slipway.planning import regions
+from slipway.planning import regions, verification
 from slipway.platform import compiling
 from slipway.platform.charts import Charts
 from slipway.settings.environment import LAYERS
@@ -66,7 +66,7 @@ def test_an_up_without_a_cluster_makes_it_before_the_models(project, run, flagge
         raise NotYet("cluster slipway-staging does not exist yet")
 
     monkeypatch.setattr(regions.cluster, "connect", connect)
-    monkeypatch.setattr(environment, "verify", lambda releases: [] if releases == (STABLE,) else [releases])
+    monkeypatch.setattr(verification, "verify", lambda releases: [] if releases == (STABLE,) else [releases])
     project.pinned(STABLE)
     ran = run(preview=False, settings=flagger)
     assert ran.exit_status is None

@@ -11,8 +11,8 @@ from slipway import registry
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Pin
 from slipway.planning import environment as planning
+from slipway.planning import regions
 from slipway.rollout.observed import ObservedModel
-from stacks import environment
 from stacks.environment import TOLD
 
 
@@ -72,7 +72,7 @@ def bytes_are(monkeypatch):
 
 
 def running(project, run, monkeypatch, observed, **options):
-    monkeypatch.setattr(environment, "observe", lambda *_: observed)
+    monkeypatch.setattr(regions, "observe", lambda *_: observed)
     return run(**options)
 
 

@@ -27,6 +27,7 @@ from slipway.models.spec import load_model_specs
 from slipway.planning.environment import EnvironmentPlan, plan_environment
 from slipway.rollout.observed import ObservedModel, ObservedService
 from slipway.rollout.plan import ModelPlan, Wanted
+from slipway.settings.checkout import Checkout
 from slipway.settings.stack_file import read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,6 +263,6 @@ def test_the_project_s_own_pins_are_in_order(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("stack", ["staging", "prod"])
 def test_the_project_s_own_pinned_environments_compile_every_model(stack: str) -> None:
-    found = plan_environment(ROOT, read_environment(ROOT, stack), None)
+    found = plan_environment(Checkout(ROOT), read_environment(ROOT, stack), None)
     assert found.problems == ()
     assert list(found.compiled) == sorted(load_model_specs(ROOT / "models"))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slipway.engine.deploy import Deployment, gist
+from slipway.engine.program import OUTCOME, read_outcome, write_outcome
 from slipway.errors import ExitCode, SlipwayError
 
 
@@ -29,17 +34,50 @@ def test_the_engine_s_own_first_line_is_told(tmp_path: Path) -> None:
     assert told.value.exit_code is ExitCode.USER
 
 
+@given(code=st.sampled_from(list(ExitCode)), said=st.text())
+def test_an_outcome_is_read_as_it_was_written_whatever_its_text_says(code: ExitCode, said: str) -> None:
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        file = Path(directory) / "outcome.json"
+        assert read_outcome(file) is None
+        patch.setenv(OUTCOME, str(file))
+        write_outcome(SlipwayError(said, code))
+        read = read_outcome(file)
+    assert read is not None
+    assert (str(read), read.exit_code) == (said, code)
+
+
+@pytest.mark.parametrize("code", [ExitCode.USER, ExitCode.UNREACHABLE, ExitCode.BUSY])
+def test_the_program_s_exit_code_is_its_value_and_not_its_wording(tmp_path: Path, code: ExitCode) -> None:
+    said = "x: cannot be reached; it has not been deployed, so the target cannot move"
+    outcome = json.dumps({"exit_code": int(code), "message": said})
+    # What runs a program is its preview; to select the stack runs none.
+    env = a_pulumi(
+        tmp_path, f"[ \"$2\" = stack ] && exit; echo '{outcome}' > \"$SLIPWAY_OUTCOME\"; echo 'error: {said}' >&2"
+    )
+    with pytest.raises(SlipwayError) as raised:
+        Deployment(tmp_path, "local", env).preview()
+    assert (str(raised.value), raised.value.exit_code) == (said, code)
+
+
 @pytest.mark.parametrize(
     ("said", "code"),
     [
-        ("Prometheus http://x: cannot be reached (ConnectTimeout)", ExitCode.UNREACHABLE),
-        ("churn: the rollout of churn-v8 is Waiting, so the target cannot move to v9-0123456789ab", ExitCode.BUSY),
+        ("x: cannot be reached; it has not been deployed, so the target cannot move", ExitCode.USER),
+        ("configured Kubernetes cluster is unreachable: no route to host", ExitCode.UNREACHABLE),
     ],
 )
-def test_what_the_program_says_becomes_its_exit_code(tmp_path: Path, said: str, code: ExitCode) -> None:
-    with pytest.raises(SlipwayError) as told:
+def test_what_the_engine_says_is_matched_on_its_own_markers(tmp_path: Path, said: str, code: ExitCode) -> None:
+    with pytest.raises(SlipwayError) as raised:
         Deployment(tmp_path, "local", a_pulumi(tmp_path, f"echo 'error: {said}' >&2")).preview()
-    assert told.value.exit_code is code
+    assert raised.value.exit_code is code
+
+
+def test_a_model_is_held_back_by_the_run_that_is_asked_to(tmp_path: Path) -> None:
+    env = a_pulumi(tmp_path, '[ "$2" = stack ] && exit; echo "error: holds $SLIPWAY_HELD_BACK" >&2')
+    with pytest.raises(SlipwayError, match=r"holds churn$"):
+        Deployment(tmp_path, "local", env).up(held_back="churn")
+    with pytest.raises(SlipwayError, match=r"holds$"):
+        Deployment(tmp_path, "local", env).up()
 
 
 def test_an_engine_that_says_nothing_is_told_with_the_stack_s_name(tmp_path: Path) -> None:

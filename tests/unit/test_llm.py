@@ -21,6 +21,7 @@ from slipway.models.spec import ModelSpec
 from slipway.planning.environment import plan_environment
 from slipway.rollout import llm as llm_rollout
 from slipway.rollout.observed import ObservedModel
+from slipway.settings.checkout import Checkout
 
 MODEL = "assistant"
 V7, V8 = a_release(MODEL, 7), a_release(MODEL, 8)
@@ -236,11 +237,11 @@ def test_without_a_candidate_there_is_nothing_to_step(books):
 
 def test_an_up_declares_it_beside_the_others_and_leaves_moving_to_the_step(books):
     seen: dict[str, ObservedModel] = llm_rollout.observe_all(Cluster(100, 0).there)
-    plan = plan_environment(books.project, ENVIRONMENT, seen)
+    plan = plan_environment(Checkout(books.project), ENVIRONMENT, seen)
     assert plan.problems == ()
     assert list(plan.llms) == [MODEL]
     assert plan.notices[-1] == (
         f"assistant: {V8.id} runs without traffic; `slipway rollout step assistant` gives it the first"
     )
-    half = plan_environment(books.project, ENVIRONMENT, llm_rollout.observe_all(Cluster(50, 50).there))
+    half = plan_environment(Checkout(books.project), ENVIRONMENT, llm_rollout.observe_all(Cluster(50, 50).there))
     assert half.plans[MODEL].target == V8

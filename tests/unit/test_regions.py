@@ -23,6 +23,7 @@ from slipway.planning.regions import Earlier
 from slipway.rollout.observed import ObservedModel, ObservedService
 from slipway.rollout.plan import Wanted
 from slipway.rollout.state import RolloutState
+from slipway.settings.checkout import Checkout
 from slipway.settings.stack_file import read_environment
 
 STABLE, CANDIDATE = a_release(version=7), a_release(version=8)
@@ -54,30 +55,30 @@ def test_a_stack_declares_the_models_that_its_patterns_name(project):
     one, two = (stack(project, name, models=[own], namespace="x") for name, own in (("one", "f*"), ("two", "churn")))
     planned = {}
     for each in (one, two):
-        specs, problems = regions.share(project.root, each, planning.load_model_specs(project.root / "models"))
+        specs, problems = regions.share(Checkout(project.root), each)
         assert not problems
         planned[each.name] = list(specs)
     assert planned == {"one": ["forecast", "fraud"], "two": ["churn"]}
 
 
 def test_a_pattern_that_fits_nothing_is_refused_before_it_takes_models_away(project):
-    spec = project.spec("churn")
-    _, problems = regions.share(project.root, stack(project, "one", models=["chrun"]), {"churn": spec})
+    project.spec("churn")
+    _, problems = regions.share(Checkout(project.root), stack(project, "one", models=["chrun"]))
     assert str(problems[0]) == "Pulumi.one.yaml: slipway:models: 'chrun' fits no model spec; nearest is 'churn'"
 
 
 def test_two_stacks_cannot_declare_one_model_in_one_place(project):
-    spec = project.spec("churn")
+    project.spec("churn")
     one = stack(project, "one", models=["c*"])
     stack(project, "two", models=["churn"], namespace="elsewhere")
     # prod itself is of the same cluster, and has all models.
-    (problem,) = regions.share(project.root, one, {"churn": spec})[1]
+    (problem,) = regions.share(Checkout(project.root), one)[1]
     assert str(problem) == "Pulumi.one.yaml: slipway:models: churn: declared by stack prod too; one may"
 
 
 def test_stacks_of_several_regions_share_pins(project):
     project.pinned(STABLE, CANDIDATE, environment="prod")
-    plan = planning.plan_environment(project.root, stack(project, "prod-us", pins="prod"), {"churn": runs(7)})
+    plan = planning.plan_environment(Checkout(project.root), stack(project, "prod-us", pins="prod"), {"churn": runs(7)})
     assert plan.problems == ()
     assert plan.plans["churn"].target == CANDIDATE
 
@@ -103,8 +104,8 @@ def test_a_region_tries_what_the_one_before_it_serves(serves, seen, tried):
 def test_a_region_whose_predecessor_is_away_goes_on_with_what_is_stable(project):
     project.pinned(STABLE, CANDIDATE, environment="prod")
     later = stack(project, "prod-us", pins="prod", after="prod")
-    before = regions.earlier(project.root, later)
-    plan = planning.plan_environment(project.root, later, {"churn": runs(7)}, earlier=before)
+    before = regions.earlier(Checkout(project.root), later)
+    plan = planning.plan_environment(Checkout(project.root), later, {"churn": runs(7)}, earlier=before)
     assert plan.plans["churn"].target == STABLE
     (notice,) = [each for each in plan.notices if "waits" in each]
     assert notice.startswith(
@@ -114,10 +115,10 @@ def test_a_region_whose_predecessor_is_away_goes_on_with_what_is_stable(project)
 
 def test_an_order_of_regions_that_cannot_be_is_refused(project):
     with pytest.raises(SlipwayError, match="has the pins prod; expected a stack of the same pins"):
-        regions.earlier(project.root, stack(project, "us", after="prod"))
+        regions.earlier(Checkout(project.root), stack(project, "us", after="prod"))
     stack(project, "a", pins="prod", after="b")
     with pytest.raises(SlipwayError, match=r"Pulumi\.b\.yaml: slipway:after: a comes after b itself"):
-        regions.earlier(project.root, stack(project, "b", pins="prod", after="a"))
+        regions.earlier(Checkout(project.root), stack(project, "b", pins="prod", after="a"))
     with pytest.raises(SlipwayError, match="expected another stack, got this one"):
         stack(project, "c", after="c")
 
@@ -126,7 +127,7 @@ def test_shared_pins_are_settled_when_every_region_serves_the_same(project, monk
     project.pinned(STABLE, CANDIDATE, environment="prod")
     stack(project, "prod-us", pins="prod")
     served = {"churn": 7}
-    monkeypatch.setattr(regions, "serving", lambda root, environment: served)
+    monkeypatch.setattr(regions, "serving", lambda *_: served)
     books = Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
     assert books.elsewhere() == {"prod-us": 7}
     said = "prod-us serves v7, of the same pins; `slipway render -s prod-us` comes next"
@@ -146,7 +147,7 @@ def test_what_one_region_rejects_stays_a_candidate_while_another_serves_it(proje
     books = Books(project.root, read_environment(project.root, "prod"), project.spec("churn"))
     books.reject(CANDIDATE.id, 8, "slow", serves=True, back=STABLE.id)
     assert books.pin() == Pin(stable=STABLE.id, candidate=CANDIDATE.id, rejected=books.pin().rejected)
-    plan = planning.plan_environment(project.root, stack(project, "prod-us", pins="prod"), {"churn": runs(8)})
+    plan = planning.plan_environment(Checkout(project.root), stack(project, "prod-us", pins="prod"), {"churn": runs(8)})
     assert plan.problems == ()
     assert plan.plans["churn"].target == STABLE
 

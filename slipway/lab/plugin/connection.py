@@ -53,7 +53,10 @@ class Connection:
             SlipwayError: It cannot be reached.
         """
         if self._cluster is None:
-            raise SlipwayError(f"{self._reason}; is the cluster running, and is the kubeconfig right?")
+            # As the official provider begins it (provider/pkg/provider/provider.go).
+            raise SlipwayError(
+                f"configured Kubernetes cluster is unreachable: {self._reason}; is it running, is the kubeconfig right?"
+            )
         return self._cluster
 
     def preview(self, dry_run: Callable[[Cluster], Object]) -> Object | None:
