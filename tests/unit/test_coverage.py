@@ -146,6 +146,10 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
         assert not heading or heading in anchors, link
 
 
+def test_the_readme_can_be_read_in_one_go() -> None:
+    assert len((CHECKOUT / "README.md").read_text().splitlines()) <= 130
+
+
 def test_every_command_and_every_exit_code_is_explained() -> None:
     text = (CHECKOUT / "docs/commands.md").read_text()
     rows = re.findall(r"^\| `slipway ([^`]+)` \|", text, re.MULTILINE)
