@@ -265,7 +265,7 @@ def test_the_measures_of_delivery_are_what_the_ledger_counted(files: Path) -> No
         for name, value in measured.items()
     ]
     test = {"interval": "1h", "input_series": series, "promql_expr_test": asked_for}
-    (files / "delivery.yaml").write_text(json.dumps({"rule_files": [], "tests": [test]}))
+    (files / "delivery.yaml").write_text(json.dumps({"rule_files": [], "evaluation_interval": "1h", "tests": [test]}))
     done = promtool(files, "test", "rules", "delivery.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -157,4 +157,4 @@ def test_every_command_and_every_exit_code_is_explained() -> None:
     for name, command in typer.main.get_command(app).commands.items():
         for each in getattr(command, "commands", [name]):
             assert (name, each) in named, f"slipway {name} {each}"
-    assert [code for code in ExitCode if f"| {int(code)} | " not in text] == []
+    assert [code for code in ExitCode if f"| {int(code)} | {code.meaning} |" not in text] == []
