@@ -13,7 +13,8 @@ from typing import Any
 from components import tokens
 from components.installing import DATA
 from components.system import Objects, System
-from slipway.platform.monitoring import ALERTMANAGER_PORT, NAMESPACE, PROMETHEUS_PORT
+from slipway.platform.monitoring import ALERTMANAGER_PORT, PROMETHEUS_PORT
+from slipway.settings.monitoring import NAMESPACE
 
 
 class Monitoring(System):

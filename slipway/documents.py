@@ -32,7 +32,8 @@ _TEXT, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "s
 class Frozen(BaseModel):
     """Immutable data that takes no unknown key and converts no type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    # Built when first used: a stack that has no LLM does not pay for the models of one.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
     #: Whether the program is the only writer of such a document.
     written_by_slipway: ClassVar[bool] = False
 

@@ -21,6 +21,8 @@ PAYLOADS = f"{PREFIX}payloads"
 #: Argo CD's note on every object that it applies: which Application it belongs to.
 TRACKING = "argocd.argoproj.io/tracking-id"
 
+#: A DNS-1035 label, as Kubernetes asks of a Service's name.
+NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 #: A label value has at most 63 characters (Kubernetes), and KServe's longest one for a predictor is
 #: `isvc.<name>-predictor` (kserve pkg/constants/constants.go, GetRawServiceLabel of PredictorServiceName).
 MAX_INFERENCE_SERVICE = 63 - len("isvc.") - len("-predictor")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.compile.objects import Manifest, Metadata, Name, Percent, Port, Seconds, Subdomain, Wire
+from slipway.compile.objects import Manifest, Metadata, Name, Port, Seconds, Subdomain, Wire
+from slipway.quantities import Percent
 
 #: A URL without a slash at its end, so that a path can follow.
 Url = Annotated[str, Field(pattern=r"^https?://.*[^/]$")]

@@ -20,7 +20,6 @@ from slipway.compile.objects import (
     EnvVar,
     Manifest,
     Metadata,
-    Quantity,
     Resources,
     Subdomain,
     Toleration,
@@ -28,15 +27,14 @@ from slipway.compile.objects import (
 )
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
-from slipway.models.llm import Llm, NodeCache
+from slipway.models.llm import API_VERSION, KIND, Llm, NodeCache
 from slipway.models.release import Release
 from slipway.models.spec import ModelSpec
 from slipway.objects import Object
+from slipway.quantities import Quantity
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-API_VERSION: Literal["serving.kserve.io/v1alpha2"] = "serving.kserve.io/v1alpha2"
-KIND: Literal["LLMInferenceService"] = "LLMInferenceService"
 #: All of the traffic; weights are proportions, and those of a group add up to this.
 ALL = 100
 #: Where vLLM answers, because KServe's template says so.
@@ -126,8 +124,8 @@ class LlmSpec(Wire):
 class LlmInferenceService(Manifest):
     """KServe's LLMInferenceService: one for each release."""
 
-    api_version: Literal["serving.kserve.io/v1alpha2"] = Field(default=API_VERSION, serialization_alias="apiVersion")
-    kind: Literal["LLMInferenceService"] = KIND
+    api_version: str = Field(default=API_VERSION, serialization_alias="apiVersion")
+    kind: str = KIND
     metadata: Metadata
     spec: LlmSpec
 

@@ -1,4 +1,4 @@
-"""The measurements that decide a rollout.
+"""The measurements of a rollout: they decide it where no judge does, and show it to people where one does.
 
 A rollout halts when a measurement is out of its range, when there is no data, or when the answer is not one number
 (flagger pkg/metrics/providers/prometheus.go). With several series Flagger takes the last one, so every query here

@@ -6,35 +6,20 @@ The wire's spelling is written beside each field; a generated one would hide mis
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from slipway.models.servers import ADDRESS
 from slipway.objects import Object
+from slipway.quantities import Quantity
 
-#: The form that the API server writes back (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes); any other
-#: would show as a difference for ever, because KServe's webhook rewrites it.
-_QUANTITY = re.compile(r"[1-9][0-9]*(m|Ki|Mi|Gi|Ti|Pi|Ei)?")
-
-
-def _canonical(value: str) -> str:
-    match = _QUANTITY.fullmatch(value)
-    number, unit = (int(value.removesuffix(match[1] or "")), match[1]) if match else (0, None)
-    if not match or (unit == "m" and number % 1000 == 0) or (unit not in (None, "m") and number % 1024 == 0):
-        raise ValueError(f"expected a canonical quantity, as '1500m', '2' or '512Mi', got {value!r}")
-    return value
-
-
-Quantity = Annotated[str, AfterValidator(_canonical)]
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #: RFC 1123 label: what names most objects.
 Name = Annotated[str, Field(pattern=rf"^{_LABEL}$", max_length=63)]
 #: RFC 1123 subdomain: what names the others, and hosts.
 Subdomain = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Percent = Annotated[int, Field(ge=1, le=100)]
 #: Seconds, as Flagger's CRD takes an interval.
 Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]*s$")]
 #: Where a server's files are fetched from.

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from slipway.compile.rollout_checks import setting
 from slipway.models.spec import ModelSpec
+from slipway.quantities import cores, size
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
-
-_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 
 
 def over_quota(
@@ -39,13 +38,3 @@ def over_quota(
                 f" all models need {total / each:g} {unit}with what is being rolled out, most of it {most}"
                 f" ({models[most] / each:g}); raise it, or lower serving.replicas.min"
             )
-
-
-def cores(quantity: str) -> float:
-    """Return a number of cores: '1500m' is 1.5."""
-    return int(quantity[:-1]) / 1000 if quantity.endswith("m") else int(quantity)
-
-
-def size(quantity: str) -> int:
-    """Return a number of bytes: '1Gi' is 1073741824."""
-    return int(quantity[:-2]) * _BINARY[quantity[-2:]]

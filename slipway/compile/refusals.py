@@ -10,7 +10,7 @@ from slipway.compile.llm import llm_refusals
 from slipway.compile.quota import over_quota
 from slipway.compile.rollout_checks import ROLLOUT_CHECKS, field_of, increasing, rising_steps, running, setting
 from slipway.errors import at
-from slipway.models.release import Release
+from slipway.models.gates import failed_gates
 from slipway.models.servers import ADDRESS, ADDRESS_FORM, KSERVE_ENV, SERVERS
 from slipway.models.spec import ModelSpec
 from slipway.rollout.plan import ModelPlan
@@ -43,16 +43,6 @@ def refusals(specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], env
             for check_plan in _LLM_PLAN_CHECKS if spec.llm else _PLAN_CHECKS:
                 found += check_plan(spec, plans[name], environment)
     return [*found, *over_quota(specs, plans, environment)]
-
-
-def failed_gates(spec: ModelSpec, release: Release) -> Iterator[str]:
-    """Say which recorded metrics keep a version from being released."""
-    for gate in spec.gates:
-        value = release.metrics.get(gate.metric)
-        if value is None:
-            yield f"{gate.metric} is not recorded, expected {gate.bound}"
-        elif not gate.holds(value):
-            yield f"{gate.metric} is {value:g}, expected {gate.bound}"
 
 
 def _environment(environment: Environment) -> Iterator[str]:
@@ -145,7 +135,7 @@ def _gates(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterat
     for release in plan.declared:
         # What users are served by already is not judged again: a stricter gate counts from the next version on.
         if release is not plan.live:
-            for reason in failed_gates(spec, release):
+            for _, reason in failed_gates(spec, release):
                 yield f"{field_of(spec, 'gates')}release {release.id}: {reason}; register a better version"
 
 

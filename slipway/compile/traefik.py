@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway import names
-from slipway.compile.objects import Manifest, Metadata, Name, Percent, Port, Subdomain, Wire
+from slipway.compile.objects import Manifest, Metadata, Name, Port, Subdomain, Wire
 from slipway.objects import Object
+from slipway.quantities import Percent
 
 #: Above whatever Traefik gives a route of Gateway API: 100 000 for an exact path, less for a header or a long host
 #: (pkg/provider/kubernetes/gateway/httproute.go, buildMatchRule).

@@ -9,6 +9,9 @@ from pydantic import Field
 from slipway.documents import Frozen
 from slipway.quantities import Memory
 
+#: KServe's kind of an LLM's server.
+GROUP, VERSION, KIND = "serving.kserve.io", "v1alpha2", "LLMInferenceService"
+API_VERSION = f"{GROUP}/{VERSION}"
 #: vLLM's arguments go through a shell (kserve config/llmisvcconfig/config-llm-template.yaml): nothing that it reads.
 Argument = Annotated[str, Field(pattern=r"^--[a-z][-a-z0-9]*(=[-_.,:/A-Za-z0-9]+)?$")]
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from slipway import documents
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
-from slipway.models.spec import NAME
+from slipway.names import NAME
 
 SHA256 = r"^sha256:[0-9a-f]{64}$"
 #: MLflow's own dataset digest is eight digits over a part of the rows: lineage, never proof.

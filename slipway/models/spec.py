@@ -12,17 +12,15 @@ from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
 from slipway.models.llm import Llm
 from slipway.models.servers import MLSERVER, Server
-from slipway.quantities import Cpu, Memory
+from slipway.names import NAME
+from slipway.quantities import Cpu, Memory, Percent
 
-#: A DNS-1035 label, as Kubernetes asks of a Service's name.
-NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 #: What Kubernetes takes as the value of a label.
 LABEL_VALUE = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
 #: A C identifier: what every shell takes as an environment variable's name.
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 EnvName = Annotated[str, Field(pattern=ENV_NAME)]
-Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class Replicas(Frozen):

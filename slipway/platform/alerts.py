@@ -25,6 +25,10 @@ _FAILED = "slipway:model_failures:rate5m / slipway:model_requests:rate5m"
 _PREDICTOR = '{deployment=~".+-v[0-9]+-predictor"}'
 _MODEL_OF_DEPLOYMENT = '"model", "$1", "deployment", "(.+)-v[0-9]+-predictor"'
 _MODEL_OF_POD = '"model", "$1", "pod", "(.+)-v[0-9]+-predictor-.+"'
+#: Commands of the texts; the reader knows the stack from the cluster that sent the alert.
+_STATUS = "`slipway rollout status {{ $labels.model }} --stack <stack>`"
+_ROLLBACK = "`slipway rollout rollback {{ $labels.model }} --stack <stack>`"
+_GATEWAY = "`kubectl get pods -A -l app.kubernetes.io/name=traefik`"
 _GPU_MEMORY = "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"
 
 
@@ -35,11 +39,11 @@ class Alert:
     Args:
         name: As people say it.
         query: PromQL; each series that it gives is one alert.
-        minutes: How long it must hold; a blip is not worth anybody's time.
+        minutes: How long it must hold, so that a blip calls no one.
         severity: How bad it is.
         impact: What it hits.
-        summary: One line for people; `{{ $labels.x }}` stands for a label, `{{ $value }}` for the number.
-        then: What to do about it.
+        summary: What happened, in one line; `{{ $labels.x }}` stands for a label, `{{ $value }}` for the number.
+        then: What to do, with the command, in sentences that can be read at night.
     """
 
     name: str
@@ -66,9 +70,9 @@ MODELS = (
         2,
         "critical",
         "users",
-        "{{ $labels.model }}: no server that users reach has answered for two minutes",
-        "kubectl describe the InferenceService that `slipway rollout status` names; `slipway rollout rollback` leads to"
-        " the one before",
+        "{{ $labels.model }}: no server has answered for two minutes, so users get errors",
+        f"Run {_STATUS}, then `kubectl describe inferenceservice -n {{{{ $labels.namespace }}}}` with the name that it"
+        f" shows. If a rollout has just ended, run {_ROLLBACK}.",
     ),
     Alert(
         "ModelFailing",
@@ -77,7 +81,8 @@ MODELS = (
         "critical",
         "users",
         "{{ $labels.model }}: {{ $value | humanizePercentage }} of the requests fail",
-        "`slipway rollout status`; if a rollout has just ended, `slipway rollout rollback`",
+        f"Run {_STATUS}. If a rollout has just ended, run {_ROLLBACK}. Otherwise read the servers' logs:"
+        " `kubectl logs -n {{ $labels.namespace }} -l slipway.dev/model={{ $labels.model }}`.",
     ),
     Alert(
         "ModelErrors",
@@ -86,7 +91,7 @@ MODELS = (
         "warning",
         "users",
         "{{ $labels.model }}: {{ $value | humanizePercentage }} of the requests fail, more than its objective allows",
-        "the dashboard of the model shows which version, since when",
+        f"The dashboard of the model shows which version fails, and since when. If that is a new one, run {_ROLLBACK}.",
     ),
     Alert(
         "ModelSlow",
@@ -95,8 +100,10 @@ MODELS = (
         10,
         "warning",
         "users",
-        "{{ $labels.model }}: 95 % of the answers take up to {{ $value | humanizeDuration }}: its objective is less",
-        "more replicas, or a version that is faster; the dashboard shows whether all replicas are slow",
+        "{{ $labels.model }}: 95 % of the answers take up to {{ $value | humanizeDuration }}, more than its objective"
+        " allows",
+        "The dashboard of the model shows whether all versions are slow. Raise serving.replicas, or release a faster"
+        " version.",
     ),
     Alert(
         "ModelWrong",
@@ -106,7 +113,8 @@ MODELS = (
         "users",
         "{{ $labels.model }} v{{ $labels.version }}: {{ $value | humanizePercentage }} of the labelled answers are"
         " right, fewer than its objective asks for",
-        "compare with the version before it on the dashboard; retrain, or `slipway rollout rollback`",
+        f"Compare it with the version before it on the dashboard of the model. If that was better, run {_ROLLBACK};"
+        " otherwise retrain it.",
     ),
     Alert(
         "ModelUnasked",
@@ -114,8 +122,9 @@ MODELS = (
         60,
         "warning",
         "users",
-        "{{ $labels.model }}: nobody has asked for an hour, on a day with more than a thousand requests",
-        "ask it yourself at its host: if that answers, who asks has gone; else look at the gateway",
+        "{{ $labels.model }}: no request for an hour, on a day with more than a thousand",
+        "Send it a request at its host. If it answers, its callers have stopped: ask their owners. If it does not, look"
+        f" at the gateway: {_GATEWAY}.",
     ),
     Alert(
         "ModelReplicasMissing",
@@ -124,8 +133,8 @@ MODELS = (
         10,
         "warning",
         "users",
-        "{{ $labels.deployment }}: only {{ $value }} replicas are available",
-        "kubectl get events: usually no node has room, or an image cannot be pulled",
+        "{{ $labels.deployment }}: fewer replicas are available than wanted, only {{ $value }}",
+        "Run `kubectl get events -n {{ $labels.namespace }}`. Usually no node has room, or an image cannot be pulled.",
     ),
     Alert(
         "ModelRestarts",
@@ -134,8 +143,9 @@ MODELS = (
         0,
         "warning",
         "users",
-        "{{ $labels.pod }}: {{ $labels.container }} was started anew {{ $value | humanize }} times in half an hour",
-        "kubectl logs --previous; out of memory is the usual reason: raise serving.memory",
+        "{{ $labels.pod }}: {{ $labels.container }} restarted {{ $value | humanize }} times in half an hour",
+        "Run `kubectl logs -n {{ $labels.namespace }} {{ $labels.pod }} -c {{ $labels.container }} --previous`. The"
+        " usual reason is memory: raise serving.memory in the model's file.",
     ),
     Alert(
         "GpuMemoryFull",
@@ -144,7 +154,8 @@ MODELS = (
         "warning",
         "users",
         "GPU {{ $labels.gpu }} of {{ $labels.Hostname }}: {{ $value | humanizePercentage }} of its memory is used",
-        "the next larger request fails: smaller batches, a shorter context, or one model fewer on it",
+        "The next larger request can fail. Send smaller batches, lower llm.context_tokens, or move a model to"
+        " another GPU.",
     ),
     Alert(
         "InputsDrifted",
@@ -153,7 +164,8 @@ MODELS = (
         "warning",
         "insight",
         "{{ $labels.model }} v{{ $labels.version }}: {{ $value | humanizePercentage }} of its columns have drifted",
-        "the world has changed since the model was first asked: look at its quality, retrain",
+        "Its inputs have changed since users got it. Look at its quality on the dashboard of the model; if that falls,"
+        " retrain it.",
     ),
     Alert(
         "ModelUnsure",
@@ -162,7 +174,7 @@ MODELS = (
         "warning",
         "insight",
         "{{ $labels.model }} v{{ $labels.version }}: its mean confidence is {{ $value | humanizePercentage }}",
-        "look at its drift, at its quality once labels are there",
+        "Look at its drift on the dashboard of the model, and at its quality once labels have arrived.",
     ),
     Alert(
         "ModelStale",
@@ -171,7 +183,7 @@ MODELS = (
         "warning",
         "insight",
         "{{ $labels.model }}: users have had the same version for {{ $value | humanizeDuration }}",
-        "retrain it, or say in its spec that nobody needs to",
+        "Retrain it. If its quality is as good as ever, silence this alert in Alertmanager instead.",
     ),
     Alert(
         "GpuIdle",
@@ -179,8 +191,8 @@ MODELS = (
         60,
         "warning",
         "insight",
-        "GPU {{ $labels.gpu }} of {{ $labels.Hostname }}: used for {{ $value | humanize }} % of six hours",
-        "let the model scale to zero, or take it off the GPU: it costs the same idle",
+        "GPU {{ $labels.gpu }} of {{ $labels.Hostname }}: used for {{ $value | humanize }} % in the last six hours",
+        "An idle GPU costs as much as a busy one. Lower serving.gpus or serving.replicas of its model.",
     ),
 )
 
@@ -191,8 +203,8 @@ SYSTEMS = (
         2,
         "critical",
         "users",
-        "the gateway answers nobody: no model can be reached",
-        "kubectl get pods in the gateway's namespace",
+        "the gateway does not answer, so no model can be reached",
+        f"Run {_GATEWAY}, then `kubectl describe` and `kubectl logs` of the pods that are not ready.",
     ),
     Alert(
         "JudgeDown",
@@ -200,8 +212,9 @@ SYSTEMS = (
         2,
         "critical",
         "delivery",
-        "the judge is away: rollouts stand still, then are taken back",
-        "kubectl logs -n slipway deployment/slipway-judge",
+        "the judge does not answer: rollouts stand still, and are then taken back",
+        "Run `kubectl logs -n slipway deployment/slipway-judge`. Users are served as before. Once it answers, try a"
+        " rollout that was taken back again: `slipway rollout retry <model> --stack <stack>`.",
     ),
     Alert(
         "FlaggerDown",
@@ -209,8 +222,8 @@ SYSTEMS = (
         5,
         "critical",
         "delivery",
-        "Flagger is away: no rollout moves; traffic stays as it is",
-        "kubectl logs -n flagger-system deployment/flagger",
+        "Flagger does not answer: no rollout moves, and traffic stays as it is",
+        "Run `kubectl logs -n flagger-system deployment/flagger`. Rollouts go on by themselves once it is back.",
     ),
     Alert(
         "ObserveDown",
@@ -218,8 +231,8 @@ SYSTEMS = (
         5,
         "warning",
         "delivery",
-        "labels are not joined: quality is unknown, rollouts that wait for labels wait",
-        "kubectl logs -n slipway deployment/slipway-observe",
+        "observe does not answer: quality is unknown, rollouts that need labels stand still",
+        "Run `kubectl logs -n slipway deployment/slipway-observe`. Users are served as before.",
     ),
     Alert(
         "RolloutRolledBack",
@@ -227,8 +240,8 @@ SYSTEMS = (
         0,
         "critical",
         "delivery",
-        "{{ $labels.model }}: a candidate was taken back; users have what they had before",
-        "`slipway rollout rollback` writes it down; its incident report says which counts decided",
+        "{{ $labels.model }}: a candidate was taken back; users have the version from before",
+        f"Users are served. Run {_ROLLBACK}: it rejects the candidate, and its incident report says what decided.",
     ),
     Alert(
         "RolloutStuck",
@@ -237,7 +250,7 @@ SYSTEMS = (
         "warning",
         "delivery",
         "{{ $labels.model }}: its rollout has gone on for three hours",
-        "`slipway rollout status` says what it waits for: requests, labels, or a person",
+        f"Run {_STATUS}: it says what the rollout waits for: requests, labels or an operator.",
     ),
 )
 

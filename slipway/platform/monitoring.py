@@ -15,12 +15,12 @@ from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.secrets import external_secret
 from slipway.platform.systems import System, config_map, may_read
 from slipway.platform.tiers import ORDER, below
-from slipway.settings.monitoring import GRAFANA, RECEIVERS, MonitoringSettings
+from slipway.settings.monitoring import GRAFANA, NAMESPACE, RECEIVERS, MonitoringSettings
 
 if TYPE_CHECKING:
     from slipway.settings.environment import Environment
 
-NAMESPACE, SLIPWAY = "monitoring", "slipway"
+SLIPWAY = "slipway"
 PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = 9090, 9093, 8080
 _ANYWHERE = network("0.0.0.0/0")
 #: The series of Kubernetes' state that the alerts ask for; all of them would be ten times as many.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.models import llm
+
 
 @dataclass(frozen=True)
 class Target:
@@ -16,7 +18,7 @@ class Target:
 
 
 INFERENCE_SERVICE = Target("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
-LLM_INFERENCE_SERVICE = Target("serving.kserve.io", "v1alpha2", "llminferenceservices", "LLMInferenceService")
+LLM_INFERENCE_SERVICE = Target(llm.GROUP, llm.VERSION, "llminferenceservices", llm.KIND)
 #: Kyverno derives the same rule for what makes pods (Deployment, Job …), as long as a rule names nothing but pods.
 POD = Target("", "v1", "pods", "Pod")
 #: Containers that are put into a running pod. Nothing that is compiled is one: no object has this kind.

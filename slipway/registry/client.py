@@ -110,13 +110,20 @@ class Registry:
 
     def _gated(self, specs: Mapping[str, ModelSpec], versions: Mapping[str, int]) -> dict[str, Release]:
         releases = self.running(specs, versions)
-        doubted = [name for name, release in releases.items() if failed_gates(specs[name], release)]
+        doubted = [name for name, release in releases.items() if any(failed_gates(specs[name], release))]
         if doubted:
             # A metric may have been logged since these facts were cached, so no cache may refuse a version.
             again = [(specs[name].registered_model, versions[name]) for name in doubted]
             self._facts |= self._read(list(self._records(again).values()))
             releases |= self.running(specs, {name: versions[name] for name in doubted})
-        _refuse([line for name in doubted for line in failed_gates(specs[name], releases[name])])
+        _refuse(
+            [
+                f"models/{name}.yaml: gates[{index}]: registered model {specs[name].registered_model!r} version"
+                f" {versions[name]} is refused: {reason}"
+                for name in doubted
+                for index, reason in failed_gates(specs[name], releases[name])
+            ]
+        )
         return releases
 
     @cached_property

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway.compile.refusals import failed_gates
 from slipway.errors import ExitCode, SlipwayError
+from slipway.models.gates import failed_gates
 from slipway.models.pins import load_pins, pinned
 from slipway.models.release import Release, Releases
 from slipway.models.spec import ModelSpec
@@ -71,7 +71,7 @@ def find_sides(
             f"rehearse {spec.name}: --candidate {candidate} is what {environment.name} runs already; name another"
             " version, or what to compare it with: --stable <version>"
         )
-    return Sides(before, after, tuple(failed_gates(spec, after)))
+    return Sides(before, after, tuple(reason for _, reason in failed_gates(spec, after)))
 
 
 def _followed(registry: Registry, spec: ModelSpec, environment: Environment) -> Release:

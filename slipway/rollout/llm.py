@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway import names
+from slipway.models.llm import API_VERSION, KIND
 from slipway.rollout.observed import ObservedModel, ObservedService, observed_service
 from slipway.rollout.plan import ModelPlan
 
-LLM = ("serving.kserve.io/v1alpha2", "LLMInferenceService")
+LLM = (API_VERSION, KIND)
 #: Weights are proportions; those of a group add up to this.
 ALL = 100
 

@@ -1,7 +1,5 @@
 """The settings of Argo CD: access, notifications and further applications."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from slipway.documents import Frozen
@@ -22,17 +20,17 @@ class SingleSignOn(Frozen):
 
 
 class Access(Frozen):
-    """Who may do what; whoever is in no group may do nothing."""
+    """The rights of groups in Argo CD; a user in no group has none."""
 
     admin_account: bool = Field(False, description="Whether there is a local account `admin`, beside all groups.")
-    single_sign_on: SingleSignOn | None = Field(None, description="Who says who somebody is.")
+    single_sign_on: SingleSignOn | None = Field(None, description="The identity provider that users log in with.")
     admins: tuple[str, ...] = Field((), description="Groups that may do everything.")
     deployers: tuple[str, ...] = Field((), description="Groups that may look at models, and deliver them again.")
     viewers: tuple[str, ...] = Field((), description="Groups that may look at everything.")
 
 
 class Notifications(Frozen):
-    """Who is told about deliveries."""
+    """Where Argo CD announces deliveries."""
 
     webhook: str = Field(pattern=r"^https?://", description="Where failed, degraded, finished deliveries are posted.")
 
@@ -48,7 +46,7 @@ class ApplicationSource(Frozen):
 
 
 class ArgoCdSettings(Frozen):
-    """What makes the cluster what the manifests' repository says."""
+    """Argo CD, which makes the cluster what the manifests' repository says."""
 
     high_availability: bool = Field(
         False, description="Whether each part survives the loss of a node: three Redis, two of each server."
@@ -66,15 +64,15 @@ class ArgoCdSettings(Frozen):
         1800,
         ge=60,
         description="Seconds after which a delivery fails whose servers do not get ready; Argo CD itself waits"
-        " for ever, and takes no other commit of that model meanwhile.",
+        " without end, and takes no other commit of that model meanwhile.",
     )
     credentials: str | None = Field(
         None,
         description="Entry of the secret store with Argo CD's fields for its repository (url, type, password …); none"
         " for a public one.",
     )
-    access: Access = Field(Access(), description="Who may do what.")
-    notifications: Notifications | None = Field(None, description="Who is told about deliveries; nobody without it.")
+    access: Access = Field(default_factory=Access, description="The rights of groups.")
+    notifications: Notifications | None = Field(None, description="Where deliveries are announced; nowhere without it.")
     applications: dict[str, ApplicationSource] = Field(
         default_factory=dict, description="What else it delivers, by name: monitoring-stack, feature-store …"
     )

@@ -1,7 +1,5 @@
 """The settings of an environment's own cluster on AWS."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated, Literal
 
@@ -9,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from slipway import names
 from slipway.documents import Frozen, Sorted
-from slipway.models.spec import NAME
+from slipway.names import NAME
 
 #: Of an IAM user or role; a session of a role (arn:aws:sts::…:assumed-role/…) is no principal of an access entry.
 PRINCIPAL = r"^arn:aws:iam::\d{12}:(role|user)/.+$"
@@ -41,7 +39,7 @@ def _parsed(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 class NodePool(Frozen):
-    """Nodes of one sort."""
+    """A pool of equal nodes."""
 
     instance_types: tuple[str, ...] = Field(
         min_length=1, description="EC2 instance types, the preferred one first; spot wants several."
@@ -78,7 +76,7 @@ POOLS = {
 
 
 class DatabaseSettings(Frozen):
-    """RDS for PostgreSQL: what MLflow knows."""
+    """The database of MLflow: RDS for PostgreSQL."""
 
     instance: str = Field("db.m7g.large", pattern=r"^db\.", description="RDS instance class.")
     version: str = Field("17", pattern=r"^\d\d$", description="Major version of PostgreSQL; RDS updates minor ones.")
@@ -124,7 +122,9 @@ class EksSettings(Frozen):
         ("ecr.api", "ecr.dkr", "eks-auth", "s3", "secretsmanager", "sts"),
         description="AWS services with an address inside the VPC: what pods may reach where all else is shut.",
     )
-    database: DatabaseSettings = Field(DatabaseSettings(), description="The database of MLflow, if that is installed.")
+    database: DatabaseSettings = Field(
+        default_factory=DatabaseSettings, description="The database of MLflow, if that is installed."
+    )
     artifact_buckets: tuple[str, ...] = Field(
         (), description="Buckets that models are read from, besides the one of an MLflow that is installed here."
     )

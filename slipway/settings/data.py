@@ -1,7 +1,5 @@
 """The settings of the data systems: MLflow and the feature store."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -11,7 +9,7 @@ from slipway.models.servers import STORAGE
 
 
 class MlflowSettings(Frozen):
-    """MLflow."""
+    """The MLflow server of the environment."""
 
     database: Literal["rds", "postgres", "sqlite"] = Field(
         default="postgres",
@@ -42,7 +40,7 @@ class MlflowSettings(Frozen):
 
 
 class FeatureStoreSettings(Frozen):
-    """Feast."""
+    """The feature store: Feast."""
 
     replicas: int = Field(default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
     cache_seconds: int = Field(

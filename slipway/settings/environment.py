@@ -1,7 +1,5 @@
 """The typed settings of one stack."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,7 +11,8 @@ from slipway import names
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.models.servers import MLSERVER
-from slipway.models.spec import NAME, Percent
+from slipway.names import NAME
+from slipway.quantities import Percent
 from slipway.settings.aws import EksSettings
 from slipway.settings.gitops import GitOps
 from slipway.settings.platform import Platform
@@ -31,7 +30,7 @@ OptionalName = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class Cluster(Frozen):
-    """Which cluster it is."""
+    """How to reach the environment's cluster."""
 
     kubeconfig: str | None = Field(
         None, description="The cluster's kubeconfig file, relative to the project; without one only a preview works."
@@ -46,14 +45,14 @@ class Cluster(Frozen):
     )
 
     @model_validator(mode="after")
-    def _one_cluster(self) -> Cluster:
+    def _one_cluster(self) -> "Cluster":
         if self.eks and self.kubeconfig:
             raise ValueError("kubeconfig names an existing cluster, eks makes one; remove one of the two")
         return self
 
 
 class RegistrySettings(Frozen):
-    """Where the registry is."""
+    """The address of the model registry."""
 
     tracking_uri: str | None = Field(
         None, description="Where MLflow answers; without it MLFLOW_TRACKING_URI. A pinned stack never asks it."
@@ -83,7 +82,7 @@ class Gateway(Frozen):
 
 
 class EnvironmentRollout(Frozen):
-    """How fast traffic moves here."""
+    """The pace of rollouts in the environment."""
 
     strategy: Literal["canary", "immediate"] = Field(
         description="canary: as each model says; immediate: all traffic at once, whatever it says."
@@ -97,7 +96,7 @@ class EnvironmentRollout(Frozen):
 
 
 class Environment(Frozen):
-    """One stack."""
+    """The settings of one stack."""
 
     name: str = Field(description="The stack's own name; not a setting.")
     namespace: str = Field(default="models", pattern=NAME, description="The namespace of every model's objects.")
@@ -117,8 +116,8 @@ class Environment(Frozen):
         description="follow: the registry's alias, resolved once, at the start of preview or up;"
         " pinned: the one that settle moves to what serves.",
     )
-    cluster: Cluster = Field(description="Which cluster it is.")
-    registry: RegistrySettings = Field(RegistrySettings(), description="Where the model registry is.")
+    cluster: Cluster = Field(description="The environment's cluster.")
+    registry: RegistrySettings = Field(default_factory=RegistrySettings, description="Where the model registry is.")
     gateway: Gateway = Field(description="The Gateway that users reach.")
     service_account: str = Field(
         "model-reader",
@@ -162,7 +161,8 @@ class Environment(Frozen):
         None, validate_default=True, description="gitops: the repository that Argo CD reads."
     )
     platform: Platform = Field(
-        Platform(), description="The systems that this environment installs; one that is absent is not installed."
+        default_factory=Platform,
+        description="The systems that this environment installs; one that is absent is not installed.",
     )
 
     @field_validator("gitops")
@@ -173,7 +173,7 @@ class Environment(Frozen):
         return gitops
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Environment:
+    def _fits_together(self) -> "Environment":
         if "models" in self.layers and "metrics" not in self.layers and self.platform_stack is None:
             raise ValueError("layers: models without metrics; name the stack that has them: platform_stack")
         if (self.pins or self.after) and self.releases != "pinned":
@@ -187,7 +187,7 @@ class Environment(Frozen):
         return "models" in self.layers and any(fnmatchcase(model, pattern) for pattern in self.models)
 
     @classmethod
-    def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> Environment:
+    def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> "Environment":
         """Read settings.
 
         Args:

@@ -1,7 +1,5 @@
 """Where an environment's tree of manifests is."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from slipway.documents import Frozen

@@ -1,35 +1,35 @@
 """The settings of monitoring: Prometheus, Alertmanager and Grafana."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from slipway.documents import Frozen
 
-#: `page` wakes somebody, `ticket` waits for working hours, `notice` is read by who looks.
+#: `page` wakes the person on call, `ticket` waits for working hours, `notice` waits for a reader.
 Tier = Literal["page", "ticket", "notice"]
 
 
-#: How somebody is told; the address stands in a Secret, since whoever knows it may write there.
+#: A kind of receiver; its address stands in a Secret, since everyone who knows it may write there.
 Means = Literal["pagerduty", "slack", "webhook"]
 
 
+#: The namespace of Prometheus, Alertmanager and Grafana.
+NAMESPACE = "monitoring"
 #: Secrets that are read here. With the component `secrets` they come from `slipway/<environment>/<name>` of the store.
 RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
 
 
 class Receivers(Frozen):
-    """How each tier of alerts is told."""
+    """The receiver of each tier of alerts."""
 
-    page: Means | None = Field(default=None, description="Who is woken.")
-    ticket: Means | None = Field(default=None, description="Who looks into it during working hours.")
-    notice: Means | None = Field(default=None, description="Who reads it when there is time.")
+    page: Means | None = Field(default=None, description="The receiver that wakes the person on call.")
+    ticket: Means | None = Field(default=None, description="The receiver for working hours.")
+    notice: Means | None = Field(default=None, description="The receiver that is read when there is time.")
 
     @property
     def named(self) -> dict[Tier, Means]:
-        """Those that somebody is told by."""
+        """The tiers that have a receiver."""
         given: tuple[tuple[Tier, Means | None], ...] = (
             ("page", self.page),
             ("ticket", self.ticket),
@@ -39,7 +39,7 @@ class Receivers(Frozen):
 
 
 class MonitoringSettings(Frozen):
-    """Prometheus, Alertmanager, Grafana."""
+    """Monitoring: Prometheus, Alertmanager and Grafana."""
 
     scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
         default=15,
@@ -57,7 +57,7 @@ class MonitoringSettings(Frozen):
         default="page", description="The most that an alert may do here: page, ticket, or notice."
     )
     receivers: Receivers = Field(
-        default=Receivers(),
+        default_factory=Receivers,
         description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
         f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
     )
@@ -66,7 +66,7 @@ class MonitoringSettings(Frozen):
     )
     retraining_url: str | None = Field(
         default=None,
-        description="Webhook that is told of drifted inputs, as Argo Workflows' or Tekton's; none tells nobody.",
+        description="Webhook that is called when inputs have drifted, as Argo Workflows' or Tekton's; none: no call.",
     )
     states: bool = Field(
         default=True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."

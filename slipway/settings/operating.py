@@ -1,20 +1,19 @@
 """The settings of the cluster's operation: network, capacity, cost, secrets, backup and Slipway's own services."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from slipway.documents import Frozen, Sorted
-from slipway.models.spec import NAME
+from slipway.names import NAME
 from slipway.quantities import Cpu, Memory
+from slipway.settings.monitoring import NAMESPACE
 from slipway.settings.policies import ENFORCE, Stage
 
 
 class BackupSettings(Frozen):
-    """Velero."""
+    """The backup: Velero."""
 
     bucket: str | None = Field(
         default=None, min_length=3, description="S3 bucket that holds the backups; the one beside a cluster on AWS."
@@ -35,7 +34,7 @@ class BackupSettings(Frozen):
 
 
 class CapacitySettings(Frozen):
-    """The autoscaler of node pools, with the class of volumes that others get who name none."""
+    """The autoscaler of node pools, and the default class of volumes."""
 
     image: str = Field(
         "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.0",
@@ -47,7 +46,7 @@ class CapacitySettings(Frozen):
 
 
 class Quota(Frozen):
-    """What all pods of a namespace may reserve together."""
+    """The quota of a namespace: what all its pods may reserve together."""
 
     cpu: Cpu = Field(description="Cores, as '32' or '1500m'.")
     memory: Memory = Field(description="Memory, as 128Gi.")
@@ -56,7 +55,7 @@ class Quota(Frozen):
 
 
 class CostSettings(Frozen):
-    """What models with training may take."""
+    """The quotas of models and of training."""
 
     models: Quota = Field(description="Of the models' namespace: both releases of every rollout count.")
     training: Quota = Field(description="Of the training namespace.")
@@ -64,7 +63,7 @@ class CostSettings(Frozen):
 
 
 class SecretsSettings(Frozen):
-    """External Secrets with AWS Secrets Manager."""
+    """External Secrets, which reads AWS Secrets Manager."""
 
     region: str | None = Field(
         default=None,
@@ -80,7 +79,7 @@ class SecretsSettings(Frozen):
 
 
 class ServicesSettings(Frozen):
-    """The judge and observe."""
+    """Slipway's own services: the judge and observe."""
 
     image: str = Field(
         min_length=1,
@@ -112,7 +111,7 @@ def _is_network(cidr: str) -> str:
 
 
 class Destination(Frozen):
-    """Something outside of the cluster."""
+    """A network outside of the cluster that pods may reach."""
 
     cidr: Annotated[str, AfterValidator(_is_network)] = Field(description="Its network, as 10.0.0.0/16.")
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
@@ -121,11 +120,14 @@ class Destination(Frozen):
 
 
 class NetworkSettings(Frozen):
-    """The namespaces of models with those of training."""
+    """The namespaces of models and of training, and what may reach them."""
 
     training_namespace: str = Field(default="training", pattern=NAME, description="Where training jobs run.")
     monitoring_namespace: str = Field(
-        default="monitoring", pattern=NAME, description="Whose pods may read the models' metrics."
+        default=NAMESPACE,
+        pattern=NAME,
+        description="Namespace of the Prometheus that may read the models' metrics; only one that this environment does"
+        " not install itself (platform.monitoring) may be in another.",
     )
     stage: Stage = Field(
         default=ENFORCE,

@@ -1,11 +1,11 @@
 """The typed settings of an environment's platform."""
 
-from __future__ import annotations
+from pydantic import model_validator
 
 from slipway.documents import Frozen
 from slipway.settings.argocd import ArgoCdSettings
 from slipway.settings.data import FeatureStoreSettings, MlflowSettings
-from slipway.settings.monitoring import MonitoringSettings
+from slipway.settings.monitoring import NAMESPACE, MonitoringSettings
 from slipway.settings.operating import (
     BackupSettings,
     CapacitySettings,
@@ -26,9 +26,9 @@ from slipway.settings.serving import (
 
 
 class Platform(Frozen):
-    """The components that an environment installs; one that is absent is somebody else's, or not there.
+    """The systems that an environment installs; one that is absent is not installed, or by another program.
 
-    Each component's settings stand in `slipway/platform/<component>.py`, beside what is made of them.
+    Each is compiled in `slipway/platform/<system>.py`.
     """
 
     network: NetworkSettings | None = None
@@ -48,3 +48,12 @@ class Platform(Frozen):
     argocd: ArgoCdSettings | None = None
     mlflow: MlflowSettings | None = None
     feature_store: FeatureStoreSettings | None = None
+
+    @model_validator(mode="after")
+    def _prometheus_may_read(self) -> "Platform":
+        if self.network and self.monitoring and self.network.monitoring_namespace != NAMESPACE:
+            raise ValueError(
+                f"network.monitoring_namespace: expected {NAMESPACE!r}, where platform.monitoring runs Prometheus, got"
+                f" {self.network.monitoring_namespace!r}: its metrics of all models would stop; remove one of the two"
+            )
+        return self

@@ -1,7 +1,5 @@
 """What an environment sets of its policies."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -10,7 +8,7 @@ from slipway.documents import Frozen
 
 
 class PoliciesSettings(Frozen):
-    """What may run: rules that a preview keeps to, as Kyverno does in the cluster."""
+    """The bounds of the policies, which a preview keeps as Kyverno does in the cluster."""
 
     buckets: tuple[str, ...] = Field(
         default=("mlflow",),

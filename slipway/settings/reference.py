@@ -3,8 +3,6 @@
 The types in `slipway/settings/environment.py` are the only source; a command, a page, a test read them through here.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The settings of what serves models: gateway, KServe, Flagger, cert-manager and Kyverno."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -15,7 +13,7 @@ CERTIFICATE = "models-tls"
 
 
 class GatewaySettings(Frozen):
-    """The Gateway that users reach, Traefik behind it; without it the Gateway is somebody else's."""
+    """The Gateway that users reach, with Traefik behind it; without it another program makes the Gateway."""
 
     replicas: int = Field(default=1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
     service: Literal["LoadBalancer", "ClusterIP"] = Field(
@@ -33,13 +31,13 @@ class GatewaySettings(Frozen):
 
 
 class CertManagerSettings(Frozen):
-    """What signs the certificates of KServe's webhooks; on EKS an add-on of the cluster does it."""
+    """cert-manager, which signs the certificates of KServe's webhooks; on EKS it is an add-on of the cluster."""
 
     replicas: int = Field(default=1, ge=1, description="Controllers and webhooks of each; two survive a lost node.")
 
 
 class FlaggerSettings(Frozen):
-    """Flagger."""
+    """Flagger, which moves the traffic."""
 
     replicas: int = Field(
         1,
@@ -49,7 +47,7 @@ class FlaggerSettings(Frozen):
 
 
 class KserveSettings(Frozen):
-    """What makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
+    """KServe, which makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
 
     mode: Literal["Standard", "Knative"] = Field(
         default="Standard",
@@ -88,7 +86,7 @@ class NodeCacheSettings(Frozen):
 
 
 class LlmServingSettings(Frozen):
-    """LLMs; needs platform.kserve, which it shares a namespace with."""
+    """KServe's controller of LLMs; needs platform.kserve, whose namespace it shares."""
 
     replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
     node_cache: NodeCacheSettings | None = Field(
@@ -98,7 +96,7 @@ class LlmServingSettings(Frozen):
 
 
 class KyvernoSettings(Frozen):
-    """What refuses an object that breaks a policy."""
+    """Kyverno, which refuses an object that breaks a policy."""
 
     replicas: int = Field(
         default=1,

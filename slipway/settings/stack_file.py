@@ -1,7 +1,5 @@
 """The settings of a stack, read from Pulumi's own files by programs that are not run by Pulumi."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

@@ -89,7 +89,10 @@ OWNED = {"namespace": "models", "model": "churn", "owner": CHURN.owner}
 
 CASES = {
     "ModelDown": Case(
-        primary("1x10 0x30"), primary("1x40"), 15, "churn: no server that users reach has answered for two minutes"
+        primary("1x10 0x30"),
+        primary("1x40"),
+        15,
+        "churn: no server has answered for two minutes, so users get errors",
     ),
     "ModelFailing": Case(asked(60, 30), asked(60, 10), 15, "churn: 33.33% of the requests fail"),
     "ModelErrors": Case(
@@ -99,7 +102,7 @@ CASES = {
         {**asked(100), **within(90, 100)},
         {**asked(100), **within(96, 100)},
         20,
-        "churn: 95 % of the answers take up to 375ms: its objective is less",
+        "churn: 95 % of the answers take up to 375ms, more than its objective allows",
         OWNED,
     ),
     "ModelWrong": Case(
@@ -114,7 +117,7 @@ CASES = {
         # A model that is hardly ever asked.
         {QUIET: "0+0.1x30 3x90"},
         110,
-        "churn: nobody has asked for an hour, on a day with more than a thousand requests",
+        "churn: no request for an hour, on a day with more than a thousand",
     ),
     "ModelReplicasMissing": Case(
         {
@@ -126,14 +129,14 @@ CASES = {
             f"kube_deployment_spec_replicas{{{PREDICTOR}}}": "3x30",
         },
         20,
-        "churn-v3-predictor: only 1 replicas are available",
+        "churn-v3-predictor: fewer replicas are available than wanted, only 1",
         {"namespace": "models", "model": "churn", "deployment": "churn-v3-predictor"},
     ),
     "ModelRestarts": Case(
         {f"kube_pod_container_status_restarts_total{{{CONTAINER}}}": "0+1x60"},
         {f"kube_pod_container_status_restarts_total{{{CONTAINER}}}": "1x60"},
         40,
-        "churn-v3-predictor-abc: kserve-container was started anew 30 times in half an hour",
+        "churn-v3-predictor-abc: kserve-container restarted 30 times in half an hour",
         {"namespace": "models", "model": "churn", "pod": "churn-v3-predictor-abc", "container": "kserve-container"},
     ),
     "GpuMemoryFull": Case(
@@ -169,18 +172,20 @@ CASES = {
         {f"DCGM_FI_DEV_GPU_UTIL{{{GPU}}}": "2x90"},
         {f"DCGM_FI_DEV_GPU_UTIL{{{GPU}}}": "40x90"},
         80,
-        "GPU 0 of node-1: used for 2 % of six hours",
+        "GPU 0 of node-1: used for 2 % in the last six hours",
         {"gpu": "0", "Hostname": "node-1"},
     ),
-    "GatewayDown": down("gateway", "the gateway answers nobody: no model can be reached"),
-    "JudgeDown": down("judge", "the judge is away: rollouts stand still, then are taken back"),
-    "FlaggerDown": down("flagger", "Flagger is away: no rollout moves; traffic stays as it is"),
-    "ObserveDown": down("observe", "labels are not joined: quality is unknown, rollouts that wait for labels wait"),
+    "GatewayDown": down("gateway", "the gateway does not answer, so no model can be reached"),
+    "JudgeDown": down("judge", "the judge does not answer: rollouts stand still, and are then taken back"),
+    "FlaggerDown": down("flagger", "Flagger does not answer: no rollout moves, and traffic stays as it is"),
+    "ObserveDown": down(
+        "observe", "observe does not answer: quality is unknown, rollouts that need labels stand still"
+    ),
     "RolloutRolledBack": Case(
         {'slipway_rollouts_total{namespace="models",model="churn",outcome="rolled-back"}': "0x10 1x20"},
         {'slipway_rollouts_total{namespace="models",model="churn",outcome="promoted"}': "0x10 1x20"},
         12,
-        "churn: a candidate was taken back; users have what they had before",
+        "churn: a candidate was taken back; users have the version from before",
         {"namespace": "models", "model": "churn", "outcome": "rolled-back"},
     ),
     "RolloutStuck": Case(
@@ -223,7 +228,8 @@ def told(alert: Alert) -> dict[str, Any]:
     """The alert as Alertmanager gets it."""
     case, severity = CASES[alert.name], {"severity": alert.severity, "impact": alert.impact}
     labels = {**case.labels, **severity, "tier": tier(alert.severity, alert.impact)}
-    return {"exp_labels": labels, "exp_annotations": {"summary": case.says, "then": alert.then}}
+    then = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: case.labels[found[1]], alert.then)
+    return {"exp_labels": labels, "exp_annotations": {"summary": case.says, "then": then}}
 
 
 def hold(files: Path, expected: dict[Alert, tuple[Series, list[dict[str, Any]]]]) -> None:

@@ -9,12 +9,12 @@ import pytest
 from builders import a_plan, a_release, a_spec, an_environment
 
 from slipway.compile import compile_model, refusals
-from slipway.compile.quota import cores, size
 from slipway.errors import SlipwayError
 from slipway.models.spec import ModelSpec
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.cost import compile_cost
+from slipway.quantities import cores, size
 
 V7, V8 = a_release(version=7), a_release(version=8)
 QUOTA = {"cpu": "8", "memory": "32Gi", "gpus": 2, "pods": 10}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from builders import a_spec
+from builders import a_spec, an_environment
 from projects import CHECKOUT
+from typer.testing import CliRunner
 
+from slipway import schema
+from slipway.cli import root
 from slipway.errors import SlipwayError
 from slipway.lab import scraping as lab
+from slipway.models.spec import ModelSpec
 from slipway.objects import Object
 from slipway.platform import scraping
+from slipway.platform.alerts import ALERTS
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
 from slipway.platform.dashboards import DASHBOARDS, compile_dashboard
@@ -135,3 +141,32 @@ def test_pods_are_found_by_their_name_and_port_in_their_namespaces_alone() -> No
     (found,) = scraping.pods(("slipway",), "slipway-judge", "http")["kubernetes_sd_configs"]
     assert found["namespaces"] == {"names": ["slipway"]}
     assert found["selectors"] == [{"role": "pod", "label": "app.kubernetes.io/name=slipway-judge"}]
+
+
+def test_alerts_name_commands_and_fields_that_exist() -> None:
+    fields = {name for name, _ in schema.fields(ModelSpec)}
+    commands = []
+    for alert in ALERTS:
+        for group, command, rest in re.findall(r"`slipway (\w+) (\w+)([^`]*)`", alert.then):
+            commands.append(command)
+            done = CliRunner().invoke(root.app, [group, command, "--help"])
+            assert done.exit_code == 0, alert.name
+            # Without a stack it would ask the lab.
+            assert rest.endswith(" --stack <stack>"), alert.name
+        for field in re.findall(r"\b(?:serving|llm|rollout|objectives)\.[a-z_.]+[a-z]", alert.then):
+            assert field in fields, alert.name
+    assert {"status", "rollback", "retry"} <= set(commands)
+
+
+def test_prometheus_may_read_the_models_in_whichever_namespace_it_is() -> None:
+    network, prometheus = {"monitoring_namespace": "observability"}, compiled()["Deployment", "prometheus"]
+    with pytest.raises(SlipwayError, match=r"network\.monitoring_namespace: expected 'monitoring', where platform"):
+        an_environment(platform={"network": network, "monitoring": {}})
+    foreign = an_environment(platform={"network": network}).platform.network
+    ours = an_environment(platform={"network": {}, "monitoring": {}}).platform.network
+    assert foreign
+    assert ours
+    assert (foreign.monitoring_namespace, ours.monitoring_namespace) == (
+        "observability",
+        prometheus["metadata"]["namespace"],
+    )

@@ -153,12 +153,11 @@ def test_an_mlmodel_that_mlflow_did_not_write_is_refused(text: str) -> None:
     [
         ({"metric": "accuracy", "at_least": 0.9}, None),
         ({"metric": "accuracy", "at_most": 0.9}, None),
-        ({"metric": "accuracy", "at_least": 0.91}, "expected accuracy to be at least 0.91, it is 0.9"),
-        ({"metric": "accuracy", "at_most": 0.89}, "expected accuracy to be at most 0.89, it is 0.9"),
-        ({"metric": "auc", "at_least": 0.0}, "expected auc to be at least 0, the registry has no such metric of it"),
+        ({"metric": "accuracy", "at_least": 0.91}, "accuracy is 0.9, expected at least 0.91"),
+        ({"metric": "accuracy", "at_most": 0.89}, "accuracy is 0.9, expected at most 0.89"),
+        ({"metric": "auc", "at_least": 0.0}, "auc is not recorded, expected at least 0"),
     ],
 )
 def test_a_gate_holds_or_says_why_not(gate: dict[str, Any], told: str | None) -> None:
     spec = a_spec(gates=(Gate(metric="accuracy", at_least=0.5), Gate(**gate)))
-    where = "models/churn.yaml: gates[1]: registered model 'churn' version 7 is refused: "
-    assert failed_gates(spec, a_release(metrics={"accuracy": 0.9})) == ([where + told] if told else [])
+    assert list(failed_gates(spec, a_release(metrics={"accuracy": 0.9}))) == ([(1, told)] if told else [])
