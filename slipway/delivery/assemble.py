@@ -135,7 +135,7 @@ def points(
         found.append(
             Point(
                 at=iso(at),
-                phase=_phase(state, noted, at, before, last, over, end),
+                phase=state.seen.phase or "" if over or (last and end is None) else _phase(noted, at),
                 weight=weight,
                 failed_checks=history.failed_checks(noted, start, at),
                 evidence=evidences[index + 1],
@@ -163,18 +163,9 @@ def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> 
     )
 
 
-def _phase(
-    state: RolloutState, noted: Sequence[Noted], at: float, before: float, last: bool, over: bool, end: float | None
-) -> str:
-    """Say what Flagger was doing: nobody keeps its phases, but what it said tells them."""
-    if over or (last and end is None):
-        return state.seen.phase or ""
-    waits = next((each.message for each in reversed(noted) if each.at <= at and each.kind), "")
-    if "waiting for promotion approval" in waits:
-        return "WaitingPromotion"
-    if waits.startswith("Copying "):
-        return "Promoting"
-    return "Progressing"
+def _phase(noted: Sequence[Noted], at: float) -> str:
+    """Return what Flagger was doing at a moment, by the last event that tells it."""
+    return next((each.phase for each in reversed(noted) if each.at <= at and each.phase), "Progressing")
 
 
 def _reason(outcome: Outcome, decided: Sequence[Decision], state: RolloutState) -> str:

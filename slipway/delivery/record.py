@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from slipway.documents import Frozen
+from slipway.rollout.messages import Kind
 
 Outcome = Literal["running", "promoted", "failed", "aborted"]
-Kind = Literal["started", "advanced", "held", "halted", "promoted", "rolled-back", "aborted"]
 
 
 class Measured(Frozen):
@@ -89,7 +89,7 @@ class RolloutRecord(Frozen):
     steps: tuple[int, ...]
     interval_seconds: int
     threshold: int
-    #: The objectives that counted, as `judge.policy.Policy.text` wrote them; empty without a judge.
+    #: The objectives that counted, as `rollout.policy.Policy.text` wrote them; empty without a judge.
     policy: str = ""
     exposure: Exposure = Exposure()
     points: tuple[Point, ...] = ()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -107,14 +106,16 @@ class Judge:
                 # Flagger asks for a rollback first: what condemned a candidate would else never be seen.
                 self._weighed(asked, decide.finding(look))
         except SlipwayError as error:
-            answer = Answer(False, str(error))
+            answer = Answer(False, str(error), "unseen")
         self._answers.labels(question, "yes" if answer.yes else "no").inc()
-        if answer.yes and question == "rollback":
-            self._note(asked, look, "aborted" if look and look.run.aborted else "rolled-back", answer.reason)
+        if answer.yes and question == "rollback" and look and look.run.aborted:
+            self._note(asked, look, "aborted", replace(answer, reason=look.run.aborted))
+        elif answer.yes and question == "rollback":
+            self._note(asked, look, "rolled-back", answer)
         elif not answer.yes and question != "rollback":
-            self._note(asked, look, "held", answer.reason)
-        elif decide.VETTED in answer.reason:
-            self._note(asked, look, "note", answer.reason)
+            self._note(asked, look, "held", answer)
+        elif answer.vets:
+            self._note(asked, look, "vetted", answer)
         return answer
 
     def evidence(self, asked: Asked) -> decide.Finding:
@@ -132,7 +133,7 @@ class Judge:
             self._evidence.labels(asked.namespace, asked.model).set(found.verdict.e_value)
 
     def event(self, namespace: str, model: str, phase: str, metadata: Mapping[str, Any]) -> None:
-        """Note what Flagger tells.
+        """Note an event of Flagger's.
 
         Raises:
             ValueError: The time is none.
@@ -179,11 +180,11 @@ class Judge:
         """Tell whether what users have was allowed to them in this rollout."""
         began = stamp(seen.started or 0.0)
         return any(
-            (entry.run, entry.candidate) == (began, seen.stable) and decide.VETTED in entry.message
+            (entry.kind, entry.run, entry.candidate) == ("vetted", began, seen.stable)
             for entry in self.ledger.entries(seen.namespace, seen.model)
         )
 
-    def _note(self, asked: Asked, look: Look | None, kind: str, reason: str) -> None:
+    def _note(self, asked: Asked, look: Look | None, kind: str, answer: Answer) -> None:
         """Note a decision once for each weight of each rollout, however often Flagger asks."""
         seen, now = look.run if look else None, self.clock()
         began = stamp(seen.started) if seen and seen.started else ""
@@ -192,27 +193,24 @@ class Judge:
             asked.namespace,
             asked.model,
             kind,
-            reason,
+            answer.reason,
             phase=seen.phase if seen else asked.phase,
             weight=seen.weight if seen else None,
             candidate=(seen.candidate if seen else None) or "",
             run=began,
+            cause=answer.cause,
         )
         for other in reversed(self.ledger.entries(asked.namespace, asked.model)):
-            if _same(other, entry):
+            if _decision(other) == _decision(entry):
                 return
             if other.kind in ("started", "promoted"):
                 break
         self.ledger.add(entry)
 
 
-def _same(one: Entry, other: Entry) -> bool:
-    """Tell whether two entries say the same, numbers apart: how many are still missing changes at each tick."""
-    first, second = (
-        (entry.kind, entry.run, entry.candidate, entry.weight, re.sub(r"\d+", "#", entry.message))
-        for entry in (one, other)
-    )
-    return first == second
+def _decision(entry: Entry) -> tuple[object, ...]:
+    """Return what tells a decision from others, whatever numbers its message has."""
+    return entry.kind, entry.run, entry.candidate, entry.weight, entry.cause
 
 
 def _shown(seen: Run) -> dict[str, Any]:

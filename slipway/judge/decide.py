@@ -17,8 +17,6 @@ from slipway.rollout.policy import LIMIT, Policy
 
 #: By the definition of the quantiles: the share of requests that may be slower.
 SLOW_P95, SLOW_P99 = 0.05, 0.01
-#: How a promotion is allowed.
-VETTED = "may be promoted"
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,31 @@ class Look:
 
 @dataclass(frozen=True)
 class Answer:
-    """Yes or no, with one line for people."""
+    """Yes or no, with one line for people.
+
+    Args:
+        yes: The answer.
+        reason: The line.
+        cause: What it is about, in a word: the same answer at another look has the same, though numbers differ.
+        vets: Whether it allows the candidate to all users.
+    """
 
     yes: bool
     reason: str
+    cause: str = ""
+    vets: bool = False
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about a candidate; `verdict` is None where nothing can be said, which fails a check."""
+    """What is known about a candidate; `verdict` is None where nothing can be said, which fails a check.
+
+    `cause` is that of an answer.
+    """
 
     verdict: Verdict | None
     reason: str
+    cause: str = ""
 
     @property
     def condemns(self) -> bool:
@@ -90,39 +101,43 @@ def signals(policy: Policy, counts: Counts) -> Iterator[Signal]:
 
 
 def finding(look: Look) -> Finding:
-    """Weigh what was seen."""
+    """Return what the counts of a look say about the candidate."""
     run = look.run
     if run.candidate is None and look.vetted:
         return Finding(weigh(()), f"{run.stable}: users have it already")
     if run.candidate is None:
-        return Finding(None, f"{run.model}: the target selects what users have: there is nothing to judge")
+        return Finding(
+            None, f"{run.model}: the target selects what users have: there is nothing to judge", "no-candidate"
+        )
     if run.phase in SETTLED or run.started is None:
-        return Finding(None, f"{run.candidate}: no rollout is under way ({run.phase or 'no phase yet'})")
+        return Finding(None, f"{run.candidate}: no rollout is under way ({run.phase or 'no phase yet'})", "no-rollout")
     if run.moved:
-        return Finding(None, f"{run.candidate}: the target has just moved to it: nothing is known yet")
+        return Finding(None, f"{run.candidate}: the target has just moved to it: nothing is known yet", "moved")
     if look.counts is None or look.servers is None:
-        return Finding(None, f"{run.candidate}: no data: {look.trouble}")
+        return Finding(None, f"{run.candidate}: no data: {look.trouble}", "no-data")
     verdict = weigh(tuple(signals(look.policy, look.counts)))
-    if trouble := _blind(look, look.counts, *look.servers):
-        # What was counted before still condemns.
-        seen = Finding(verdict, f"{run.candidate}: {verdict.reason}")
-        return seen if seen.condemns else Finding(None, f"{run.candidate}: {trouble}")
-    return Finding(verdict, f"{run.candidate}: {verdict.reason}")
+    signal = verdict.strongest.signal if verdict.strongest else ""
+    seen = Finding(verdict, f"{run.candidate}: {verdict.reason}", signal)
+    if seen.condemns:
+        # What was counted before condemns, though a side cannot be seen now.
+        return seen
+    cause, trouble = _blind(look, look.counts, *look.servers)
+    return Finding(None, f"{run.candidate}: {trouble}", cause) if cause else seen
 
 
-def _blind(look: Look, counts: Counts, canary: Servers, primary: Servers) -> str:
-    """Say why a side cannot be judged; empty where both can."""
+def _blind(look: Look, counts: Counts, canary: Servers, primary: Servers) -> tuple[str, str]:
+    """Return the cause for which a side cannot be judged, with the reason; both empty where both sides can."""
     run = look.run
     if canary.down:
-        return f"its server {canary.down[0]} does not answer Prometheus"
+        return f"down {canary.down[0]}", f"its server {canary.down[0]} does not answer Prometheus"
     if counts.restarted:
-        return f"its server {counts.restarted[0]} was started anew just now"
+        return f"restarted {counts.restarted[0]}", f"its server {counts.restarted[0]} was restarted just now"
     if (run.weight > 0 or run.mirrored or look.policy.shadow) and not canary.up:
-        return "no data: Prometheus has scraped none of its servers lately"
+        return "unscraped candidate", "no data: Prometheus has scraped none of its servers lately"
     if run.weight < 100 and not primary.up:
         why = "no server of {} answers Prometheus" if primary.down else "Prometheus has scraped no server of {} lately"
-        return f"no data: {why.format(run.stable)}"
-    return ""
+        return "unscraped primary", f"no data: {why.format(run.stable)}"
+    return "", ""
 
 
 def rollback(look: Look) -> Answer:
@@ -133,7 +148,7 @@ def rollback(look: Look) -> Answer:
     if run.candidate is None and run.started is not None and run.stable is not None and not look.vetted:
         return Answer(True, f"{run.model}: the target is back at {run.stable}, which users have: nothing to try")
     found = finding(look)
-    return Answer(found.condemns, found.reason)
+    return Answer(found.condemns, found.reason, found.cause)
 
 
 def confirm_rollout(look: Look) -> Answer:
@@ -146,7 +161,7 @@ def confirm_rollout(look: Look) -> Answer:
         # rollback hook comes first, so the candidate gets no traffic.
         return Answer(True, f"{run.candidate}: aborted: {run.aborted}")
     if not run.ready:
-        return Answer(False, f"{run.candidate}: waits until its InferenceService is Ready")
+        return Answer(False, f"{run.candidate}: waits until its InferenceService is Ready", "not-ready")
     return Answer(True, f"{run.candidate}: its InferenceService is Ready")
 
 
@@ -163,9 +178,10 @@ def confirm_traffic_increase(look: Look) -> Answer:
     asked, wanted = look.counts.since(run.since)[0].requests, look.policy.min_requests
     left = run.since + look.policy.pauses.get(str(run.weight), 0) - look.now
     if asked < wanted:
-        return Answer(False, f"{run.candidate}: held at {run.weight}%: asked {asked} times there, {wanted} are needed")
+        reason = f"{run.candidate}: held at {run.weight}%: asked {asked} times there, {wanted} are needed"
+        return Answer(False, reason, "requests")
     if left > 0:
-        return Answer(False, f"{run.candidate}: held at {run.weight}%: its pause ends in {left:.0f} s")
+        return Answer(False, f"{run.candidate}: held at {run.weight}%: its pause ends in {left:.0f} s", "pause")
     return Answer(True, f"{run.candidate}: asked {asked} times at {run.weight}%: may have more")
 
 
@@ -178,7 +194,7 @@ def confirm_promotion(look: Look) -> Answer:
         return Answer(True, f"{run.stable}: users have it already")
     if policy.shadow:
         said = finding(look).reason.partition(": ")[2]
-        return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}")
+        return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}", "shadow")
     if run.switches and run.weight == 0:
         return Answer(True, f"{run.candidate}: may have its first traffic")
     assert look.counts is not None
@@ -186,24 +202,27 @@ def confirm_promotion(look: Look) -> Answer:
     seen = look.counts.since(run.started)[0]
     if seen.requests < policy.min_requests:
         return Answer(
-            False, f"{run.candidate}: held before promotion: asked {seen.requests} times, {policy.min_requests} needed"
+            False,
+            f"{run.candidate}: held before promotion: asked {seen.requests} times, {policy.min_requests} needed",
+            "requests",
         )
     if seen.labelled < policy.min_labels:
         return Answer(
             False,
             f"{run.candidate}: held before promotion: {seen.labelled} of its answers have a label,"
             f" {policy.min_labels} are needed",
+            "labels",
         )
-    return Answer(True, f"{run.candidate}: {VETTED}: {finding(look).reason.partition(': ')[2]}")
+    return Answer(True, f"{run.candidate}: may be promoted: {finding(look).reason.partition(': ')[2]}", vets=True)
 
 
 def _doubt(look: Look) -> Answer | None:
     """Say no where the candidate is condemned, cannot be seen, or is not what was tried."""
     found = finding(look)
     if found.verdict is None or found.condemns:
-        return Answer(False, found.reason)
+        return Answer(False, found.reason, found.cause)
     if look.run.aborted:
-        return Answer(False, f"{look.run.candidate}: aborted: {look.run.aborted}")
+        return Answer(False, f"{look.run.candidate}: aborted: {look.run.aborted}", "aborted")
     return None
 
 

@@ -1,6 +1,6 @@
 """What happened in rollouts, as lines that are only ever added.
 
-One JSON object a line, each on disk before anybody is told that it is noted. A line that a crash has torn is passed
+One JSON object a line, each on disk before it is answered that it is noted. A line that a crash has torn is passed
 over when the file is read, and ends where the next one begins.
 """
 
@@ -8,29 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from slipway.rollout import messages
 from slipway.times import epoch, stamp
 
-#: Flagger's messages (pkg/controller/*.go) that say what a rollout did; the first that fits counts. What fits none is
-#: a note.
-_KINDS = (
-    (r"New revision detected!", "started"),
-    (r"Advance \S+ canary weight (?P<weight>\d+)", "advanced"),
-    (r"Advance \S+ canary iteration", "advanced"),
-    (r"(Stop traffic mirroring and route|Routing) all traffic to canary", "advanced"),
-    (r"Promotion completed!", "promoted"),
-    (r"Rolling back \S+ (failed checks threshold|progress deadline)", "rolled-back"),
-    (r"Halt \S+ advancement waiting for", "note"),
-    (r"Halt |Metric (query|template) |Prometheus query failed", "halted"),
-)
-#: Said at every tick to say that nothing happened. The judge's own entry has the reason for waiting.
-_IDLE = re.compile(r"Rollback hook \S+ not signaling a rollback|.*waiting for traffic increase approval")
+#: Version of the entries, written into each as `schema`. Entries without it are of version 1.
+SCHEMA = 2
+#: How version 1 noted that a candidate was allowed to all users: as a note with these words.
+_VETTED = "may be promoted"
 
 
 @dataclass(frozen=True)
@@ -41,12 +31,14 @@ class Entry:
         at: ISO 8601, UTC, to the millisecond.
         namespace: Of the model.
         model: Its name.
-        kind: One of delivery.record.Kind, or `note`.
+        kind: What the rollout did (rollout.messages.Kind), `vetted` where the candidate was allowed to all users, else
+            `note`.
         message: What happened, for people.
-        phase: Flagger's phase then, where known.
+        phase: Flagger's phase from then on, where known.
         weight: Percent of the traffic that the candidate had then, where known.
         candidate: InferenceService, where known.
-        run: When the rollout began, where known, as `at`.
+        run: When the rollout began, as `at`: the judge's own entries have it, what Flagger reports has not.
+        cause: What a decision of the judge's is about, in a word; empty for what Flagger reports.
         count: How often it happened, up to `at`.
         recovered: Whether it was added later, from what the cluster still knew.
     """
@@ -60,6 +52,7 @@ class Entry:
     weight: int | None = None
     candidate: str = ""
     run: str = ""
+    cause: str = ""
     count: int = 1
     recovered: bool = False
 
@@ -97,7 +90,10 @@ class Ledger:
         with self._lock:
             if entry in self._known or replace(entry, recovered=False) in self._known:
                 return False
-            line = json.dumps(_told(entry), separators=(",", ":"), ensure_ascii=False) + "\n"
+            known = {
+                key: value for key, value in as_json(entry).items() if value not in ("", None) and value is not False
+            }
+            line = json.dumps(known, separators=(",", ":"), ensure_ascii=False) + "\n"
             os.write(self._file, line.encode())
             os.fsync(self._file)
             self._entries.append(entry)
@@ -123,32 +119,50 @@ def parse(lines: Iterable[bytes]) -> Iterable[Entry]:
     """Read lines; one that is no entry is passed over."""
     for line in lines:
         try:
-            content = json.loads(line)
-            entry = Entry(**{key: value for key, value in content.items() if key in _FIELDS})
-            entry.time  # noqa: B018 - a wrong time is noticed here, not by a reader
-        except (ValueError, TypeError, AttributeError):
+            yield entry_of(json.loads(line))
+        except ValueError:
             continue
-        yield entry
+
+
+def entry_of(content: Any) -> Entry:
+    """Read one entry, of this version or of an older one, from its JSON.
+
+    The kind that was stored is believed, also where the table of today reads Flagger's sentence differently: counters
+    and reports that were made of it keep their meaning, and the judge's own entries beside it have the reasons. Two
+    things that version 1 said in words only are mapped: the note that a candidate may be promoted is `vetted`, and the
+    message of an abort is the operator's reason alone.
+
+    Raises:
+        ValueError: It is no entry.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("expected a JSON object")
+    known = {key: value for key, value in content.items() if key in _FIELDS}
+    if "schema" not in content:
+        kind, message = known.get("kind"), str(known.get("message", ""))
+        if kind == "note" and known.get("run") and _VETTED in message:
+            known["kind"] = "vetted"
+        if kind == "aborted":
+            known["message"] = message.partition(": aborted: ")[2] or message
+    try:
+        entry = Entry(**known)
+        entry.time  # noqa: B018 - a wrong time is noticed here, not by a reader
+    except (TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from None
+    return entry
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
     """Return an entry with all its fields."""
-    return asdict(entry)
-
-
-def _told(entry: Entry) -> dict[str, Any]:
-    """Leave out what is not known."""
-    return {key: value for key, value in asdict(entry).items() if value not in ("", None, False)}
+    return {"schema": SCHEMA, **asdict(entry)}
 
 
 def of_message(at: float, namespace: str, model: str, message: str, **known: Any) -> Entry | None:
-    """Make an entry of what Flagger said; None where it says that nothing happened."""
+    """Make an entry of what Flagger reports; None where that says that nothing happened."""
     message = message.strip()
-    if _IDLE.match(message):
+    meaning = messages.read(message)
+    if meaning.idle:
         return None
-    for pattern, kind in _KINDS:
-        if match := re.match(pattern, message):
-            weight = match.groupdict().get("weight")
-            known = {**known, "weight": int(weight) if weight else known.get("weight")}
-            return Entry(stamp(at), namespace, model, kind, message, **known)
-    return Entry(stamp(at), namespace, model, "note", message, **known)
+    known |= {"phase": meaning.phase or known.get("phase", "")}
+    weight = meaning.weight if meaning.weight is not None else known.pop("weight", None)
+    return Entry(stamp(at), namespace, model, meaning.kind or "note", message, weight=weight, **known)

@@ -37,7 +37,7 @@ class Prediction(Frozen):
     #: None where it is refused.
     timeline: Timeline | None = None
     exposures: tuple[Exposure, ...] = ()
-    #: The objectives that count there, as `judge.policy.Policy.text` writes them.
+    #: The objectives that count there, as `rollout.policy.Policy.text` writes them.
     policy: str = ""
     #: Why the rollout can never end well, whatever the candidate is like: one line each, with what to change.
     refusals: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from slipway.rollout.cluster import CANARY
 #: Until the test for it comes: the rollouts go on meanwhile.
 LONG = {50: 600}
 ENDED = ("Succeeded", "Failed")
+ENDS = ("promoted", "rolled-back", "aborted")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,14 @@ def begin(stage: Stage, *models: str, seen: Any = None) -> None:
 
 
 def kinds(stage: Stage, model: str, *without: str) -> list[str]:
-    return [entry["kind"] for entry in stage.told(model) if entry["kind"] not in ("note", *without)]
+    """Return what happened, in order: a wait and an end are noted by the judge, then by Flagger; the first counts."""
+    found = list[str]()
+    for entry in stage.told(model):
+        kind, last = entry["kind"], found[-1] if found else ""
+        again = kind == last == "held" or (kind in ENDS and last in ENDS)
+        if kind not in ("note", "vetted", *without) and not again:
+            found.append(kind)
+    return found
 
 
 def succeeds(stage: Stage, model: str) -> None:
@@ -73,7 +81,7 @@ def test_evidence_above_the_limit_rolls_back_at_the_next_tick_without_a_failed_c
     assert rollouts.status("worse")["phase"] == "Failed"
     assert (rollouts.weight("worse"), rollouts.live("worse")) == (0, 1)
     assert kinds(rollouts, "worse", "held") == ["started", "advanced", "rolled-back"]
-    (reason,) = [entry["message"] for entry in rollouts.told("worse") if entry["kind"] == "rolled-back"]
+    reason = next(entry["message"] for entry in rollouts.told("worse") if entry["kind"] == "rolled-back")
     assert reason.startswith("worse-v2: errors: ")
 
 
@@ -86,7 +94,7 @@ def test_an_abort_that_names_the_candidate_ends_its_rollout_and_the_next_one_at_
     rollouts.kube.patch(*CANARY, "aborted", NAMESPACE, body)
     rollouts.phase("aborted", "Failed", timeout=TICK + 5)
     (entry,) = [entry for entry in rollouts.told("aborted") if entry["kind"] == "aborted"]
-    assert entry["message"] == "aborted-v2: aborted: the invoices are wrong"
+    assert entry["message"] == "the invoices are wrong"
     rollouts.point("aborted", 1)
     # Before that, Flagger would take what comes next for what has failed.
     until(lambda: applied(rollouts, "aborted"), 30, "Flagger has seen the target back")
@@ -138,7 +146,7 @@ def test_too_little_traffic_holds_without_failing_and_goes_on_when_there_is_enou
 
 def test_a_pause_is_kept_at_its_weight_alone(rollouts: Stage) -> None:
     succeeds(rollouts, "paused")
-    first, second, promoted = (
+    first, second, *_, promoted = (
         entry["at"] for entry in rollouts.told("paused") if entry["kind"] in ("advanced", "promoted")
     )
     assert seconds_between(first, second) >= 25

@@ -86,6 +86,7 @@ def test_the_ledger_is_read_for_one_model() -> None:
             "model": "churn",
             "kind": "rolled-back",
             "message": "4 % wrong",
+            "run": BEGAN,
             "weight": 25,
         },
         {
@@ -98,7 +99,7 @@ def test_the_ledger_is_read_for_one_model() -> None:
         {"at": BEGAN, "namespace": "models", "model": "other", "kind": "held", "message": "c"},
     ]
     assert history.noted_in_ledger(entries, "models", "churn") == [
-        Noted(START, "Copying churn.m template spec to p", "promoted"),
+        Noted(START, "the candidate takes over"),
         Noted(END, "4 % wrong", "rolled-back", weight=25, own=True),
     ]
 

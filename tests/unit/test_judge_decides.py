@@ -59,7 +59,7 @@ def test_what_was_not_asked_for_does_not(bad: Any) -> None:
         ({"servers": (Servers(1), Servers(0))}, "no data: Prometheus has scraped no server of churn-v1 lately"),
         ({"servers": (Servers(1), Servers(0, ("a",)))}, "no data: no server of churn-v1 answers Prometheus"),
         ({"servers": (Servers(1, ("churn-v2-b",)), Servers(1))}, "its server churn-v2-b does not answer Prometheus"),
-        ({"restarted": ("churn-v2-a",)}, "its server churn-v2-a was started anew just now"),
+        ({"restarted": ("churn-v2-a",)}, "its server churn-v2-a was restarted just now"),
         ({"moved": True}, "the target has just moved to it: nothing is known yet"),
         ({"started": None, "phase": "Succeeded"}, "no rollout is under way (Succeeded)"),
     ],

@@ -15,9 +15,10 @@ from slipway.times import stamp
 
 T = 1_795_000_000.0
 NOW = T + 600
+HALT = "Halt churn.models advancement evidence 25.00 > 20"
 
 
-def an_entry(at: float = T, kind: str = "halted", message: str = "Halt churn.models advancement", **more: Any) -> Entry:
+def an_entry(at: float = T, kind: str = "halted", message: str = HALT, **more: Any) -> Entry:
     return Entry(stamp(at), "models", "churn", kind, message, **more)
 
 
@@ -68,39 +69,6 @@ def test_entries_are_given_in_order_of_time_by_namespace_model_and_since(tmp_pat
     ledger.close()
 
 
-@pytest.mark.parametrize(
-    ("message", "kind", "weight"),
-    [
-        ("New revision detected! Scaling up churn.models", "started", None),
-        ("Advance churn.models canary weight 25", "advanced", 25),
-        ("Advance churn.models canary iteration 2/5", "advanced", None),
-        ("Halt churn.models advancement evidence 25.00 > 20", "halted", None),
-        ("Halt advancement no values found for custom metric: evidence: no values found", "halted", None),
-        ("Metric query failed for evidence: error response: churn-v2: no data", "halted", None),
-        ("Metric template judge-evidence.models error: not found", "halted", None),
-        ("Halt churn.models advancement waiting for promotion approval confirm-promotion", "note", None),
-        ("Rolling back churn.models failed checks threshold reached 3", "rolled-back", None),
-        ("Rolling back churn.models manual webhook invoked", "note", None),
-        ("Promotion completed! Scaling down churn.models", "promoted", None),
-    ],
-)
-def test_flaggers_messages_say_what_a_rollout_did(message: str, kind: str, weight: int | None) -> None:
-    entry = of_message(T, "models", "churn", message)
-    assert entry is not None
-    assert (entry.kind, entry.weight) == (kind, weight)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Rollback hook rollback not signaling a rollback",
-        "Halt churn.models advancement waiting for traffic increase approval confirm-traffic-increase",
-    ],
-)
-def test_what_says_at_every_tick_that_nothing_happened_is_no_entry(message: str) -> None:
-    assert of_message(T, "models", "churn", message) is None
-
-
 def event(message: str, first: float, last: float, count: int = 1) -> dict[str, Any]:
     return {
         "involvedObject": {"kind": "Canary", "namespace": "models", "name": "churn"},
@@ -109,9 +77,6 @@ def event(message: str, first: float, last: float, count: int = 1) -> dict[str, 
         "lastTimestamp": stamp(last),
         "count": count,
     }
-
-
-HALT = "Halt churn.models advancement"
 
 
 def test_events_that_the_ledger_missed_are_counted_once() -> None:
