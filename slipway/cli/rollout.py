@@ -85,11 +85,13 @@ def report(
     from slipway.cli.project import spec_of
     from slipway.delivery import collect
     from slipway.delivery import report as reports
+    from slipway.rollout import state
     from slipway.times import iso
 
     name = spec_of(model).name
     environment, kube = _environment(stack)
-    record = collect.collect(kube, collect.prometheus_of(environment), environment, name)
+    seen = state.read(kube, environment.namespace, [name])[name]
+    record = collect.collect(kube, collect.prometheus_of(environment), environment, seen)
     written = reports.write([record], directory, f"{environment.name}-{name}", iso(time.time()))
     if as_json:
         show_json({"html": str(written.html), "json": str(written.json), "outcome": record.outcome})
@@ -129,10 +131,10 @@ def abort(
     as_json: Json = False,
 ) -> None:
     """Take the traffic back from a candidate, nothing else; `retry` or `rollback` comes next."""
-    from slipway.delivery.rollback import stop
+    from slipway.delivery.abort import abort as take_back
 
     books, kube = _books(model, stack)
-    _say(stop(kube, books, reason=reason), as_json)
+    _say(take_back(kube, books, reason=reason), as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Takes the traffic back from a candidate: Flagger does it, this tells it to."""
+"""The abort of a rollout: Flagger takes the traffic back from the candidate, on request."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from slipway import names
 from slipway.clients.kube import Kube
+from slipway.delivery import ledger
+from slipway.delivery.books import Books
 from slipway.errors import ExitCode, SlipwayError
 from slipway.objects import Object
 from slipway.rollout.canary import ABORT
@@ -14,14 +16,35 @@ from slipway.rollout.cluster import CANARY
 from slipway.rollout.observed import SETTLED
 from slipway.rollout.state import RolloutState, read
 
-#: Ticks of Flagger within which a rollout is over once it was told: it looks once in each, asks its rollback hooks,
-#: takes the traffic back. The second is for a look that had begun, the rest for an API server that is away a while.
+#: Ticks of Flagger within which a rollout is over once that was requested: it looks once in each, asks its rollback
+#: hooks, takes the traffic back. The second is for a look that had begun, the rest for an API server that is away.
 TICKS = 6
 #: Seconds for Flagger's own work in all of them.
 WORK = 30.0
 
 
-def abort(kube: Kube, namespace: str, state: RolloutState, reason: str) -> RolloutState:
+def abort(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
+    """Take the traffic back from a candidate, nothing else; returns what was done.
+
+    Raises:
+        SlipwayError: Flagger did not react, or had promoted the candidate before.
+    """
+    model, namespace = books.spec.name, books.environment.namespace
+    state = read(kube, namespace, [model])[model]
+    if state.situation(time.time()) not in ("running", "pending"):
+        return [f"{model}: no rollout is under way; v{state.seen.live_version} serves"]
+    why = reason or f"aborted by {ledger.who()}"
+    after = take_back(kube, namespace, state, why)
+    if (tried := after.candidate) is None:
+        raise SlipwayError(
+            f"{model}: v{after.seen.live_version} was promoted before Flagger noticed; `slipway rollout rollback`"
+        )
+    live = books.release_id(state, state.seen.live_version or 0)
+    said = books.note("aborted", books.release_id(state, tried), tried, other=live, reason=why, now=time.time())
+    return [f"{model}: v{tried} gets no traffic any more, v{state.seen.live_version} all of it", *filter(None, [said])]
+
+
+def take_back(kube: Kube, namespace: str, state: RolloutState, reason: str) -> RolloutState:
     """End a rollout, wait until the route gives the candidate nothing; returns where it stands then.
 
     One that is being promoted is promoted: then there is no candidate any more.

@@ -1,30 +1,35 @@
-"""Writes down what became of a release: in the pins, or in the registry where an environment follows it."""
+"""What is recorded of a release: in the pins, or in the registry where an environment follows it, and in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from slipway import documents
 from slipway.delivery import ledger
 from slipway.delivery.acts import Recorded
-from slipway.delivery.ledger import Deed, Entry
-from slipway.delivery.recorded import recorded
-from slipway.errors import SlipwayError, at
-from slipway.models.pins import Pin, Pins, load_pins, rejected, settled
+from slipway.delivery.ledger import Action, Entry
+from slipway.delivery.recorded import of_pin, of_registry
+from slipway.errors import ExitCode, SlipwayError, at
+from slipway.models.pins import Pin, load_pins, rejected, settled
 from slipway.models.release import Release, Releases, version_of
 from slipway.models.spec import ModelSpec
 from slipway.planning import regions
+from slipway.registry import Registry
+from slipway.registry.aliases import move_alias
+from slipway.registry.connection import Connection, named
+from slipway.registry.rejections import reject_version
 from slipway.rollout.state import RolloutState
 from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment, path_of
 from slipway.times import iso
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Books:
-    """What is written about one model in one environment.
+    """What is written about one model in one environment, for one command: read once, then kept as the command writes.
 
     Args:
         project: The checkout.
@@ -59,25 +64,56 @@ class Books:
         """
         return regions.others(Checkout(self.project), self.environment, self.spec.name) if self.pinned else {}
 
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry that the environment follows, or that has its releases.
+
+        Raises:
+            SlipwayError: None is named, or it cannot be used.
+        """
+        return Registry(self.environment.registry.tracking_uri)
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The ledger's entries about the model, oldest first.
+
+        Raises:
+            SlipwayError: A line is none.
+        """
+        return [each for each in ledger.entries(self.ledger_file) if each.model == self.spec.name]
+
+    @cached_property
+    def _pin(self) -> Pin | None:
+        return load_pins(self.pins_file).models.get(self.spec.name) if self.pins_file.exists() else None
+
+    @cached_property
+    def _followed(self) -> Recorded:
+        try:
+            return of_registry(self.registry, self.environment, {self.spec.name: self.spec})[self.spec.name]
+        except SlipwayError as error:
+            if error.exit_code is not ExitCode.UNREACHABLE:
+                raise
+            return Recorded()
+
     def recorded(self) -> Recorded:
-        """Read what stands there; a registry that is away is no reason to stop.
+        """Return what stands there; a registry that is away is no reason to stop.
 
         Raises:
             SlipwayError: A file does not fit.
         """
-        return recorded(self.project, self.environment, {self.spec.name: self.spec})[0][self.spec.name]
+        settled = next((each.version for each in reversed(self.entries) if each.action == "settled"), None)
+        return of_pin(self._pin, settled) if self.pinned else replace(self._followed, settled=settled)
 
     def pin(self) -> Pin:
-        """Read the model's pin.
+        """Return the model's pin.
 
         Raises:
             SlipwayError: It has none.
         """
-        found = load_pins(self.pins_file).models.get(self.spec.name)
-        if found is None:
+        if self._pin is None:
             where = at(documents.display(self.pins_file), None, f"models.{self.spec.name}")
             raise SlipwayError(f"{where}missing, yet {self.environment.name} serves it; pin what is stable")
-        return found
+        return self._pin
 
     def release_id(self, state: RolloutState, version: int) -> str:
         """Name the release of a version: as the pins call it, or the ledger, else as it was when it was created.
@@ -88,9 +124,8 @@ class Books:
         if not self.pinned:
             return state.release(version)
         pin = self.pin()
-        noted = [each for each in ledger.entries(self.ledger_file) if each.model == self.spec.name]
         named = [pin.candidate, pin.stable, *(each.release for each in pin.rejected)]
-        named += [release for entry in reversed(noted) for release in (entry.release, entry.other)]
+        named += [release for entry in reversed(self.entries) for release in (entry.release, entry.other)]
         named += [state.release(version), *Releases(self.project / "releases").ids(self.spec.name)]
         found = next((each for each in named if each and version_of(each) == version), None)
         if found is None:
@@ -104,10 +139,7 @@ class Books:
         try:
             if self.pinned:
                 return Releases(self.project / "releases").find(self.spec.name, release_id)
-            from slipway.registry import Registry
-
-            registry = Registry(self.environment.registry.tracking_uri)
-            return registry.running({self.spec.name: self.spec}, {self.spec.name: version})[self.spec.name]
+            return self.registry.running({self.spec.name: self.spec}, {self.spec.name: version})[self.spec.name]
         except SlipwayError:
             return None
 
@@ -139,11 +171,10 @@ class Books:
                 said += f"; {queued} has left the pins for that: pin it again when {back} serves"
             stable = back if self.pin().stable == release_id else None
             return self._write(lambda pin: rejected(pin, release_id, reason, serves=serves, stable=stable), said)
-        from slipway.registry.rejections import reject_version
-
         uri, model = self.environment.registry.tracking_uri, self.spec.registered_model
-        news = reject_version(uri, model, self.environment.name, version, reason)
-        return f"registry: {said}" if news else ""
+        self._followed = replace(self._followed, rejected={version: reason, **self._followed.rejected})
+        new = reject_version(uri, model, self.environment.name, version, reason)
+        return f"registry: {said}" if new else ""
 
     def move_alias(self, version: int, *, only_from: int | None = None) -> str:
         """Let the environment's alias name a version.
@@ -152,12 +183,8 @@ class Books:
             version: Which.
             only_from: Leave the alias alone where it names another version than this.
         """
-        if self.pinned and not self._has_registry:
+        if self.pinned and named(self.environment.registry.tracking_uri) is None:
             return ""
-        # Imported only here: it brings MLflow, which takes a second.
-        from slipway.registry.aliases import move_alias
-        from slipway.registry.connection import Connection
-
         uri, model, alias = self.environment.registry.tracking_uri, self.spec.registered_model, self.environment.alias
         if only_from is not None and Connection(uri).aliases().get(model, {}).get(alias) != only_from:
             return ""
@@ -169,12 +196,12 @@ class Books:
         )
 
     def note(
-        self, deed: Deed, release_id: str, version: int, *, other: str, reason: str, now: float, incident: str = ""
+        self, action: Action, release_id: str, version: int, *, other: str, reason: str, now: float, incident: str = ""
     ) -> str:
         """Add a line to the ledger, unless it is the last one about the model already."""
         entry = Entry(
             at=iso(now),
-            deed=deed,
+            action=action,
             model=self.spec.name,
             release=release_id,
             version=version,
@@ -184,21 +211,20 @@ class Books:
             who=ledger.who(),
             git_commit=ledger.commit_of(self.project),
         )
-        news = ledger.note(self.ledger_file, entry)
-        return f"{documents.display(self.ledger_file)}: {deed} {release_id or f'v{version}'}" if news else ""
-
-    @property
-    def _has_registry(self) -> bool:
-        from slipway.registry.connection import named
-
-        return named(self.environment.registry.tracking_uri) is not None
+        if not ledger.note(self.ledger_file, entry):
+            return ""
+        self.entries.append(entry)
+        return f"{documents.display(self.ledger_file)}: {action} {release_id or f'v{version}'}"
 
     def _write(self, change: Callable[[Pin], Pin], said: str) -> str:
         with documents.alone(self.pins_file.parent):
-            pins, before = load_pins(self.pins_file), self.pin()
+            # Another command may have written since.
+            pins = load_pins(self.pins_file)
+            self._pin = pins.models.get(self.spec.name)
+            before = self.pin()
             after = change(before)
             if after == before:
                 return ""
-            models = {**pins.models, self.spec.name: after}
-            documents.write(self.pins_file, Pins(environment=pins.environment, models=models))
+            documents.write(self.pins_file, pins.model_copy(update={"models": {**pins.models, self.spec.name: after}}))
+            self._pin = after
         return f"{documents.display(self.pins_file)}: {said}"

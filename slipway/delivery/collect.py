@@ -15,7 +15,7 @@ from slipway.delivery import acts, assemble, history, measure
 from slipway.delivery.history import Noted
 from slipway.delivery.record import RolloutRecord
 from slipway.errors import SlipwayError
-from slipway.rollout.state import read
+from slipway.rollout.state import RolloutState
 from slipway.settings.environment import Environment
 
 #: Seconds for the judge's answer; it reads files only.
@@ -38,10 +38,9 @@ def collect(
     kube: Kube,
     prometheus: Prometheus,
     environment: Environment,
-    model: str,
+    state: RolloutState,
     *,
     since: float | None = None,
-    until: float | None = None,
 ) -> RolloutRecord:
     """Return what is known of a rollout; without Prometheus it has no points.
 
@@ -49,16 +48,14 @@ def collect(
         kube: The cluster.
         prometheus: What has measured it.
         environment: Where.
-        model: Its name.
+        state: Where the rollout stands.
         since: When the rollout began, in seconds since the epoch; found out without it.
-        until: Where to stop looking; now, or a little after the end, without it.
 
     Raises:
         SlipwayError: The cluster cannot be read, or shows no rollout of the model.
     """
-    now = time.time() if until is None else until
+    now, model = time.time(), state.model
     namespace, following = environment.namespace, f"the next {acts.apply_said(environment)}"
-    state = read(kube, namespace, [model])[model]
     if not state.canary:
         raise SlipwayError(f"{model}: there is no Canary in namespace {namespace}; {following} makes it")
     noted = _noted(kube, judge_of(environment), namespace, model)

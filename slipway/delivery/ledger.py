@@ -1,4 +1,4 @@
-"""Who did what to the releases of an environment, when, why: one line of JSON each, only ever appended.
+"""The ledger of an environment: who settled, rejected, aborted or retried a release, when and why, a line of JSON each.
 
 An environment with pins has `ledger/<environment>.jsonl` in the checkout: it is committed, reviewed together with the
 pins. One that follows an alias has its file under `.slipway/`, as nobody reviews what it does; what counts there are
@@ -23,15 +23,18 @@ from slipway.documents import Frozen, alone, display
 from slipway.errors import SlipwayError, at
 from slipway.settings.environment import Environment
 
-Deed = Literal["settled", "rejected", "aborted", "retried"]
+#: Version of the entries that are written. Version 1 had no key `schema`, and called the action `deed`.
+SCHEMA = 2
+
+Action = Literal["settled", "rejected", "aborted", "retried"]
 
 
 class Entry(Frozen):
-    """One deed."""
+    """An operator's action on a release."""
 
     #: ISO 8601 in UTC.
     at: str
-    deed: Deed
+    action: Action
     model: str
     #: The release, with its registry version, that it is about; empty where the cluster could not name it.
     release: str
@@ -70,33 +73,31 @@ def entries(path: Path) -> Iterator[Entry]:
         if not line.strip():
             continue
         try:
-            yield Entry.model_validate_json(line)
+            content = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(content, dict) and (schema := content.pop("schema", 1)) == 1:
+            content = {"action" if key == "deed" else key: value for key, value in content.items()}
+        elif isinstance(content, dict) and schema != SCHEMA:
+            where = at(display(path), number, "schema")
+            raise SlipwayError(f"{where}expected {SCHEMA}, got {schema!r}; a newer slipway wrote it: update this one")
+        try:
+            yield Entry.model_validate(content)
         except ValidationError as error:
-            with suppress(ValueError):
-                json.loads(line)
-                first = error.errors()[0]
-                where = at(display(path), number, ".".join(map(str, first["loc"])) or None)
-                raise SlipwayError(
-                    f"{where}{first['msg']}; the ledger is only appended to: restore it from Git"
-                ) from None
-
-
-def last(path: Path, model: str) -> Entry | None:
-    """Return the last deed to a model."""
-    found = None
-    for entry in entries(path):
-        found = entry if entry.model == model else found
-    return found
+            first = error.errors()[0]
+            where = at(display(path), number, ".".join(map(str, first["loc"])) or None)
+            raise SlipwayError(f"{where}{first['msg']}; the ledger is only appended to: restore it from Git") from None
 
 
 def note(path: Path, entry: Entry) -> bool:
-    """Append an entry; says whether it was news: the same deed to the same release is not noted twice in a row."""
+    """Append an entry; returns whether it was new: the same action on the same release is not noted twice in a row."""
     with alone(path.parent):
-        before = last(path, entry.model)
-        if before and (before.deed, before.release, before.version) == (entry.deed, entry.release, entry.version):
+        last = next((each for each in reversed(list(entries(path))) if each.model == entry.model), None)
+        if last and (last.action, last.release, last.version) == (entry.action, entry.release, entry.version):
             return False
         torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-        line = ("\n" if torn else "") + entry.model_dump_json(exclude_defaults=True) + "\n"
+        content = {"schema": SCHEMA, **entry.model_dump(exclude_defaults=True)}
+        line = ("\n" if torn else "") + json.dumps(content, separators=(",", ":"), ensure_ascii=False) + "\n"
         # One write: what a killed process leaves is a whole line or none.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:

@@ -9,7 +9,7 @@ from slipway.clients.kube import Kube
 from slipway.compile.canary import rollout_steps
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
-from slipway.delivery.ledger import Deed
+from slipway.delivery.ledger import Action
 from slipway.delivery.settle import refuse_alone
 from slipway.errors import ExitCode, SlipwayError
 from slipway.rollout import cluster, llm
@@ -107,6 +107,6 @@ def _pair(books: Books, group: list[Member]) -> tuple[Member, Member]:
     return by_version[stable], by_version[written.wanted]
 
 
-def _note(books: Books, deed: Deed, candidate: Member, other: str, reason: str) -> str:
+def _note(books: Books, action: Action, candidate: Member, other: str, reason: str) -> str:
     service = candidate.service
-    return books.note(deed, service.release_id, service.version, other=other, reason=reason, now=time.time())
+    return books.note(action, service.release_id, service.version, other=other, reason=reason, now=time.time())

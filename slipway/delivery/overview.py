@@ -68,7 +68,7 @@ def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict
     found = state.read(kube, environment.namespace, models)
     prometheus = prometheus_of(environment)
     return {
-        name: collect(kube, prometheus, environment, name)
+        name: collect(kube, prometheus, environment, each)
         for name, each in found.items()
         if each.situation(now) not in ("absent", "pending", "starting")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from slipway.delivery import ledger
@@ -11,13 +12,14 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Pin, load_pins
 from slipway.models.release import version_of
 from slipway.models.spec import ModelSpec
+from slipway.registry import Registry
 from slipway.settings.environment import Environment, path_of
 
 
 def recorded(
     project: Path, environment: Environment, specs: Mapping[str, ModelSpec]
 ) -> tuple[dict[str, Recorded], list[str]]:
-    """Read it for every model, with what a person should know about the reading.
+    """Read it for every model, with what an operator should know about the reading.
 
     Raises:
         SlipwayError: A file does not fit. A registry that is away is said in a notice only.
@@ -25,33 +27,36 @@ def recorded(
     settled = {
         entry.model: entry.version
         for entry in ledger.entries(ledger.path_of(project, environment))
-        if entry.deed == "settled"
+        if entry.action == "settled"
     }
     if environment.releases == "pinned":
         path = path_of(project, environment)
         pins = load_pins(path).models if path.exists() else {}
-        return {name: _pinned(pins.get(name), settled.get(name)) for name in specs}, []
-    # Imported only here: a pinned environment never asks a registry.
-    from slipway.registry import Registry
-
+        return {name: of_pin(pins.get(name), settled.get(name)) for name in specs}, []
     try:
-        registry = Registry(environment.registry.tracking_uri)
-        wanted, rejected = registry.champions(environment.alias), registry.rejections(environment.name)
+        found = of_registry(Registry(environment.registry.tracking_uri), environment, specs)
     except SlipwayError as error:
         if error.exit_code is not ExitCode.UNREACHABLE:
             raise
         return {name: Recorded(settled=settled.get(name)) for name in specs}, [f"{error}; what is queued is unknown"]
+    return {name: replace(each, settled=settled.get(name)) for name, each in found.items()}, []
+
+
+def of_registry(registry: Registry, environment: Environment, specs: Mapping[str, ModelSpec]) -> dict[str, Recorded]:
+    """Return what a registry says about the models of an environment that follows it.
+
+    Raises:
+        SlipwayError: It cannot be reached.
+    """
+    wanted, rejected = registry.champions(environment.alias), registry.rejections(environment.name)
     return {
-        name: Recorded(
-            wanted=wanted.get(spec.registered_model),
-            rejected=rejected.get(spec.registered_model, {}),
-            settled=settled.get(name),
-        )
+        name: Recorded(wanted=wanted.get(spec.registered_model), rejected=rejected.get(spec.registered_model, {}))
         for name, spec in specs.items()
-    }, []
+    }
 
 
-def _pinned(pin: Pin | None, settled: int | None) -> Recorded:
+def of_pin(pin: Pin | None, settled: int | None) -> Recorded:
+    """Return what a model's pin says; `settled` is the version that was last settled."""
     if pin is None:
         return Recorded(settled=settled)
     return Recorded(

@@ -11,7 +11,7 @@ from slipway.delivery import collect, incident, ledger
 from slipway.delivery.books import Books
 from slipway.delivery.incident import Incident
 from slipway.delivery.record import RolloutRecord
-from slipway.delivery.steps import After, Step, nobody, take
+from slipway.delivery.steps import Step, take
 from slipway.errors import SlipwayError
 from slipway.rollout.state import RolloutState
 from slipway.times import iso
@@ -19,12 +19,12 @@ from slipway.times import iso
 
 @dataclass(frozen=True)
 class Rejected:
-    """What shall go.
+    """A release to reject, and where its rollout stands.
 
     Args:
         state: Where the rollout stands.
         version: The version that is rejected.
-        back: The version that serves instead, or shall.
+        back: The version that serves instead, or is to.
         reason: Why; found out where it is empty.
     """
 
@@ -39,7 +39,7 @@ class Rejected:
         return self.state.seen.live_version == self.version
 
 
-def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -> list[str]:
+def reject(kube: Kube, books: Books, what: Rejected) -> list[str]:
     """Write everything down: incident, ledger, pins or tag, alias; returns what was done.
 
     The incident and the ledger come first: as soon as the release is marked as rejected the next `up` takes it away,
@@ -94,15 +94,14 @@ def reject(kube: Kube, books: Books, what: Rejected, *, after: After = nobody) -
             Step("ledger", note),
             Step("record", lambda: books.reject(release, what.version, reason, serves=serves, back=back)),
             Step("alias", alias, may_wait=True),
-        ],
-        after,
+        ]
     )
 
 
 def _rollout(kube: Kube, books: Books, what: Rejected) -> RolloutRecord | None:
     environment = books.environment
     try:
-        found = collect.collect(kube, collect.prometheus_of(environment), environment, what.state.model)
+        found = collect.collect(kube, collect.prometheus_of(environment), environment, what.state)
     except SlipwayError:
         return None
     return found if found.candidate_version == what.version else None

@@ -14,7 +14,6 @@ from slipway.clients.kube import Kube
 from slipway.delivery.abort import WORK, withdraw
 from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
-from slipway.delivery.steps import After, nobody
 from slipway.errors import ExitCode, SlipwayError
 from slipway.objects import Object
 from slipway.rollout.cluster import CANARY
@@ -29,14 +28,13 @@ class Up(Protocol):
         """Run `up` for the environment; the target of the model that is held back goes back to what serves."""
 
 
-def retry(kube: Kube, books: Books, up: Up, *, after: After = nobody) -> list[str]:
+def retry(kube: Kube, books: Books, up: Up) -> list[str]:
     """Start the rollout of a candidate once more; returns what was done.
 
     Args:
         kube: The cluster.
         books: What is written about the model.
         up: Runs the program.
-        after: Told the name of each step that is over.
 
     Raises:
         SlipwayError: There is no candidate that may be tried again, or Flagger does not react.
@@ -46,14 +44,10 @@ def retry(kube: Kube, books: Books, up: Up, *, after: After = nobody) -> list[st
     version = _version(state, written)
     release = books.release_id(state, version)
     withdraw(kube, namespace, state)
-    after("withdraw")
     if state.candidate is not None:
         up(held_back=model)
-        after("back")
     _wait(kube, namespace, state, _has_looked, "has not noticed that the target went back")
-    after("noticed")
     up()
-    after("forward")
     _wait(kube, namespace, state, _runs, "has not begun the rollout")
     said = books.note(
         "retried", release, version, other=state.release(state.seen.live_version), reason="", now=time.time()

@@ -6,19 +6,16 @@ import time
 
 from slipway.clients.kube import Kube
 from slipway.delivery import ledger
-from slipway.delivery.abort import abort
+from slipway.delivery.abort import take_back
 from slipway.delivery.acts import Recorded, apply_said
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
-from slipway.delivery.steps import After, nobody
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.release import version_of
 from slipway.rollout.state import RolloutState, read
 
 
-def rollback(
-    kube: Kube, books: Books, *, reason: str | None = None, to: str | None = None, after: After = nobody
-) -> list[str]:
+def rollback(kube: Kube, books: Books, *, reason: str | None = None, to: str | None = None) -> list[str]:
     """Take back the traffic, reject the candidate, restore pins and alias, tell the incident; returns what was done.
 
     Safe to run twice, or again after it was killed anywhere. A version that users are served by already cannot be
@@ -29,7 +26,6 @@ def rollback(
         books: Where it is written down.
         reason: Why; found out where there is none.
         to: The release, or the version as `v7`, that shall serve instead of a stable one.
-        after: Told the name of each step that is over.
 
     Raises:
         SlipwayError: There is nothing to roll back, or a step failed: the same command again goes on from there.
@@ -42,39 +38,17 @@ def rollback(
     refuse_the_way_back(state, written)
     said: list[str] = []
     if situation in ("running", "pending"):
-        before, state = state, abort(kube, namespace, state, reason or f"rolled back by {ledger.who()}")
-        after("abort")
+        before, state = state, take_back(kube, namespace, state, reason or f"rolled back by {ledger.who()}")
         if state.candidate is not None:
             said.append(f"{model}: v{state.candidate} gets no traffic any more, v{state.seen.live_version} all of it")
         else:
-            said.append(f"{model}: v{state.seen.live_version} was promoted before Flagger heard of it")
+            said.append(f"{model}: v{state.seen.live_version} was promoted before Flagger noticed")
             to = to or (f"v{before.seen.live_version}" if before.candidate else None)
     what = _what(books, state, written, reason or "", to)
     if what is None:
         return [*said, f"{model}: nothing left to do: {_done(books)}"]
-    said += reject(kube, books, what, after=after)
+    said += reject(kube, books, what)
     return [*(said or [f"{model}: v{what.version} is rejected already"]), _then(what, books)]
-
-
-def stop(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
-    """Take the traffic back from a candidate, nothing else; returns what was done.
-
-    Raises:
-        SlipwayError: As `abort`.
-    """
-    model, namespace = books.spec.name, books.environment.namespace
-    state = read(kube, namespace, [model])[model]
-    if state.situation(time.time()) not in ("running", "pending"):
-        return [f"{model}: no rollout is under way; v{state.seen.live_version} serves"]
-    why = reason or f"aborted by {ledger.who()}"
-    after = abort(kube, namespace, state, why)
-    if (tried := after.candidate) is None:
-        raise SlipwayError(
-            f"{model}: v{after.seen.live_version} was promoted before Flagger heard of it; `slipway rollout rollback`"
-        )
-    live = books.release_id(state, state.seen.live_version or 0)
-    said = books.note("aborted", books.release_id(state, tried), tried, other=live, reason=why, now=time.time())
-    return [f"{model}: v{tried} gets no traffic any more, v{state.seen.live_version} all of it", *filter(None, [said])]
 
 
 def refuse_the_way_back(state: RolloutState, written: Recorded) -> None:
@@ -102,7 +76,7 @@ def _what(books: Books, state: RolloutState, written: Recorded, reason: str, to:
         back = written.stable
     if back is None and not books.pinned and (live in written.rejected or written.settled != live):
         back = max((each for each in state.leftovers if each not in written.rejected), default=None)
-    if back == live or (back is None and ledger.last(books.ledger_file, state.model) and _is_rejection(books)):
+    if back == live or (back is None and books.entries and books.entries[-1].action == "rejected"):
         return None
     if back is None:
         raise SlipwayError(
@@ -114,14 +88,11 @@ def _what(books: Books, state: RolloutState, written: Recorded, reason: str, to:
     return Rejected(state, live, back, reason)
 
 
-def _is_rejection(books: Books) -> bool:
-    found = ledger.last(books.ledger_file, books.spec.name)
-    return found is not None and found.deed == "rejected"
-
-
 def _done(books: Books) -> str:
-    found = ledger.last(books.ledger_file, books.spec.name)
-    return f"{found.release or f'v{found.version}'} was rejected at {found.at}" if found else "what is wanted serves"
+    if not books.entries:
+        return "what is wanted serves"
+    last = books.entries[-1]
+    return f"{last.release or f'v{last.version}'} was rejected at {last.at}"
 
 
 def _version(to: str | None) -> int | None:
@@ -134,7 +105,7 @@ def _version(to: str | None) -> int | None:
 
 
 def _example(books: Books, live: int) -> str:
-    found = [each.other for each in ledger.entries(books.ledger_file) if each.model == books.spec.name and each.other]
+    found = [each.other for each in books.entries if each.other]
     return found[-1] if found else f"v{max(1, live - 1)}"
 
 

@@ -11,19 +11,18 @@ from slipway.delivery.acts import Recorded
 from slipway.delivery.books import Books
 from slipway.delivery.rejection import Rejected, reject
 from slipway.delivery.rollback import refuse_the_way_back
-from slipway.delivery.steps import After, Step, nobody, take
+from slipway.delivery.steps import Step, take
 from slipway.errors import ExitCode, SlipwayError
 from slipway.rollout.state import RolloutState, read
 from slipway.settings import stack_file
 
 
-def settle(kube: Kube, books: Books, *, after: After = nobody) -> list[str]:
+def settle(kube: Kube, books: Books) -> list[str]:
     """Make a promoted candidate stable, or a failed one rejected; returns what was done.
 
     Args:
         kube: The cluster, whose selectors and route weights are the truth.
         books: Where it is written down.
-        after: Told the name of each step that is over.
 
     Raises:
         SlipwayError: A rollout is under way, or what was written was not what is there.
@@ -46,11 +45,11 @@ def settle(kube: Kube, books: Books, *, after: After = nobody) -> list[str]:
         )
     if situation == "failed":
         refuse_the_way_back(state, books.recorded())
-        return reject(kube, books, Rejected(state, state.candidate or 0, state.seen.live_version or 0), after=after)
-    return _promoted(books, state, now, after)
+        return reject(kube, books, Rejected(state, state.candidate or 0, state.seen.live_version or 0))
+    return _promoted(books, state, now)
 
 
-def _promoted(books: Books, state: RolloutState, now: float, after: After) -> list[str]:
+def _promoted(books: Books, state: RolloutState, now: float) -> list[str]:
     model, live = state.model, state.seen.live_version or 0
     written = books.recorded()
     if live in written.rejected:
@@ -79,8 +78,7 @@ def _promoted(books: Books, state: RolloutState, now: float, after: After) -> li
             ),
             Step("record", lambda: books.settle(release)),
             Step("alias", lambda: _alias(books, live), may_wait=True),
-        ],
-        after,
+        ]
     )
     following = acts.act(state, books.recorded(), books.environment, now)
     done = done or [f"{model}: v{live} is settled already"]

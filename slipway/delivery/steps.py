@@ -1,6 +1,6 @@
-"""Deeds in steps, each of which may be the last one before the process dies.
+"""Commands in steps, each of which may be the last one before the process dies.
 
-Every step finds out by itself whether it is done already, so that the same deed done again goes on where the last
+Every step finds out by itself whether it is done already, so that the same command run again goes on where the last
 one stopped, to the same end.
 """
 
@@ -27,15 +27,7 @@ class Step:
     may_wait: bool = False
 
 
-#: Told the name of each step that is over.
-After = Callable[[str], None]
-
-
-def nobody(step: str) -> None:
-    """Tell nobody."""
-
-
-def take(steps: Sequence[Step], after: After = nobody) -> list[str]:
+def take(steps: Sequence[Step]) -> list[str]:
     """Do steps in their order; returns what was done.
 
     Raises:
@@ -50,7 +42,6 @@ def take(steps: Sequence[Step], after: After = nobody) -> list[str]:
             if not (step.may_wait and error.exit_code is ExitCode.UNREACHABLE):
                 raise
             waits = error
-        after(step.name)
     if waits is not None:
         raise SlipwayError(f"{waits}; all else is done: run the same command again", waits.exit_code)
     return [line for line in said if line]

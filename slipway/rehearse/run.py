@@ -35,6 +35,7 @@ from slipway.rehearse.answers import Answers, Comparison
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import NAMESPACE, REHEARSAL, Stage
 from slipway.rollout import cluster
+from slipway.rollout.state import read
 from slipway.settings.environment import Environment
 from slipway.traffic.reports import Sink
 from slipway.traffic.requests import Request, Stream
@@ -139,7 +140,8 @@ def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
         # Before Flagger has noticed, there is no rollout to tell of.
         canary = lab.kube.get(*cluster.CANARY, model, stage.namespace)
         if (canary.get("status") or {}).get("phase") != "Initialized":
-            seen[model] = collect(lab.kube, prometheus, environment, model, since=started)
+            state = read(lab.kube, stage.namespace, [model])[model]
+            seen[model] = collect(lab.kube, prometheus, environment, state, since=started)
         return seen
 
     limit = SLACK_FACTOR * expected + SLACK_SECONDS

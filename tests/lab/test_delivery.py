@@ -18,9 +18,9 @@ from builders import a_release
 from judge_stage import NAMESPACE, Stage, until
 from projects import Project
 
+from slipway.delivery.abort import abort
 from slipway.delivery.books import Books
 from slipway.delivery.retry import retry
-from slipway.delivery.rollback import stop
 from slipway.lab import pki
 from slipway.models.pins import Pin, load_pins
 from slipway.models.spec import load_model_specs
@@ -32,20 +32,11 @@ from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
 from slipway.times import iso
 
-#: The steps of each deed, in their order; the process is killed after each.
+#: The steps of each command, in their order; the process is killed after each.
 ROLLBACK = ("abort", "incident", "ledger", "record", "alias")
 SETTLE = ("ledger", "record", "alias")
 LONG = {50: 600}
-DIES = """
-import os, signal, sys
-from slipway.delivery import rollback, settle
-def die(step):
-    if step == sys.argv[3]:
-        os.kill(os.getpid(), signal.SIGKILL)
-from slipway.cli import rollout
-books, kube = rollout._books(sys.argv[2], "staging")
-{"rollback": rollback.rollback, "settle": settle.settle}[sys.argv[1]](kube, books, after=die)
-"""
+DYING_PROGRAM = Path(__file__).with_name("dying_command.py")
 
 
 class Desk:
@@ -95,8 +86,8 @@ class Desk:
         code = "from slipway.cli import main; main()"
         return self.run("-c", code, "rollout", *arguments, "--stack=staging", check=check)
 
-    def killed(self, deed: str, model: str, step: str) -> None:
-        done = self.run("-c", DIES, deed, model, step, check=False)
+    def killed(self, command: str, model: str, step: str) -> None:
+        done = self.run(str(DYING_PROGRAM), command, model, step, check=False)
         assert done.returncode == -9, f"{model}: not killed after {step}: {done.stdout}\n{done.stderr}"
 
     def pin(self, model: str) -> Pin:
@@ -111,7 +102,7 @@ class Desk:
         lines = (self.root / "ledger/staging.jsonl").read_text().splitlines()
         entries = [entry for entry in map(json.loads, lines) if entry["model"] == model]
         assert all(entry["at"] and entry["who"] for entry in entries)
-        return [(entry["deed"], entry["release"], entry.get("reason", "")) for entry in entries]
+        return [(entry["action"], entry["release"], entry.get("reason", "")) for entry in entries]
 
     def planned(self, model: str) -> planning.ModelPlan:
         """What the next `up` does."""
@@ -235,7 +226,7 @@ def test_an_abort_takes_the_traffic_and_nothing_else(desk: Desk) -> None:
 
 def test_a_rollout_that_flagger_asks_nobody_about_can_be_aborted_too(desk: Desk) -> None:
     at_half(desk, "unheard")
-    stop(desk.stage.kube, desk.books("unheard"), reason="it lies")
+    abort(desk.stage.kube, desk.books("unheard"), reason="it lies")
     assert (desk.stage.weight("unheard"), desk.stage.live("unheard")) == (0, 1)
 
 
@@ -282,7 +273,7 @@ def test_a_promoted_candidate_that_turned_bad_is_brought_back_by_a_rollout(desk:
 def test_what_flagger_has_missed_is_noticed_and_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, model = desk.stage, "tried"
     at_half(desk, model)
-    stop(stage.kube, desk.books(model), reason="not yet")
+    abort(stage.kube, desk.books(model), reason="not yet")
 
     def up(held_back: str | None = None) -> None:
         """What the program does to the target."""
@@ -297,7 +288,7 @@ def test_what_flagger_has_missed_is_noticed_and_tried_again(desk: Desk, monkeypa
         ("retried", a_release(model, 2).id, ""),
     ]
     at_half(desk, model)
-    stop(stage.kube, desk.books(model), reason="not yet")
+    abort(stage.kube, desk.books(model), reason="not yet")
     # Back and forth before Flagger looks.
     stage.kill("flagger")
     time.sleep(1.1)  # times of writers are in whole seconds

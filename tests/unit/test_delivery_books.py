@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from records import a_record
 from rollouts import objects
 
 from slipway import documents
+from slipway.delivery import books as booking
 from slipway.delivery import incident, ledger
 from slipway.delivery.books import Books
 from slipway.delivery.incident import Incident
@@ -26,7 +28,7 @@ from slipway.models.release import Releases
 
 V7, V8, V9 = (a_release(version=version) for version in (7, 8, 9))
 BAD = (Rejection(release=V8.id, reason="it lies"),)
-ENTRY = Entry(at="2026-11-21T10:00:00Z", deed="rejected", model="churn", release=V8.id, version=8)
+ENTRY = Entry(at="2026-11-21T10:00:00Z", action="rejected", model="churn", release=V8.id, version=8)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +76,14 @@ def test_rejecting_twice_is_rejecting_once(before: Pin, changes: dict[str, Any],
     assert rejected(once, V8.id, "another reason", **changes) == after
 
 
-def test_a_ledger_is_only_appended_to_and_takes_the_same_deed_once(tmp_path: Path) -> None:
+def test_a_ledger_is_only_appended_to_and_takes_the_same_action_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger" / "prod.jsonl"
     assert ledger.note(path, ENTRY)
     assert not ledger.note(path, ENTRY.model_copy(update={"at": "2026-11-21T11:00:00Z"}))
     other = ENTRY.model_copy(update={"model": "other"})
     assert ledger.note(path, other)
     assert not ledger.note(path, ENTRY)
-    again = ENTRY.model_copy(update={"deed": "settled"})
+    again = ENTRY.model_copy(update={"action": "settled"})
     assert ledger.note(path, again)
     assert list(ledger.entries(path)) == [ENTRY, other, again]
 
@@ -91,15 +93,15 @@ def test_a_line_that_a_crash_tore_spoils_no_other(tmp_path: Path) -> None:
     ledger.note(path, ENTRY)
     whole = path.read_bytes()
     path.write_bytes(whole + whole[: len(whole) // 2])
-    after = ENTRY.model_copy(update={"deed": "settled"})
+    after = ENTRY.model_copy(update={"action": "settled"})
     assert ledger.note(path, after)
     assert list(ledger.entries(path)) == [ENTRY, after]
 
 
 def test_a_line_that_is_no_entry_is_refused_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "prod.jsonl"
-    path.write_text('{"at": "x", "deed": "eaten", "model": "churn", "release": "", "version": 8}\n')
-    with pytest.raises(SlipwayError, match=r"prod.jsonl:1: deed: Input should be .* restore it from Git"):
+    path.write_text('{"at": "x", "action": "eaten", "model": "churn", "release": "", "version": 8}\n')
+    with pytest.raises(SlipwayError, match=r"prod.jsonl:1: action: Input should be .* restore it from Git"):
         list(ledger.entries(path))
 
 
@@ -124,8 +126,7 @@ def test_a_step_that_may_wait_lets_the_others_be_done_first() -> None:
     assert (done, told.value.exit_code) == (["noted"], ExitCode.UNREACHABLE)
     with pytest.raises(SlipwayError, match=r"reached$"):
         take([Step("alias", away), Step("note", note)])
-    assert take([Step("nothing", str), Step("note", note)], done.append) == ["noted"]
-    assert done[-3:] == ["nothing", "noted", "note"]
+    assert take([Step("nothing", str), Step("note", note)]) == ["noted"]
 
 
 def test_without_a_registry_the_pins_are_written_and_no_alias_moves(
@@ -148,11 +149,15 @@ def test_without_a_registry_the_pins_are_written_and_no_alias_moves(
 
 
 class FakeKube:
-    """A cluster where users are served by version 8, and version 7 is gone."""
+    """A cluster that counts what is listed; users are served by version 8, and version 7 is gone, unless told."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.objects = objects(**{"live": 8, "phase": "Succeeded", "weight": 0, "running": (8,), **changes})
+        self.listed: list[str] = []
 
     def list(self, api_version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
-        found = objects(live=8, phase="Succeeded", weight=0, running=(8,))
-        return [each for each in found if each["kind"] == kind]
+        self.listed.append(kind)
+        return [each for each in self.objects if each["kind"] == kind]
 
     def url_of(self, *_: str) -> str:
         return "/events"
@@ -191,8 +196,60 @@ def test_a_settled_release_that_turned_bad_gives_way_to_the_one_that_is_named(
         assert said[-1] == f"v8 serves until {following} has brought v7 back by a rollout"
     with pytest.raises(SlipwayError, match=re.escape(f"{following} starts the way back")):
         settle(kube, books)
-    deeds = [(each.deed, each.release, each.other) for each in ledger.entries(books.ledger_file)]
-    assert deeds == [("settled", V8.id, V7.id), ("rejected", V8.id, V7.id)]
+    noted = [(each.action, each.release, each.other) for each in ledger.entries(books.ledger_file)]
+    assert noted == [("settled", V8.id, V7.id), ("rejected", V8.id, V7.id)]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
+    """Count the calls of a function that a module has imported."""
+    calls, function = list[Any](), getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *arguments: (calls.append(arguments), function(*arguments))[1])
+    return calls
+
+
+def test_a_command_reads_the_cluster_the_pins_and_the_ledger_once_and_again_only_where_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    kube: Any = FakeKube(live=7, phase="Failed", running=(7, 8))
+    books = Books(tmp_path, an_environment("prod", prometheus_url="http://127.0.0.1:1"), a_spec())
+    documents.write(books.pins_file, Pins(environment="prod", models={"churn": Pin(stable=V7.id, candidate=V8.id)}))
+    pins, lines = counted(monkeypatch, booking, "load_pins"), counted(monkeypatch, ledger, "entries")
+    said = rollback(kube, books, reason="it lies")
+    assert said[-1].startswith("the next `slipway up` points the target back to v7")
+    assert load_pins(books.pins_file).models["churn"] == Pin(stable=V7.id, rejected=BAD)
+    assert sorted(kube.listed) == ["Canary", "HTTPRoute", "InferenceService", "Service"]
+    assert (len(pins), len(lines)) == (2, 2)
+
+
+def test_a_command_of_an_environment_that_follows_an_alias_asks_one_registry_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    class FakeRegistry:
+        def __init__(self, uri: str) -> None:
+            made.append(uri)
+
+        def champions(self, alias: str) -> dict[str, int]:
+            return {"churn": 8}
+
+        def rejections(self, environment: str) -> dict[str, dict[int, str]]:
+            return {}
+
+        def running(self, *_: Any) -> dict[str, Any]:
+            return {"churn": V8}
+
+    spec = a_spec()
+    monkeypatch.setattr(booking, "Registry", FakeRegistry)
+    monkeypatch.setattr(booking, "reject_version", lambda *_: True)
+    monkeypatch.setattr(booking, "Connection", lambda _: SimpleNamespace(aliases=lambda: {spec.registered_model: {}}))
+    following = {"releases": "follow", "registry": {"tracking_uri": "http://127.0.0.1:2"}}
+    books = Books(tmp_path, an_environment("dev", prometheus_url="http://127.0.0.1:1", **following), spec)
+    kube: Any = FakeKube(live=7, phase="Failed", running=(7, 8))
+    assert "registry: " in "".join(rollback(kube, books, reason="it lies"))
+    assert books.recorded().rejected == {8: "it lies"}
+    assert made == ["http://127.0.0.1:2"]
 
 
 def test_what_changed_between_two_releases_is_what_differs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from slipway.delivery import assemble, collect, history, measure
 from slipway.delivery.history import Noted, of_flagger
 from slipway.delivery.measure import Readings, Side
 from slipway.errors import ExitCode, SlipwayError
+from slipway.rollout.state import read
 
 START, END = at(BEGAN), at(ENDED)
 GRID = measure.moments(START, END + 10, 10, whole=True)
@@ -304,14 +306,15 @@ class FakePrometheus:
         return tuple(each for each in self.found if each.labels.get("__name__", "-") in expression)
 
 
-def collected(kube: Any, prometheus: Any, monkeypatch: pytest.MonkeyPatch, **moments: float) -> Any:
+def collected(kube: Any, prometheus: Any, monkeypatch: pytest.MonkeyPatch, now: float = END + 60) -> Any:
     monkeypatch.delenv("SLIPWAY_JUDGE_URL", raising=False)
-    return collect.collect(kube, prometheus, an_environment(), "churn", **moments)
+    monkeypatch.setattr(collect, "time", SimpleNamespace(time=lambda: now))
+    return collect.collect(kube, prometheus, an_environment(), read(kube, "models", ["churn"])["churn"])
 
 
 def test_a_running_rollout_is_collected_since_the_condition_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     prometheus = FakePrometheus()
-    found = collected(FakeKube(), prometheus, monkeypatch, until=START + 25)
+    found = collected(FakeKube(), prometheus, monkeypatch, START + 25)
     assert (found.outcome, found.started, found.ended) == ("running", BEGAN, "")
     assert set(prometheus.ranges) == {(START, START + 20)}
     assert [each.at[-4:-1] for each in found.points] == [":15", ":25", ":30"]
@@ -321,7 +324,7 @@ def test_a_running_rollout_is_collected_since_the_condition_changed(monkeypatch:
 def test_without_prometheus_a_record_has_decisions_but_no_points(monkeypatch: pytest.MonkeyPatch) -> None:
     event = {"firstTimestamp": BEGAN, "count": 1, "message": "New revision detected! Scaling up churn.models"}
     kube = FakeKube(phase="Failed", weight=0, events=[event])
-    found = collected(kube, FakePrometheus(away=True), monkeypatch, until=END + 60)
+    found = collected(kube, FakePrometheus(away=True), monkeypatch)
     assert (found.outcome, found.started, found.points, len(found.decisions)) == ("failed", BEGAN, (), 1)
 
 
@@ -329,7 +332,7 @@ def test_a_start_that_nobody_noted_is_told_by_the_weights(monkeypatch: pytest.Mo
     weights = [0.0, 10, 0, 0, 10, 25, 0]
     known = Series({"__name__": "flagger_canary_weight"}, tuple((END - 70 + 10 * i, w) for i, w in enumerate(weights)))
     kube = FakeKube(phase="Failed", weight=0)
-    found = collected(kube, FakePrometheus(False, known), monkeypatch, until=END + 60)
+    found = collected(kube, FakePrometheus(False, known), monkeypatch)
     assert at(found.started) == END - 70 + 40 - 20
 
 

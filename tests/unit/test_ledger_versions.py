@@ -10,6 +10,8 @@ import pytest
 from judging import START, a_look
 
 from slipway.delivery import history
+from slipway.delivery import ledger as actions
+from slipway.errors import SlipwayError
 from slipway.judge.answers import Judge
 from slipway.judge.delivery import delivered
 from slipway.judge.ledger import SCHEMA, Entry, Ledger
@@ -52,3 +54,23 @@ def test_what_is_added_to_a_ledger_of_version_1_carries_the_schema(ledger: Ledge
     assert ledger.path.read_bytes().startswith(before)
     assert json.loads(ledger.path.read_text().splitlines()[-1])["schema"] == SCHEMA
     assert Ledger(ledger.path).entries()[-1] == added
+
+
+def test_the_ledger_of_an_environment_of_version_1_is_read_and_continued(tmp_path: Path) -> None:
+    path = Path(shutil.copy(LEDGERS / "prod.jsonl", tmp_path / "prod.jsonl"))
+    before = list(actions.entries(path))
+    assert [each.action for each in before] == ["settled", "aborted", "retried", "rejected"]
+    assert (before[-1].release, before[-1].reason) == ("v9-cccccccccccc", "the invoices are wrong")
+    assert not actions.note(path, before[-1]), "the same action on the same release is noted once, whatever wrote it"
+    again = before[-1].model_copy(update={"action": "settled"})
+    assert actions.note(path, again)
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert (last["schema"], last["action"], "deed" in last) == (actions.SCHEMA, "settled", False)
+    assert list(actions.entries(path)) == [*before, again]
+
+
+def test_an_entry_of_a_newer_slipway_is_refused_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "prod.jsonl"
+    path.write_text('{"schema": 3, "at": "2026-11-21T10:00:00Z"}\n')
+    with pytest.raises(SlipwayError, match=r"prod.jsonl:1: schema: expected 2, got 3; .* update this one$"):
+        list(actions.entries(path))
