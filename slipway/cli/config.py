@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import Json, show, show_json
+from slipway.cli.options import Json
+from slipway.cli.output import show, show_json
+from slipway.cli.project import project
+from slipway.settings import reference as reference
+from slipway.settings import stack_file
+from slipway.settings.stack_file import read_environment
 
-app = typer.Typer(no_args_is_help=True, help="What can be set in Pulumi.<stack>.yaml; what is.")
+app = typer.Typer(help="What can be set in Pulumi.<stack>.yaml; what is.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("explain")
@@ -18,10 +23,6 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Print every setting: what it may be, its default, what it means."""
-    from slipway.cli.project import project
-    from slipway.settings import reference as reference
-    from slipway.settings.stack_file import read_environment
-
     found = reference.explain(key)
     has = reference.compare({stack: read_environment(project(), stack)}) if stack else {}
     rows = [
@@ -44,10 +45,6 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Print the settings in which environments differ, defaults included."""
-    from slipway.cli.project import project
-    from slipway.settings import reference as reference
-    from slipway.settings import stack_file
-
     names = stacks or stack_file.stacks(project())
     environments = {name: stack_file.read_environment(project(), name) for name in names}
     if markdown:

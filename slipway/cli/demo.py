@@ -8,22 +8,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from slipway.cli.output import Json, short, show, show_json
+from slipway.cli.options import Json
+from slipway.cli.output import short, show, show_json
+from slipway.cli.project import project
+from slipway.cli.stack import show_done
+from slipway.delivery import readings
+from slipway.delivery.record import RolloutRecord
+from slipway.demo import rollouts as demo_rollouts
+from slipway.demo import steps as steps
+from slipway.demo.rollouts import Noticed, Story
+from slipway.errors import ExitCode
+from slipway.lab.paths import Paths
+from slipway.lab.state import Facts
+from slipway.progress import say
+from slipway.traffic.stream import Traffic
 
-if TYPE_CHECKING:
-    from slipway.delivery.record import RolloutRecord
-    from slipway.demo.rollouts import Noticed, Story
-    from slipway.lab.state import Facts
-    from slipway.traffic.stream import Traffic
-
-#: What a shell reports for a program that Control-C ended (128 + SIGINT).
-INTERRUPTED = 130
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def demo(as_json: Json = False) -> None:
     """Train models, bring them in front of users in the lab, let a better version take over, then worse ones fail.
 
@@ -36,7 +43,7 @@ def demo(as_json: Json = False) -> None:
             result = _run()
     except KeyboardInterrupt:
         print("\nslipway: interrupted; run the same command again, it goes on from here", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     if as_json:
         show_json(result)
     problems = list(result["problems"])
@@ -45,16 +52,10 @@ def demo(as_json: Json = False) -> None:
     for problem in problems:
         print(f"slipway: {problem}", file=sys.stderr)
     if problems:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO)
 
 
 def _run() -> dict[str, Any]:
-    from slipway.cli.project import project
-    from slipway.cli.stack import show_done
-    from slipway.demo import steps as steps
-    from slipway.lab.paths import Paths
-    from slipway.progress import say
-
     home = project()
     with steps.chapter(1, "the tools, built once into a cache outside the checkout"):
         say(f"  ✓ {steps.tools(Paths(home))}")
@@ -106,11 +107,6 @@ def _run() -> dict[str, Any]:
 
 def _rollouts(home: Path, facts: Facts, urls: Mapping[str, str]) -> dict[str, Any]:
     """Let traffic move; returns what became of it."""
-    from slipway.cli.stack import show_done
-    from slipway.demo import rollouts as demo_rollouts
-    from slipway.demo import steps as steps
-    from slipway.progress import say
-
     rollouts, began = demo_rollouts.Rollouts(home, facts, show_done), time.time()
     with contextlib.ExitStack() as stack:
         traffic: Traffic | None = None
@@ -162,8 +158,6 @@ def _seen(noticed: Noticed) -> dict[str, Any]:
 
 def _ended(record: RolloutRecord) -> dict[str, Any]:
     """Say how a rollout ended, in a row."""
-    from slipway.delivery import readings
-
     return {
         "model": record.model,
         "versions": f"v{record.stable_version} → v{record.candidate_version}",

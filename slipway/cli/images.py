@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import Json, show
+from slipway import documents
+from slipway.cli.options import Json
+from slipway.cli.output import show
+from slipway.cli.project import project
+from slipway.clients import image_registry
+from slipway.platform import images
+from slipway.platform.compiling import compile_all, context_of
+from slipway.settings import stack_file
 
-app = typer.Typer(no_args_is_help=True, help="The images of what an environment installs, each with its digest.")
+app = typer.Typer(
+    no_args_is_help=True, help="The images of what an environment installs, each with its digest.", add_completion=False
+)
 
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask for those again that have a digest: a tag may be moved.")]
 
@@ -21,13 +30,6 @@ def lock(refresh: Refresh = False, as_json: Json = False) -> None:
     What is asked for is what everybody may read. A registry that cannot be reached leaves the file as it was.
     """
     import requests
-
-    from slipway import documents
-    from slipway.cli.project import project
-    from slipway.clients import image_registry
-    from slipway.platform import images
-    from slipway.platform.compiling import compile_all, context_of
-    from slipway.settings import stack_file
 
     environments = [stack_file.read_environment(project(), name) for name in stack_file.stacks(project())]
     wanted = sorted(

@@ -10,10 +10,16 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import Json, show_json
-from slipway.errors import SlipwayError
+from slipway.cli.options import Json
+from slipway.cli.output import show_json
+from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import lifecycle, platform
+from slipway.lab.paths import Paths, project_directory
+from slipway.progress import say
 
-app = typer.Typer(help="The embedded cluster: up, down, status, logs, reset.", no_args_is_help=True)
+app = typer.Typer(
+    help="The embedded cluster: up, down, status, logs, reset.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command()
@@ -25,10 +31,6 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start the lab; exit code 4 where it runs already, unless something is to be installed into it."""
-    from slipway.lab import lifecycle, platform
-    from slipway.lab.paths import Paths, project_directory
-    from slipway.progress import say
-
     project, chosen = project_directory(), platform.wanted(parts or ())
     # Progress is for people: with --json it moves to stderr.
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
@@ -47,10 +49,6 @@ def up(
 @app.command()
 def down(as_json: Json = False) -> None:
     """Stop the lab; its state stays."""
-    from slipway.lab import lifecycle
-    from slipway.lab.paths import project_directory
-    from slipway.progress import say
-
     stopped = lifecycle.down(project_directory())
     if as_json:
         show_json({"stopped": stopped})
@@ -64,10 +62,6 @@ def reset(
     as_json: Json = False,
 ) -> None:
     """Wipe the lab's state: cluster, registry, object store, Pulumi's state."""
-    from slipway.lab import lifecycle
-    from slipway.lab.paths import project_directory
-    from slipway.progress import say
-
     project = project_directory()
     if stop:
         lifecycle.down(project)
@@ -81,9 +75,6 @@ def reset(
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show each component; exit code 1 unless all of them are ready."""
-    from slipway.lab import lifecycle
-    from slipway.lab.paths import project_directory
-
     found = lifecycle.status(project_directory())
     if as_json:
         show_json({**asdict(found), "ready": found.ready})
@@ -97,7 +88,7 @@ def status(as_json: Json = False) -> None:
             restarts = f"  restarted {part.restarts} times" if part.restarts else ""
             memory = part.memory_bytes >> 20
             typer.echo(f"  {part.name:<24} {part.state:<10} pid {part.pid:<8} {memory:>5} MiB{restarts}")
-    raise typer.Exit(0 if found.ready else 1)
+    raise typer.Exit(ExitCode.OK if found.ready else ExitCode.NO)
 
 
 @app.command()
@@ -107,9 +98,6 @@ def logs(
     as_json: Json = False,
 ) -> None:
     """Print the end of a log."""
-    from slipway.lab import lifecycle
-    from slipway.lab.paths import project_directory
-
     files = lifecycle.log_files(project_directory())
     if name is None:
         show_json(list(files)) if as_json else typer.echo("\n".join(files))

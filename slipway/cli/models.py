@@ -6,11 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from slipway.cli.output import Json, short, show, show_json
+from slipway.cli.options import Json, Model
+from slipway.cli.output import short, show, show_json
+from slipway.cli.project import spec_of, specs, use_lab_registry
+from slipway.errors import ExitCode, SlipwayError
+from slipway.registry import Registry
+from slipway.registry.aliases import move_alias
+from slipway.registry.connection import Connection
 
-app = typer.Typer(help="What the registry has of the project's models.", no_args_is_help=True)
+app = typer.Typer(help="What the registry has of the project's models.", no_args_is_help=True, add_completion=False)
 
-Model = Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")]
 #: Versions that `show` looks at: each one's artifacts are hashed, once.
 SHOWN_VERSIONS = 10
 
@@ -18,9 +23,6 @@ SHOWN_VERSIONS = 10
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the models, with their versions and aliases."""
-    from slipway.cli.project import specs, use_lab_registry
-    from slipway.registry.connection import Connection
-
     use_lab_registry()
     known, connection = specs(), Connection(None)
     aliases, versions = connection.aliases(), connection.versions()
@@ -42,11 +44,6 @@ def list_models(as_json: Json = False) -> None:
 @app.command("show")
 def show_model(model: Model, as_json: Json = False) -> None:
     """Show a model's newest versions: what each would be as a release, and whether its gates let it."""
-    from slipway.cli.project import spec_of, use_lab_registry
-    from slipway.errors import ExitCode, SlipwayError
-    from slipway.registry import Registry
-    from slipway.registry.connection import Connection
-
     use_lab_registry()
     spec, connection, registry = spec_of(model), Connection(None), Registry(None)
     aliases = connection.aliases().get(spec.registered_model, {})
@@ -82,9 +79,6 @@ def set_alias(
     as_json: Json = False,
 ) -> None:
     """Point an alias of the registry at a version."""
-    from slipway.cli.project import spec_of, use_lab_registry
-    from slipway.registry.aliases import move_alias
-
     use_lab_registry()
     name = spec_of(model).registered_model
     before = move_alias(None, name, alias, version)

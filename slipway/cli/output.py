@@ -5,12 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-#: The option that every command has.
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 #: Wide enough for any table: a pipe has no width, and a cut cell cannot be searched for.
 PIPE_WIDTH = 1_000
 #: Digits of a digest that tables show; enough to tell two apart.

@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from slipway.cli.output import Json, show, show_json
-from slipway.errors import SlipwayError
+from slipway import documents
+from slipway.cli.options import Json, Model, Stack, WithEnvironment
+from slipway.cli.output import show, show_json
+from slipway.cli.project import project, release_of, releases, spec_of, specs
+from slipway.documents import nearest
+from slipway.errors import SlipwayError, at
+from slipway.models.pins import Pin, Pins, load_pins, pinned
+from slipway.settings.environment import path_of
+from slipway.settings.stack_file import read_environment
 
-if TYPE_CHECKING:
-    from slipway.models.pins import Pin, Pins
-
-app = typer.Typer(help="Which releases an environment runs: pins/<environment>.yaml.", no_args_is_help=True)
-
-EnvironmentOption = Annotated[str, typer.Option("--environment", "-e", help="Name of the environment, as `prod`.")]
+app = typer.Typer(
+    help="Which releases an environment runs: pins/<environment>.yaml.", no_args_is_help=True, add_completion=False
+)
 
 
-@app.command("show")
-def show_pins(environment: EnvironmentOption, as_json: Json = False) -> None:
+@app.command("show", cls=WithEnvironment)
+def show_pins(stack: Stack, as_json: Json = False) -> None:
     """Show what each model is pinned to."""
-    from slipway.models.pins import load_pins
-
-    pins = load_pins(_path(environment))
+    pins = load_pins(_path(stack))
     if as_json:
         show_json(pins.model_dump(mode="json"))
         return
     show([_row(model, pin) for model, pin in pins.models.items()], as_json=False)
 
 
-@app.command("set")
+@app.command("set", cls=WithEnvironment)
 def set_pin(
-    model: Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")],
+    model: Model,
     release: Annotated[str, typer.Argument(help="Id of a release, as v2-0123456789ab.")],
-    environment: EnvironmentOption,
+    stack: Stack,
     candidate: Annotated[bool, typer.Option("--candidate", help="Try it in a rollout; without: it is stable.")] = False,
     as_json: Json = False,
 ) -> None:
     """Pin a model to a release; the file is then reviewed as any other change is."""
-    from slipway import documents
-    from slipway.cli.project import release_of, spec_of
-    from slipway.models.pins import Pins, load_pins
-
-    path = _path(environment)
+    path = _path(stack)
     name = spec_of(model).name
     release_of(name, release)
     pins = load_pins(path) if path.exists() else Pins(environment=path.stem)
@@ -52,22 +50,19 @@ def set_pin(
     if changed != pins:
         documents.write(path, changed)
     if as_json:
-        show_json({"environment": environment, "model": name, **pin.model_dump(mode="json")})
+        show_json({"environment": stack, "model": name, **pin.model_dump(mode="json")})
     else:
         print(f"{documents.display(path)}: {name}: stable {pin.stable}, candidate {pin.candidate or 'none'}")
 
 
-@app.command("verify")
+@app.command("verify", cls=WithEnvironment)
 def verify_pins(
-    environment: Annotated[str | None, typer.Option("--environment", "-e", help="All without it.")] = None,
+    stack: Annotated[str | None, typer.Option("--stack", "-s", help="The environment; all without it.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check that the pins name models with releases that are there, unedited."""
-    from slipway.cli.project import project, releases, specs
-    from slipway.models.pins import load_pins, pinned
-
     known, frozen, rows = specs(), releases(), []
-    paths = [_path(environment)] if environment else sorted((project() / "pins").glob("*.yaml"))
+    paths = [_path(stack)] if stack else sorted((project() / "pins").glob("*.yaml"))
     for path in paths:
         pins = load_pins(path)
         _refuse_strangers(path, pins, known)
@@ -94,8 +89,6 @@ def changed_pin(where: str, pin: Pin | None, release: str, candidate: bool) -> P
     Raises:
         SlipwayError: The release was rejected, the model is on hold, or there is nothing stable to compare with.
     """
-    from slipway.models.pins import Pin
-
     if pin is None:
         if candidate:
             raise SlipwayError(f"{where}: no stable release to compare a candidate with; pin one without --candidate")
@@ -112,24 +105,16 @@ def changed_pin(where: str, pin: Pin | None, release: str, candidate: bool) -> P
     return pin.model_copy(update={"candidate": release})
 
 
-def _path(environment: str) -> Path:
-    from slipway.cli.project import project
-    from slipway.documents import nearest
-    from slipway.settings.environment import path_of
-    from slipway.settings.stack_file import read_environment
-
+def _path(stack: str) -> Path:
     stacks = {path.name.split(".")[1] for path in project().glob("Pulumi.*.yaml")}
-    if environment not in stacks:
-        near = nearest(environment, sorted(stacks))
+    if stack not in stacks:
+        near = nearest(stack, sorted(stacks))
         hint = f"nearest is {near}" if near else f"there are {', '.join(sorted(stacks)) or 'none'}"
-        raise SlipwayError(f"Pulumi.{environment}.yaml: no such environment; {hint}")
-    return path_of(project(), read_environment(project(), environment))
+        raise SlipwayError(f"Pulumi.{stack}.yaml: no such environment; {hint}")
+    return path_of(project(), read_environment(project(), stack))
 
 
 def _refuse_strangers(path: Path, pins: Pins, known: Any) -> None:
-    from slipway import documents
-    from slipway.errors import at
-
     for name in pins.models:
         if name not in known:
             where = at(documents.display(path), documents.line_of(path, "models", name), f"models.{name}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from slipway.documents import nearest
 from slipway.errors import SlipwayError
-
-if TYPE_CHECKING:
-    from slipway.models.release import Release, Releases
-    from slipway.models.spec import ModelSpec
+from slipway.lab import shell, state
+from slipway.lab.paths import Paths, project_directory
+from slipway.models.release import Release, Releases
+from slipway.models.spec import ModelSpec, load_model_specs
 
 #: The stack whose cluster is the lab.
 LAB_STACK = "local"
@@ -18,15 +18,11 @@ LAB_STACK = "local"
 
 def project() -> Path:
     """Return the project's directory."""
-    from slipway.lab.paths import project_directory
-
     return project_directory()
 
 
 def specs() -> dict[str, ModelSpec]:
     """Read all model specs of the project."""
-    from slipway.models.spec import load_model_specs
-
     return load_model_specs(project() / "models")
 
 
@@ -36,8 +32,6 @@ def spec_of(model: str) -> ModelSpec:
     Raises:
         SlipwayError: There is none of that name.
     """
-    from slipway.documents import nearest
-
     known = specs()
     if model in known:
         return known[model]
@@ -48,8 +42,6 @@ def spec_of(model: str) -> ModelSpec:
 
 def releases() -> Releases:
     """Return the frozen releases of the project."""
-    from slipway.models.release import Releases
-
     return Releases(project() / "releases")
 
 
@@ -74,9 +66,6 @@ def use_lab_registry() -> None:
     """Take the lab's registry where the shell names none: the commands work before `source .slipway/env`."""
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return
-    from slipway.lab import shell, state
-    from slipway.lab.paths import Paths
-
     paths = Paths(project())
     if (facts := state.load(paths)) is not None:
         os.environ.update(shell.exports(paths, facts))
@@ -86,9 +75,6 @@ def use_lab(stack: str) -> None:
     """Take the lab's settings for its own stack; any other takes the shell's, as `pulumi` itself does."""
     if stack != LAB_STACK:
         return
-    from slipway.lab import shell, state
-    from slipway.lab.paths import Paths
-
     paths = Paths(project())
     if (facts := state.load(paths)) is None:
         raise SlipwayError("lab: there is none yet; `slipway lab up` starts it, `slipway demo` also fills it")

@@ -6,18 +6,29 @@ import contextlib
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from slipway.cli.options import Json, Model, Stack, WithEnvironment
+from slipway.cli.output import show_json
+from slipway.cli.project import LAB_STACK, project, spec_of, use_lab
+from slipway.compile.canary import strategy_of
+from slipway.documents import write_text
 from slipway.errors import ExitCode, SlipwayError
+from slipway.lab import state
+from slipway.lab.paths import Paths
+from slipway.observe.client import Client
+from slipway.registry import Registry
+from slipway.registry.examples import input_example
+from slipway.rehearse.report import markdown
+from slipway.rehearse.requests import generate_requests, read_requests
+from slipway.rehearse.result import Rehearsal, conclude, foresee
+from slipway.rehearse.run import Lab, play
+from slipway.rehearse.sides import find_sides
+from slipway.rollout import cluster
+from slipway.settings.stack_file import read_environment
 
-if TYPE_CHECKING:
-    from slipway.rehearse.result import Rehearsal
-    from slipway.rehearse.run import Lab
-
-#: What a shell reports for a program that Control-C ended (128 + SIGINT).
-INTERRUPTED = 130
 #: Strategies that show nothing when they are played, each with the reason.
 NOTHING_TO_SEE = {
     "immediate": "promotes without a look",
@@ -26,12 +37,14 @@ NOTHING_TO_SEE = {
 }
 
 
+app = typer.Typer(add_completion=False)
+
+
+@app.command(cls=WithEnvironment)
 def rehearse(
-    model: Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")],
+    model: Model,
     candidate: Annotated[int, typer.Option("--candidate", "-c", help="The registry version to try.", min=1)],
-    environment: Annotated[
-        str, typer.Option("--environment", "-e", help="Whose rollout: its steps, its objectives.")
-    ] = "prod",
+    stack: Stack = "prod",
     stable: Annotated[
         int | None,
         typer.Option(help="The registry version to compare with; what the environment runs without it.", min=1),
@@ -39,10 +52,10 @@ def rehearse(
     recorded: Annotated[
         Path | None, typer.Option("--requests", help="JSON lines of V2 bodies, with `label` where the truth is known.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything that was found there.")] = None,
     markdown_file: Annotated[
         Path | None, typer.Option("--markdown", help="Write the pull request's comment there, instead of printing it.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Play an environment's rollout in the lab before anyone merges; say what it would do there.
 
@@ -53,34 +66,22 @@ def rehearse(
     try:
         # Progress is for people; what is printed at the end is for a pull request.
         with contextlib.redirect_stdout(sys.stderr):
-            found = _rehearse(model, candidate, environment, stable, recorded)
+            found = _rehearse(model, candidate, stack, stable, recorded)
     except KeyboardInterrupt:
         print("\nslipway: interrupted; nothing of the rehearsal is left in the lab", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
-    _write(found, json_file, markdown_file)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    _write(found, markdown_file, as_json)
     if found.verdict == "promoted":
         return
-    raise typer.Exit(int(ExitCode.USER) if found.prediction.refusals else 1)
+    raise typer.Exit(ExitCode.USER if found.prediction.refusals else ExitCode.NO)
 
 
-def _rehearse(model: str, candidate: int, environment: str, stable: int | None, recorded: Path | None) -> Rehearsal:
-    from slipway.cli.project import LAB_STACK, project, spec_of, use_lab
-    from slipway.compile.canary import strategy_of
-    from slipway.registry import Registry
-    from slipway.registry.examples import input_example
-    from slipway.rehearse.requests import generate_requests, read_requests
-    from slipway.rehearse.result import conclude, foresee
-    from slipway.rehearse.run import play
-    from slipway.rehearse.sides import find_sides
-    from slipway.settings.stack_file import read_environment
-
-    spec, rehearsed = spec_of(model), read_environment(project(), environment)
+def _rehearse(model: str, candidate: int, stack: str, stable: int | None, recorded: Path | None) -> Rehearsal:
+    spec, rehearsed = spec_of(model), read_environment(project(), stack)
     if spec.llm:
         raise SlipwayError(f"models/{model}.yaml: llm: the lab has no GPUs to rehearse it on; step it where it serves")
     if reason := NOTHING_TO_SEE.get(strategy := strategy_of(spec, rehearsed)):
-        raise SlipwayError(
-            f"rehearse {model}: in {environment} its strategy is {strategy}, which {reason}; try another -e"
-        )
+        raise SlipwayError(f"rehearse {model}: in {stack} its strategy is {strategy}, which {reason}; try another -s")
     asked = read_requests(recorded) if recorded else ()
     use_lab(LAB_STACK)
     sides = find_sides(Registry(None), project(), spec, rehearsed, candidate, stable)
@@ -94,14 +95,6 @@ def _rehearse(model: str, candidate: int, environment: str, stable: int | None, 
 
 
 def _lab() -> Lab:
-    from slipway.cli.project import LAB_STACK, project
-    from slipway.lab import state
-    from slipway.lab.paths import Paths
-    from slipway.observe.client import Client
-    from slipway.rehearse.run import Lab
-    from slipway.rollout import cluster
-    from slipway.settings.stack_file import read_environment
-
     paths, environment = Paths(project()), read_environment(project(), LAB_STACK)
     facts = state.load(paths)
     if facts is None or not state.running(paths):
@@ -116,13 +109,11 @@ def _lab() -> Lab:
     )
 
 
-def _write(found: Rehearsal, json_file: Path | None, markdown_file: Path | None) -> None:
-    from slipway.documents import write_text
-    from slipway.rehearse.report import markdown
-
+def _write(found: Rehearsal, markdown_file: Path | None, as_json: bool) -> None:
     text = markdown(found)
-    if json_file:
-        write_text(json_file, found.model_dump_json(indent=2) + "\n")
     if markdown_file:
         write_text(markdown_file, text)
-    print(text.splitlines()[0].lstrip("# ") if markdown_file else text, flush=True)
+    if as_json:
+        show_json(found.model_dump(mode="json"))
+    else:
+        print(text.splitlines()[0].lstrip("# ") if markdown_file else text, flush=True)

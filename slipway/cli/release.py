@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import Json, short, show, show_json
+from slipway.cli.options import AnyModel, Json, Model
+from slipway.cli.output import short, show, show_json
+from slipway.cli.project import release_of, releases, spec_of, specs, use_lab_registry
+from slipway.documents import display, dump
 from slipway.errors import SlipwayError
+from slipway.registry import Registry, verify
 
-app = typer.Typer(help="Registry versions, frozen into releases/<model>/<id>.yaml.", no_args_is_help=True)
+app = typer.Typer(
+    help="Registry versions, frozen into releases/<model>/<id>.yaml.", no_args_is_help=True, add_completion=False
+)
 
-Model = Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")]
 ReleaseArgument = Annotated[str, typer.Argument(metavar="RELEASE", help="Id of a release, as v2-0123456789ab.")]
 
 
@@ -23,10 +28,6 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Freeze one version; writing the same version again changes nothing."""
-    from slipway.cli.project import releases, spec_of, use_lab_registry
-    from slipway.documents import display
-    from slipway.registry import Registry
-
     if (version is None) == (alias is None):
         raise SlipwayError("release create: expected one of --version or --alias")
     use_lab_registry()
@@ -44,12 +45,10 @@ def create(
 
 @app.command("list")
 def list_releases(
-    model: Annotated[str | None, typer.Argument(help="Name of a model spec; all without it.")] = None,
+    model: AnyModel = None,
     as_json: Json = False,
 ) -> None:
     """List the frozen releases."""
-    from slipway.cli.project import releases, spec_of, specs
-
     frozen = releases()
     rows = [
         {
@@ -70,9 +69,6 @@ def list_releases(
 @app.command("show")
 def show_release(model: Model, release: ReleaseArgument, as_json: Json = False) -> None:
     """Show everything that a release freezes."""
-    from slipway.cli.project import release_of, spec_of
-    from slipway.documents import dump
-
     found = release_of(spec_of(model).name, release)
     if as_json:
         show_json(found.model_dump(mode="json"))
@@ -82,14 +78,11 @@ def show_release(model: Model, release: ReleaseArgument, as_json: Json = False) 
 
 @app.command("verify")
 def verify_releases(
-    model: Annotated[str | None, typer.Argument(help="Name of a model spec; all without it.")] = None,
+    model: AnyModel = None,
     release: Annotated[str | None, typer.Argument(metavar="[RELEASE]", help="Id of a release; all without it.")] = None,
     as_json: Json = False,
 ) -> None:
     """Hash the stored bytes of releases again, and compare; exit code 2 at the first that differs."""
-    from slipway.cli.project import release_of, releases, spec_of, specs, use_lab_registry
-    from slipway.registry import verify
-
     use_lab_registry()
     rows = []
     for name in [spec_of(model).name] if model else specs():

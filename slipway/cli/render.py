@@ -8,9 +8,16 @@ from typing import Annotated
 
 import typer
 
-from slipway.cli.output import Json, show, show_json
-from slipway.cli.stack import Stack
-from slipway.errors import SlipwayError, refuse
+from slipway.cli.options import Json, Stack
+from slipway.cli.output import show, show_json
+from slipway.cli.project import project, use_lab
+from slipway.errors import ExitCode, SlipwayError, refuse
+from slipway.gitops import render as rendering
+from slipway.gitops.writer import write
+from slipway.planning.prepare import prepare
+from slipway.settings.checkout import Checkout
+
+app = typer.Typer(add_completion=False)
 
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 where the tree is not up to date.")]
 HeldBack = Annotated[
@@ -19,17 +26,12 @@ HeldBack = Annotated[
 ]
 
 
+@app.command()
 def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_json: Json = False) -> None:
     """Write the models' objects as files, for an environment that is delivered by Git; commit them afterwards.
 
     What may move is decided from the cluster, as `up` does, so it must be reachable.
     """
-    from slipway.cli.project import project, use_lab
-    from slipway.gitops import render as rendering
-    from slipway.gitops.writer import write
-    from slipway.planning.prepare import prepare
-    from slipway.settings.checkout import Checkout
-
     use_lab(stack)
     checkout = Checkout(project())
     environment = checkout.stack(stack)
@@ -51,7 +53,7 @@ def render(stack: Stack, check: Check = False, hold_back: HeldBack = None, as_js
     if check and rows:
         for change in [] if as_json else outcome.changes:
             sys.stdout.writelines(diff(change.path, change.old, change.new))
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.NO)
 
 
 def diff(path: str, old: str | None, new: str | None) -> list[str]:

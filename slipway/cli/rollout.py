@@ -5,22 +5,30 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from slipway.cli.output import Json, show, show_json
-from slipway.cli.stack import Stack
-from slipway.errors import SlipwayError
+from slipway.cli.options import AnyModel, Json, Model, Stack
+from slipway.cli.output import show, show_json
+from slipway.cli.project import project, spec_of, specs, use_lab
+from slipway.clients.kube import Kube
+from slipway.delivery import collect, overview, view
+from slipway.delivery import report as reports
+from slipway.delivery.abort import abort as take_back
+from slipway.delivery.books import Books
+from slipway.delivery.llm import step as step_model
+from slipway.delivery.retry import retry as try_again
+from slipway.delivery.rollback import rollback as roll_back
+from slipway.delivery.settle import settle as settle_model
+from slipway.engine.deploy import Deployment
+from slipway.errors import ExitCode, SlipwayError
+from slipway.rollout import cluster, state
+from slipway.settings.environment import Environment
+from slipway.settings.stack_file import read_environment
+from slipway.times import iso
 
-if TYPE_CHECKING:
-    from slipway.clients.kube import Kube
-    from slipway.delivery.books import Books
-    from slipway.settings.environment import Environment
-
-app = typer.Typer(help="How new versions get in front of users.", no_args_is_help=True)
-
-Model = Annotated[str, typer.Argument(help="Name of a model spec: models/<name>.yaml.")]
+app = typer.Typer(help="How new versions get in front of users.", no_args_is_help=True, add_completion=False)
 
 #: What a table shows of a model; JSON has all of it.
 COLUMNS = ("model", "stable", "candidate", "phase", "weight", "evidence", "waits for", "next", "why")
@@ -28,14 +36,11 @@ COLUMNS = ("model", "stable", "candidate", "phase", "weight", "evidence", "waits
 
 @app.command()
 def status(
-    model: Annotated[str | None, typer.Argument(help="One model; all without it.")] = None,
+    model: AnyModel = None,
     stack: Stack = "local",
     as_json: Json = False,
 ) -> None:
     """Show what serves, what is tried, what to do next; exit code 1 where a failed rollout waits for somebody."""
-    from slipway.cli.project import project, spec_of, specs
-    from slipway.delivery import overview
-
     environment, kube = _environment(stack)
     chosen = (
         {model: spec_of(model)} if model else {name: spec for name, spec in specs().items() if environment.has(name)}
@@ -47,7 +52,7 @@ def status(
         show([_cells(row) for row in rows], as_json=False, columns=COLUMNS)
         for notice in notices:
             print(f"note: {notice}")
-    raise typer.Exit(1 if any(row["next"] in ("rollback", "retry") for row in rows) else 0)
+    raise typer.Exit(ExitCode.NO if any(row["next"] in ("rollback", "retry") for row in rows) else 0)
 
 
 @app.command()
@@ -58,9 +63,6 @@ def watch(
     as_json: Json = False,
 ) -> None:
     """Show rollouts live until they have ended; exit code 1 unless all of them were promoted."""
-    from slipway.cli.project import spec_of, specs
-    from slipway.delivery import overview, view
-
     environment, kube = _environment(stack)
     chosen = [spec_of(model).name] if model else overview.under_way(environment, kube, specs())
     # The view is for people: with --json it moves to stderr.
@@ -71,7 +73,7 @@ def watch(
         show_json([record.model_dump(mode="json") for record in records.values()])
     elif not chosen:
         print(f"no rollout is under way in {environment.name}")
-    raise typer.Exit(0 if all(record.outcome == "promoted" for record in records.values()) else 1)
+    raise typer.Exit(0 if all(record.outcome == "promoted" for record in records.values()) else ExitCode.NO)
 
 
 @app.command()
@@ -82,12 +84,6 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Tell the present rollout of a model, or its last one, as a page with its data beside it."""
-    from slipway.cli.project import spec_of
-    from slipway.delivery import collect
-    from slipway.delivery import report as reports
-    from slipway.rollout import state
-    from slipway.times import iso
-
     name = spec_of(model).name
     environment, kube = _environment(stack)
     seen = state.read(kube, environment.namespace, [name])[name]
@@ -102,8 +98,6 @@ def report(
 @app.command()
 def settle(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
     """Write down what the cluster has decided: a promoted candidate is stable, a failed one is rejected."""
-    from slipway.delivery.settle import settle as settle_model
-
     books, kube = _books(model, stack)
     _say(settle_model(kube, books), as_json)
 
@@ -117,8 +111,6 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Take a candidate away for good: traffic, pins or registry, alias, ledger, incident; safe to run again."""
-    from slipway.delivery.rollback import rollback as roll_back
-
     books, kube = _books(model, stack)
     _say(roll_back(kube, books, reason=reason, to=to), as_json)
 
@@ -131,8 +123,6 @@ def abort(
     as_json: Json = False,
 ) -> None:
     """Take the traffic back from a candidate, nothing else; `retry` or `rollback` comes next."""
-    from slipway.delivery.abort import abort as take_back
-
     books, kube = _books(model, stack)
     _say(take_back(kube, books, reason=reason), as_json)
 
@@ -140,17 +130,12 @@ def abort(
 @app.command()
 def retry(model: Model, stack: Stack = "local", as_json: Json = False) -> None:
     """Try a failed candidate once more: the target goes back, until Flagger has looked, then forward again."""
-    from slipway.delivery.retry import retry as try_again
-
     books, kube = _books(model, stack)
     if books.environment.delivery == "gitops":
         raise SlipwayError(
             f"{model}: {stack} is delivered by Git, so a retry is two commits: `slipway render -s {stack} --hold-back"
             f" {model}`, and, when Flagger has looked, `slipway render -s {stack}`"
         )
-    from slipway.cli.project import project
-    from slipway.engine.deploy import Deployment
-
     _say(try_again(kube, books, Deployment(project(), stack).up), as_json)
 
 
@@ -163,8 +148,6 @@ def step(
     as_json: Json = False,
 ) -> None:
     """Give the candidate of an LLM its next share of the traffic; at 100 it is stable."""
-    from slipway.delivery.llm import step as step_model
-
     books, kube = _books(model, stack, llm=True)
     _say(step_model(kube, books, to, reason), as_json)
 
@@ -175,9 +158,6 @@ def _books(model: str, stack: str, *, llm: bool = False) -> tuple[Books, Kube]:
     Raises:
         SlipwayError: Its traffic is moved in another way.
     """
-    from slipway.cli.project import project, spec_of
-    from slipway.delivery.books import Books
-
     spec = spec_of(model)
     if bool(spec.llm) is not llm:
         where = f"models/{model}.yaml: "
@@ -196,10 +176,6 @@ def _say(done: list[str], as_json: bool) -> None:
 
 def _environment(stack: str) -> tuple[Environment, Kube]:
     """Return an environment with its cluster, as this shell reaches it."""
-    from slipway.cli.project import project, use_lab
-    from slipway.rollout import cluster
-    from slipway.settings.stack_file import read_environment
-
     use_lab(stack)
     environment = read_environment(project(), stack)
     return environment, cluster.connect(environment, project())

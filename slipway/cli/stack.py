@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
 
-from slipway.cli.output import Json, short, show, show_json
+from slipway.cli.options import Json, Stack, Yes
+from slipway.cli.output import short, show, show_json
+from slipway.cli.project import LAB_STACK, project, use_lab
+from slipway.engine.deploy import Deployment, Step, Summary
 from slipway.errors import SlipwayError, refuse
+from slipway.planning.environment import EnvironmentPlan
+from slipway.planning.prepare import prepare
+from slipway.settings.checkout import Checkout
+from slipway.settings.stack_file import read_environment
 
-if TYPE_CHECKING:
-    from slipway.engine.deploy import Deployment, Step, Summary
-    from slipway.planning.environment import EnvironmentPlan
-
-Stack = Annotated[str, typer.Option("--stack", "-s", help="The environment: Pulumi.<stack>.yaml.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the lab's own stack never asks.")]
+app = typer.Typer(add_completion=False)
 
 #: What the engine does, in words; it has more (pkg/resource/deploy/step.go), which are shown as they are.
 OPERATIONS = {"create": "+ create", "update": "~ update", "delete": "- delete", "same": "  same"}
 
 
+@app.command()
 def plan(stack: Stack = "local", as_json: Json = False) -> None:
-    """Say what `up` would do to each model, from the files, the registry, the cluster; runs no Pulumi."""
-    from slipway.cli.project import project, use_lab
-    from slipway.planning.prepare import prepare
-    from slipway.settings.checkout import Checkout
-
+    """Say what `up` would do to each model, from the files, the registry and the cluster; runs no Pulumi."""
     use_lab(stack)
     checkout = Checkout(project())
     found = prepare(checkout, checkout.stack(stack), preview=True)
@@ -69,11 +68,13 @@ def plan_rows(found: EnvironmentPlan) -> list[dict[str, Any]]:
     return rows
 
 
+@app.command()
 def preview(stack: Stack = "local", as_json: Json = False) -> None:
     """Show what `up` would change (pulumi preview)."""
     _report(_deployment(stack).preview(None if as_json else show_step), as_json)
 
 
+@app.command()
 def up(stack: Stack = "local", yes: Yes = False, as_json: Json = False) -> None:
     """Make the environment what the project says (pulumi up)."""
     deployment = _deployment(stack)
@@ -81,6 +82,7 @@ def up(stack: Stack = "local", yes: Yes = False, as_json: Json = False) -> None:
     _report(deployment.up(None if as_json else show_done), as_json)
 
 
+@app.command()
 def destroy(stack: Stack = "local", yes: Yes = False, as_json: Json = False) -> None:
     """Delete all that the stack has made; protected resources refuse."""
     deployment = _deployment(stack)
@@ -103,19 +105,12 @@ def show_done(step: Step) -> None:
 
 
 def _deployment(stack: str) -> Deployment:
-    from slipway.cli.project import project, use_lab
-    from slipway.settings.stack_file import read_environment
-
     read_environment(project(), stack)
     use_lab(stack)
-    from slipway.engine.deploy import Deployment
-
     return Deployment(project(), stack)
 
 
 def _ask(question: str, stack: str, yes: bool) -> None:
-    from slipway.cli.project import LAB_STACK
-
     if yes or stack == LAB_STACK:
         return
     if not sys.stdin.isatty():

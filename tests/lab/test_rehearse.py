@@ -36,7 +36,7 @@ from slipway.lab.seed.registry import seed_registry
 models = [replace(model, recipes=(*model.recipes, ACCIDENTS["{MODEL}"]))]
 seed_registry(os.environ["MLFLOW_TRACKING_URI"], "a" * 40, models)
 """
-COMMAND = (sys.executable, "-c", "from slipway.cli import main; main()", "rehearse", MODEL, "-e", "staging")
+COMMAND = (sys.executable, "-c", "from slipway.cli import main; main()", "rehearse", MODEL, "-s", "staging")
 
 
 class Stage:
@@ -68,12 +68,12 @@ class Stage:
         return subprocess.Popen(command, cwd=self.root, env=self.env, stdout=pipe, stderr=pipe, text=True)
 
     def rehearse(self, candidate: int) -> tuple[int, Rehearsal, str]:
-        """Return the exit code, what the JSON says, what was printed."""
-        file = self.root / "found.json"
-        with self.start(candidate, "--json", str(file)) as run:
+        """Return the exit code, what the JSON says, and the comment for a pull request."""
+        comment = self.root / "comment.md"
+        with self.start(candidate, "--json", "--markdown", str(comment)) as run:
             printed, said = run.communicate(timeout=LIMIT)
-        assert file.exists(), said
-        return run.returncode, Rehearsal.model_validate_json(file.read_text()), printed
+        assert comment.exists(), said
+        return run.returncode, Rehearsal.model_validate_json(printed), comment.read_text()
 
     def namespaces(self) -> list[str]:
         return [each["metadata"]["name"] for each in self.kube.list(*NAMESPACE, label_selector=LABEL)]

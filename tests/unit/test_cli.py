@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from slipway import documents
 from slipway.cli import main, output
 from slipway.cli.pins import changed_pin
-from slipway.cli.root import EXIT_CODES, app
+from slipway.cli.root import COMMANDS, EXIT_CODES, Unloaded, app, load
 from slipway.cli.stack import plan_rows
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Pin, Pins, Rejection, load_pins
@@ -68,11 +68,25 @@ def test_help_answers_within_half_a_second_of_processor_time() -> None:
     assert used < HELP_SECONDS
 
 
-def test_the_commands_import_nothing_heavy_before_they_run() -> None:
-    heavy = ("mlflow", "pulumi", "pandas", "sklearn", "numpy", "boto3", "requests", "pydantic")
-    code = f"import sys, slipway.cli.root; print([name for name in {heavy!r} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("slipway.cli.root", ("requests", "pydantic", "yaml", "rich.table")),
+        # The demo trains models itself.
+        (", ".join(f"slipway.cli.{module}" for module, _ in COMMANDS.values() if module != "demo"), ()),
+    ],
+)
+def test_the_commands_import_nothing_heavy_before_they_run(modules: str, heavy: tuple[str, ...]) -> None:
+    heavy += ("mlflow", "pulumi", "pandas", "sklearn", "numpy", "boto3", "cel_expr_python", "uvicorn")
+    code = f"import sys, {modules}; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_of_commands_has_the_first_sentence_of_each_one_s_help(name: str) -> None:
+    command = load(name)
+    assert (command.help or "").partition("\n")[0] == COMMANDS[name][1]
 
 
 def test_a_known_failure_is_one_line_on_stderr_with_its_exit_code(
@@ -92,14 +106,17 @@ def test_a_registry_that_is_away_has_an_exit_code_of_its_own(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_help_documents_every_exit_code() -> None:
-    assert all(f"{int(code)} " in EXIT_CODES for code in ExitCode)
+@pytest.mark.parametrize("code", ExitCode)
+def test_help_and_the_page_of_commands_say_what_every_exit_code_means(code: ExitCode) -> None:
+    assert f"{int(code)} {code.meaning}" in EXIT_CODES
+    assert f"| {int(code)} | {code.meaning} |" in (ROOT / "docs" / "commands.md").read_text()
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
     """List the commands below a group."""
     found = []
     for name, command in group.commands.items():
+        command = load(name) if isinstance(command, Unloaded) else command
         here = (*path, name)
         found += commands(command, here) if hasattr(command, "commands") else [(" ".join(here), command)]
     return found
@@ -114,10 +131,11 @@ def test_every_command_can_answer_in_json(name: str, command: Any) -> None:
     assert name in SERVICES or "--json" in {option for each in command.params for option in each.opts}
 
 
-def test_a_pin_to_a_release_is_written_where_reviews_see_it(project: Path) -> None:
+@pytest.mark.parametrize("named", [["-s", "prod"], ["--stack=prod"], ["-e", "prod"], ["--environment=prod"]])
+def test_a_pin_to_a_release_is_written_where_reviews_see_it(project: Path, named: list[str]) -> None:
     stable, candidate = a_release(version=7).id, a_release(version=8).id
-    assert CliRunner().invoke(app, ["pins", "set", "-e", "prod", "churn", stable]).exit_code == 0
-    answer = CliRunner().invoke(app, ["pins", "set", "-e", "prod", "churn", candidate, "--candidate", "--json"])
+    assert CliRunner().invoke(app, ["pins", "set", *named, "churn", stable]).exit_code == 0
+    answer = CliRunner().invoke(app, ["pins", "set", *named, "churn", candidate, "--candidate", "--json"])
     assert json.loads(answer.output)["candidate"] == candidate
     assert load_pins(project / "pins" / "prod.yaml").models == {"churn": Pin(stable=stable, candidate=candidate)}
 

@@ -15,11 +15,7 @@ from test_rehearse_report import a_record
 from test_rehearse_sides import Registry
 from typer.testing import CliRunner, Result
 
-import slipway.cli.project
 import slipway.cli.rehearse
-import slipway.registry
-import slipway.registry.examples
-import slipway.rehearse.run
 from slipway import documents
 from slipway.cli.root import app
 from slipway.delivery.record import Outcome
@@ -51,11 +47,11 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         on = stage("rehearsal-1", spec, sides, an_environment("local"), rehearsed, keys=("a", "b"), labelled=False)
         return Played(a_record(outcome, "churn-v8: errors: 8 of 20 failed"), Comparison(requests=0, differ=0), 20.0, on)
 
-    monkeypatch.setattr(slipway.cli.project, "use_lab", lambda stack: None)
+    monkeypatch.setattr(slipway.cli.rehearse, "use_lab", lambda stack: None)
     monkeypatch.setattr(slipway.cli.rehearse, "_lab", lambda: None)
-    monkeypatch.setattr(slipway.registry, "Registry", lambda uri: registry)
-    monkeypatch.setattr(slipway.registry.examples, "input_example", lambda release: [{"age": 30.0}])
-    monkeypatch.setattr(slipway.rehearse.run, "play", play)
+    monkeypatch.setattr(slipway.cli.rehearse, "Registry", lambda uri: registry)
+    monkeypatch.setattr(slipway.cli.rehearse, "input_example", lambda release: [{"age": 30.0}])
+    monkeypatch.setattr(slipway.cli.rehearse, "play", play)
     monkeypatch.setattr(result, "exposures", lambda *_: exposure.exposures(*_, factors=(4,), played=3))
     return shown
 
@@ -71,16 +67,16 @@ def test_the_comment_is_printed_and_a_promoted_candidate_exits_with_0(played: di
     assert len(played["asked"]) > 100
 
 
-def test_a_candidate_that_was_rolled_back_exits_with_1_and_both_files_are_written(
+def test_a_candidate_that_was_rolled_back_exits_with_1_and_its_comment_is_written(
     played: dict[str, Any], tmp_path: Path
 ) -> None:
     played["outcome"] = "failed"
-    written, comment = tmp_path / "out" / "found.json", tmp_path / "out" / "comment.md"
-    found = rehearse("--json", str(written), "--markdown", str(comment))
+    comment = tmp_path / "out" / "comment.md"
+    found = rehearse("--markdown", str(comment))
     assert found.exit_code == 1
     assert found.stdout == "`churn` v7 → v8 ❌ would be rolled back in prod\n"
     assert comment.read_text().startswith("### `churn` v7 → v8 ❌")
-    assert json.loads(written.read_text())["verdict"] == "rolled-back"
+    assert json.loads(rehearse("--json").stdout)["verdict"] == "rolled-back"
 
 
 def test_a_plan_that_can_never_end_well_exits_with_2_and_plays_nothing(played: dict[str, Any], tmp_path: Path) -> None:
@@ -110,7 +106,7 @@ def test_control_c_says_that_nothing_is_left(played: dict[str, Any], monkeypatch
     def interrupted(*_: object) -> Played:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(slipway.rehearse.run, "play", interrupted)
+    monkeypatch.setattr(slipway.cli.rehearse, "play", interrupted)
     found = rehearse()
     assert found.exit_code == 130
     assert "interrupted; nothing of the rehearsal is left in the lab" in found.output
