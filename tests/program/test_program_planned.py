@@ -218,7 +218,7 @@ def unwritten(ran: Any) -> list[str]:
     return [said for said in ran.said.get("info", []) if said.endswith((": to add", ": to change", ": to remove"))]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @example(Case(follows=True, models=("churn",)))
 @example(Case(follows=True, models=("churn",), cluster="failed", held_back=True))
 @example(Case(before=7))
