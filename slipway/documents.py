@@ -98,15 +98,15 @@ def read(path: Path, model: type[Model]) -> Model:
         raise SlipwayError(f"{at(display(path))}malformed YAML: {str(error).splitlines()[0]}") from None
     if content is None:
         raise SlipwayError(f"{at(display(path))}empty; expected {_keys(model)}")
+    content = schema.unversioned(content, lambda: at(display(path), line_of(path, schema.VERSION), schema.VERSION))
     try:
         return model.model_validate(content)
     except ValidationError as error:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         found = problems(error)
         first = min(found, key=lambda each: (each["type"] == "missing", _line(root, each["loc"])))
-        line = _line(root, first["loc"])
-        field = dotted(first["loc"])
-        raise SlipwayError(f"{at(display(path), line, field)}{explain(first, model)}{more(len(found))}") from None
+        where = at(display(path), _line(root, first["loc"]), dotted(first["loc"]))
+        raise SlipwayError(f"{where}{explain(first, model)}{more(len(found))}") from None
 
 
 def line_of(path: Path, *loc: int | str) -> int | None:
@@ -118,9 +118,10 @@ def line_of(path: Path, *loc: int | str) -> int | None:
 
 
 def dump(model: Frozen) -> str:
-    """Return the canonical text: fields in their order, defaults left out."""
+    """Return the canonical text: fields in their order, defaults left out; what the program writes has a version."""
+    version = {schema.VERSION: schema.NEWEST} if model.written_by_slipway else {}
     # Leaving defaults out keeps a document as it is when its type grows an optional field.
-    content = model.model_dump(exclude_defaults=True)
+    content = {**version, **model.model_dump(exclude_defaults=True)}
     text = yaml.dump(_plain(content), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
     return (HEADER if model.written_by_slipway else "") + str(text)
 

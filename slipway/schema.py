@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from slipway.errors import SlipwayError
+
 #: One place in the location of an error (pydantic's `loc`), or in a document.
 Loc = Sequence[int | str]
+#: The key of a file's schema version. A file without it was written before there were versions.
+VERSION = "schema_version"
+#: The version that this Slipway writes, and the only one that it reads besides none.
+NEWEST = 1
+
+
+def unversioned(content: Any, where: Callable[[], str]) -> Any:
+    """Return a document without its schema version.
+
+    Args:
+        content: What the file holds.
+        where: Returns the file with the line and the field, for the message.
+
+    Raises:
+        SlipwayError: This Slipway does not read that version.
+    """
+    if not isinstance(content, Mapping) or VERSION not in content:
+        return content
+    version = content[VERSION]
+    # Pulumi hands over a setting as a text.
+    if str(version) != str(NEWEST):
+        newer = str(version).isdigit() and int(version) > NEWEST
+        remedy = "upgrade Slipway" if newer else f"write {NEWEST}, or remove it"
+        raise SlipwayError(f"{where()}expected {NEWEST}, which this Slipway reads, got {version!r}; {remedy}")
+    return {key: value for key, value in content.items() if key != VERSION}
 
 
 def members(annotation: Any) -> list[Any]:

@@ -178,9 +178,14 @@ class Releases:
         return sorted(self.ids(model), key=lambda known: (abs(version_of(known) - wanted), known))[:3]
 
     def write(self, release: Release) -> Path:
-        """Write a release; one that is there already is the same by construction."""
+        """Write a release; a file that holds it already stays as it is, whichever Slipway wrote it."""
         path = self.path(release.model, release.id)
-        documents.write(path, release)
+        try:
+            written = path.is_file() and load_release(path) == release
+        except SlipwayError:
+            written = False
+        if not written:
+            documents.write(path, release)
         self._read[release.model, release.id] = release
         return path
 

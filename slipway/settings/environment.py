@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from slipway import names
+from slipway import names, schema
 from slipway.documents import Frozen, dotted, explain, frozen, more, problems
 from slipway.errors import SlipwayError
 from slipway.models.servers import MLSERVER
@@ -200,6 +200,7 @@ class Environment(Frozen):
         """
         if "name" in settings:
             raise SlipwayError(f"{source}: slipway:name: unknown key; the stack's own name is taken")
+        settings = schema.unversioned(settings, lambda: f"{source}: slipway:{schema.VERSION}: ")
         try:
             return cls.model_validate({**frozen(dict(settings)), "name": stack})
         except ValidationError as error:

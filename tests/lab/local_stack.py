@@ -68,8 +68,12 @@ class Stack:
         }
         launcher = write_launcher(root / "bin")
         self.env["PATH"] = os.pathsep.join([str(launcher.parent), self.env["PATH"]])
-        self.python(SEED, *models)
+        self.seed()
         self.pulumi("stack", "init")
+
+    def seed(self) -> None:
+        """Train the models, register them, promote their first versions."""
+        self.python(SEED, *self.models)
 
     def set(self, **settings: Any) -> None:
         content = yaml.safe_load(self.settings.read_text())

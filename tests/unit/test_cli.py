@@ -181,7 +181,7 @@ def test_pins_of_a_model_without_a_spec_are_refused_with_their_line(
     stranger = Pins(environment="prod", models={"chrun": Pin(stable="v7-000000000000")})
     documents.write(project / "pins" / "prod.yaml", stranger)
     assert run(monkeypatch, "pins", "verify") == ExitCode.USER
-    assert "pins/prod.yaml:4: models.chrun: no model spec models/chrun.yaml" in capsys.readouterr().err
+    assert "pins/prod.yaml:5: models.chrun: no model spec models/chrun.yaml" in capsys.readouterr().err
 
 
 def test_verified_pins_say_which_models_have_none(project: Path) -> None:

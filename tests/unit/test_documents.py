@@ -194,6 +194,7 @@ def test_the_canonical_form_is_in_field_order_without_defaults() -> None:
     text = documents.dump(Pins(environment="prod", models={"zoo": pin, "ant": Pin(stable=f"v1-{'c' * 12}")}))
     assert text == (
         "# Written by slipway; do not edit.\n"
+        "schema_version: 1\n"
         "environment: prod\n"
         "models:\n"
         "  ant:\n"

@@ -52,7 +52,7 @@ def test_an_id_does_not_depend_on_the_order_of_metrics(names: list[str]) -> None
 def test_a_written_release_comes_back_with_the_same_bytes(project: Path) -> None:
     releases = Releases(project / "releases")
     path = releases.write(a_release())
-    assert path.read_text().startswith("# Written by slipway; do not edit.\nid: v7-")
+    assert path.read_text().startswith("# Written by slipway; do not edit.\nschema_version: 1\nid: v7-")
     assert load_release(path) == a_release()
     assert documents.dump(load_release(path)) == path.read_text()
     assert Releases(project / "releases").find("churn", a_release().id) == a_release()
@@ -130,20 +130,20 @@ def test_an_unknown_release_is_named_with_file_line_field_and_the_nearest_ones(p
     with pytest.raises(SlipwayError) as raised:
         pinned(path, pins, "churn", releases)
     assert str(raised.value) == (
-        "pins/prod.yaml:6: models.churn.candidate: unknown release v8-000000000000; expected one of releases/churn/:"
+        "pins/prod.yaml:7: models.churn.candidate: unknown release v8-000000000000; expected one of releases/churn/:"
         f" nearest are {known[1].id}, {known[2].id}, {known[3].id}"
     )
 
 
 def test_a_model_without_any_release_is_said_to_have_none(project: Path) -> None:
     path, pins = _pins(project, Pin(stable=f"v8-{'0' * 12}"))
-    with pytest.raises(SlipwayError, match=r"^pins/prod.yaml:5: models.churn.stable: unknown .*: the model has none$"):
+    with pytest.raises(SlipwayError, match=r"^pins/prod.yaml:6: models.churn.stable: unknown .*: the model has none$"):
         pinned(path, pins, "churn", Releases(project / "releases"))
 
 
 def test_a_model_without_a_pin_is_named(project: Path) -> None:
     path, pins = _pins(project, Pin(stable=f"v8-{'0' * 12}"))
-    with pytest.raises(SlipwayError, match=r"^pins/prod.yaml:3: models.fraud: missing; expected the stable release of"):
+    with pytest.raises(SlipwayError, match=r"^pins/prod.yaml:4: models.fraud: missing; expected the stable release of"):
         pinned(path, pins, "fraud", Releases(project / "releases"))
 
 
@@ -151,7 +151,7 @@ def test_pins_of_another_environment_are_refused(project: Path) -> None:
     path, _ = _pins(project, Pin(stable=f"v8-{'0' * 12}"))
     other = path.rename(path.with_name("staging.yaml"))
     with pytest.raises(
-        SlipwayError, match=r"^pins/staging.yaml:2: environment: expected the file's own name 'staging'"
+        SlipwayError, match=r"^pins/staging.yaml:3: environment: expected the file's own name 'staging'"
     ):
         load_pins(other)
 

@@ -73,11 +73,11 @@ class Difference:
     harm: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.harm.upper()}: " if self.harm else ""
+        mark = f"{self.harm.upper()}: " if self.harm else ""
         change = (
             "" if self.field in (CREATED, DELETED) else f"\n    was: {_shown(self.was)}\n    now: {_shown(self.now)}"
         )
-        return f"{told}{self.urn}: {self.field}{change}"
+        return f"{mark}{self.urn}: {self.field}{change}"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,11 @@ def complaints(case: str, found: Sequence[Difference], expected: Sequence[Expect
     """Say what speaks against an upgrade: harm, whatever the list says; what is not listed; what is listed in vain."""
     here = [entry for entry in expected if case in entry.cases]
     harmful = [str(each) for each in found if each.harm]
-    unlisted = [f"not in {DIFFERENCES.name}: {each}" for each in found if not any(e.covers(each) for e in here)]
+    unlisted = [
+        f"not in {DIFFERENCES.name}: {each}"
+        for each in found
+        if not each.harm and not any(entry.covers(each) for entry in here)
+    ]
     vain = [
         f"in {DIFFERENCES.name}, but it no longer occurs in {case}: {entry.object}: {entry.field}"
         for entry in here

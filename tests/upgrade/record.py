@@ -2,7 +2,7 @@
 
     .venv/bin/python -m pytest -q tests/upgrade/record.py
 
-It writes `recorded/*.json.gz` from the files beside it (settings, models, releases, pins), which stay those
+It writes `recorded/*.json.xz` from the files beside it (settings, models, releases, pins), which stay those
 of the recorded version. When that is right:
 
 - never to make a test pass. A later change that means to change the state adds an entry to
