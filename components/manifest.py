@@ -47,6 +47,7 @@ class Provider(pulumi.ProviderResource):
         identifier: The cluster's identity: the provider, with all that it made, is replaced only if this changes.
         context: The kubeconfig's context; None takes its current one.
         namespace: Where an object goes that names none.
+        edits_config_maps: Whether a ConfigMap whose content changes is changed in place; else it is deleted first.
         opts: What must be there before anything that it makes, and goes after it.
     """
 
@@ -58,6 +59,7 @@ class Provider(pulumi.ProviderResource):
         identifier: str,
         context: str | None = None,
         namespace: str,
+        edits_config_maps: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         settings = {
@@ -66,6 +68,7 @@ class Provider(pulumi.ProviderResource):
             "clusterIdentifier": identifier,
             "namespace": namespace,
             "enableServerSideApply": True,
+            "enableConfigMapMutable": edits_config_maps or None,
             # An `up` that was killed after it created an object, before it noted that, can be repeated.
             "upsertExistingObjects": True,
             # Without a timeout an address that swallows packets hangs a preview; the default of 50 requests a second

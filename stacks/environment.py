@@ -67,7 +67,8 @@ async def main() -> None:
 def install(environment: Environment, steps: Sequence[platform.Step], ground: Ground) -> Platform:
     """Register the systems under the models."""
     systems = Platform(environment.name)
-    way = provider(environment, f"{environment.name}-platform", ground, ground.ready)
+    # A corrected alert must not take its ConfigMap away for a moment.
+    way = provider(environment, f"{environment.name}-platform", ground, ground.ready, edits_config_maps=True)
     options = pulumi.ResourceOptions(parent=systems, providers=[way])
     done: dict[str, pulumi.ComponentResource] = {}
     for step in steps:
@@ -79,7 +80,14 @@ def install(environment: Environment, steps: Sequence[platform.Step], ground: Gr
     return systems
 
 
-def provider(environment: Environment, name: str, ground: Ground, under: Sequence[pulumi.Resource]) -> Provider:
+def provider(
+    environment: Environment,
+    name: str,
+    ground: Ground,
+    under: Sequence[pulumi.Resource],
+    *,
+    edits_config_maps: bool = False,
+) -> Provider:
     """Declare a way to the environment's cluster.
 
     Args:
@@ -87,6 +95,7 @@ def provider(environment: Environment, name: str, ground: Ground, under: Sequenc
         name: The provider's; its objects name it in the state.
         ground: What the cluster stands on.
         under: What must be there before its objects, and goes after them: one edge here instead of one for each.
+        edits_config_maps: Whether a changed ConfigMap is changed in place.
     """
     return Provider(
         name,
@@ -94,6 +103,7 @@ def provider(environment: Environment, name: str, ground: Ground, under: Sequenc
         identifier=environment.cluster.identifier,
         context=environment.cluster.context,
         namespace=environment.namespace,
+        edits_config_maps=edits_config_maps,
         opts=pulumi.ResourceOptions(depends_on=list(under)),
     )
 
