@@ -1,17 +1,10 @@
 """Argo CD in an environment's cluster.
 
-ArgoCd("prod", SystemArgs(objects=compile_argocd(settings, context)), ResourceOptions(providers=[provider]))
-
 What it delivers (projects, the models' ApplicationSet, further Applications) is declared after its servers, so it is
 deleted before them: an Application that takes its objects with it needs them for that.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class ArgoCd(System):
@@ -21,9 +14,8 @@ class ArgoCd(System):
         delivers: Names of the Applications and ApplicationSets that are declared here.
     """
 
-    TOKEN = tokens.ARGOCD
+    TOKEN = "slipway:argocd:ArgoCd"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
-        delivers = [each for each in objects if each["kind"] in ("Application", "ApplicationSet")]
-        return {"delivers": sorted(str(each["metadata"]["name"]) for each in delivers)}
+    def describe(objects: Objects) -> Outputs:
+        return {"delivers": sorted(names(objects, "Application", "ApplicationSet"))}

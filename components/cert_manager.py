@@ -1,18 +1,6 @@
-"""cert-manager in an environment's cluster.
+"""cert-manager in an environment's cluster; on EKS it is an add-on instead."""
 
-args = SystemArgs(objects=compile_cert_manager(settings, context))
-CertManager("prod", args, ResourceOptions(providers=[provider]))
-
-An environment on EKS leaves it out: there it is an add-on of the cluster.
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import names
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class CertManager(System):
@@ -22,8 +10,8 @@ class CertManager(System):
         namespace: Where its controllers run.
     """
 
-    TOKEN = tokens.CERT_MANAGER
+    TOKEN = "slipway:cert_manager:CertManager"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {"namespace": names(objects, "Namespace")[0]}

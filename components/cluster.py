@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import cloudwatch, eks, kms
 
-from components import tokens
 from components.aws import roles
 from slipway.aws.kubeconfig import kubeconfig
 from slipway.settings.aws import EksSettings
+
+if TYPE_CHECKING:
+    from pulumi_aws import eks
 
 #: All that EKS can log of its control plane.
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -61,7 +63,9 @@ class Cluster(pulumi.ComponentResource):
     admitted: list[pulumi.Resource]
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.CLUSTER, name, None, opts)
+        from pulumi_aws import cloudwatch, eks, kms
+
+        super().__init__("slipway:aws:Cluster", name, None, opts)
         own, settings = pulumi.ResourceOptions(parent=self), args.settings
         key = kms.Key(
             name,
@@ -119,6 +123,8 @@ class Cluster(pulumi.ComponentResource):
 def _admit(
     name: str, cluster: eks.Cluster, principal: str, policy: str, options: pulumi.ResourceOptions
 ) -> pulumi.Resource:
+    from pulumi_aws import eks
+
     entry = eks.AccessEntry(name, eks.AccessEntryArgs(cluster_name=cluster.name, principal_arn=principal), options)
     association = eks.AccessPolicyAssociationArgs(
         cluster_name=cluster.name,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import tokens
 from components.manifest import Manifest
 from components.model import OWNED_BY_FLAGGER, outputs
 from slipway.compile import CompiledModel
@@ -47,7 +46,7 @@ class Delivered(pulumi.ComponentResource):
     outputs: dict[str, object]
 
     def __init__(self, name: str, args: DeliveredArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.DELIVERED, name, None, opts)
+        super().__init__("slipway:model:Delivered", name, None, opts)
         options = pulumi.ResourceOptions(parent=self, ignore_changes=OWNED_BY_FLAGGER, protect=args.protect)
         pair = (args.compiled.primary, args.compiled.canary_service)
         self._children = [Manifest(str(each["metadata"]["name"]), each, options) for each in pair]

@@ -1,17 +1,6 @@
-"""Flagger in an environment's cluster.
+"""Flagger in an environment's cluster; it needs the definitions of Gateway API, which `Gateway` installs."""
 
-Flagger("prod", SystemArgs(objects=compile_flagger(settings, context)), ResourceOptions(providers=[provider]))
-
-Needs the definitions of Gateway API, which `Gateway` installs.
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import names
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class Flagger(System):
@@ -21,8 +10,8 @@ class Flagger(System):
         namespace: Where its controllers run.
     """
 
-    TOKEN = tokens.FLAGGER
+    TOKEN = "slipway:flagger:Flagger"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {"namespace": names(objects, "Namespace")[0]}

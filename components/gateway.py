@@ -1,15 +1,6 @@
-"""The Gateway that users reach, in an environment's cluster.
+"""The Gateway that users reach, in an environment's cluster."""
 
-Gateway("prod", SystemArgs(objects=compile_gateway(settings, context)), ResourceOptions(providers=[provider]))
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import names
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class Gateway(System):
@@ -20,11 +11,8 @@ class Gateway(System):
         gateway: Its name, which routes refer to.
     """
 
-    TOKEN = tokens.GATEWAY
+    TOKEN = "slipway:gateway:Gateway"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
-        return {
-            "namespace": names(objects, "Namespace")[0],
-            "gateway": names(objects, "Gateway")[0],
-        }
+    def describe(objects: Objects) -> Outputs:
+        return {"namespace": names(objects, "Namespace")[0], "gateway": names(objects, "Gateway")[0]}

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from components.manifest import Manifest
-from slipway.platform import images
 from slipway.policy.stages import audited
 
 #: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
 FIRST = ("Namespace", "CustomResourceDefinition")
 #: They start with what they need; taken away before it, they can still clean up (Kyverno removes its webhooks).
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
-#: What was measured, what was decided outlives what measured it: a volume, with the namespace that it would go with.
-DATA = ("Namespace", "PersistentVolumeClaim")
 #: An admission webhook refuses everything while nothing answers it, so it comes after what answers.
 LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
@@ -30,10 +26,10 @@ def install(
     Args:
         parent: The component that they belong to.
         objects: Whole manifests; each of a kind of its own name within a namespace. A namespace that says nothing of
-            policies is audited; images get the digests of the project's lock file.
+            policies is audited.
         kept: Kinds that stay in the cluster when the component goes.
     """
-    objects = images.pinned((_forced(audited(each)) for each in objects), images.load(Path.cwd()))
+    objects = [_forced(audited(each)) for each in objects]
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
 
     def wave(each: Mapping[str, Any]) -> int:
@@ -67,8 +63,3 @@ def logical_name(manifest: Mapping[str, Any]) -> str:
     """Name a resource as `kubectl` names its object: `<namespace>/<name>`; its kind is in the type."""
     metadata = manifest["metadata"]
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
-
-
-def names(objects: Sequence[Mapping[str, Any]], kind: str) -> list[str]:
-    """List the names of the objects of a kind, for a component's outputs."""
-    return [each["metadata"]["name"] for each in objects if each["kind"] == kind]

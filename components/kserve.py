@@ -1,17 +1,6 @@
-"""KServe in an environment's cluster.
+"""KServe in an environment's cluster; it needs cert-manager, which signs the certificate of its webhooks."""
 
-Kserve("prod", SystemArgs(objects=compile_kserve(settings, context)), ResourceOptions(providers=[provider]))
-
-Needs cert-manager in the cluster, which signs the certificate of its webhooks.
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import names
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class Kserve(System):
@@ -22,11 +11,8 @@ class Kserve(System):
         runtimes: What a setting `runtime` may name.
     """
 
-    TOKEN = tokens.KSERVE
+    TOKEN = "slipway:kserve:Kserve"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
-        return {
-            "namespace": names(objects, "Namespace")[0],
-            "runtimes": names(objects, "ClusterServingRuntime"),
-        }
+    def describe(objects: Objects) -> Outputs:
+        return {"namespace": names(objects, "Namespace")[0], "runtimes": names(objects, "ClusterServingRuntime")}

@@ -1,15 +1,6 @@
-"""Kyverno in an environment's cluster.
+"""Kyverno in an environment's cluster."""
 
-Kyverno("prod", SystemArgs(objects=compile_kyverno(settings, context)), ResourceOptions(providers=[provider]))
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import names
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class Kyverno(System):
@@ -19,8 +10,8 @@ class Kyverno(System):
         namespace: Where its controllers run.
     """
 
-    TOKEN = tokens.KYVERNO
+    TOKEN = "slipway:kyverno:Kyverno"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {"namespace": names(objects, "Namespace")[0]}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import tokens
 from components.manifest import Manifest
 from components.model import CREATE_ONLY, outputs
 from slipway.compile import CompiledLlm
@@ -43,7 +42,7 @@ class Llm(pulumi.ComponentResource):
     outputs: dict[str, object]
 
     def __init__(self, name: str, args: LlmArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.LLM, name, None, opts)
+        super().__init__("slipway:llm:Llm", name, None, opts)
         # KServe looks for a copy when an LLMInferenceService is created, not later.
         caches = {
             cache["metadata"]["name"]: Manifest(

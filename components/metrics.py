@@ -8,7 +8,6 @@ from typing import Any
 
 import pulumi
 
-from components import tokens
 from components.manifest import Manifest
 
 
@@ -27,7 +26,7 @@ class Metrics(pulumi.ComponentResource):
     """The queries that decide about a candidate."""
 
     def __init__(self, name: str, args: MetricsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.METRICS, name, None, opts)
+        super().__init__("slipway:metrics:Metrics", name, None, opts)
         for template in sorted(args.templates, key=lambda template: str(template["metadata"]["name"])):
             Manifest(template["metadata"]["name"], template, pulumi.ResourceOptions(parent=self))
         self.register_outputs({})

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components import tokens
 from components.manifest import Manifest
 from slipway import names
 from slipway.compile import CompiledModel
@@ -67,7 +66,7 @@ class Model(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse(name, args)
-        super().__init__(tokens.MODEL, name, None, opts)
+        super().__init__("slipway:model:Model", name, None, opts)
         services = {
             _name(manifest): Manifest(
                 _name(manifest), manifest, pulumi.ResourceOptions(parent=self, ignore_changes=CREATE_ONLY)

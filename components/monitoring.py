@@ -1,18 +1,10 @@
-"""Prometheus, Alertmanager, Grafana in an environment's cluster.
+"""Prometheus, Alertmanager and Grafana in an environment's cluster.
 
-Monitoring("prod", SystemArgs(objects=compile_monitoring(settings, context)), ResourceOptions(providers=[provider]))
-
-Defaults: a question every 15 s, 30 days on 50 GiB. What was measured stays when the component goes: the volumes, the
-namespace that holds them. People reach Grafana by `kubectl port-forward -n monitoring service/grafana 3000`.
+What was measured stays when the component goes: the volumes, and the namespace that holds them. People reach Grafana
+by `kubectl port-forward -n monitoring service/grafana 3000`.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import DATA
-from components.system import Objects, System
+from components.system import DATA, Objects, Outputs, System
 from slipway.platform.monitoring import ALERTMANAGER_PORT, PROMETHEUS_PORT
 from slipway.settings.monitoring import NAMESPACE
 
@@ -21,15 +13,15 @@ class Monitoring(System):
     """What measures, what warns, what shows.
 
     Outputs:
-        prometheus: Where it is asked, from inside of the cluster.
-        alertmanager: Likewise.
+        prometheus: Its URL inside the cluster.
+        alertmanager: Its URL inside the cluster.
     """
 
-    TOKEN = tokens.MONITORING
+    TOKEN = "slipway:monitoring:Monitoring"
     KEPT = DATA
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {
             "prometheus": f"http://prometheus.{NAMESPACE}:{PROMETHEUS_PORT}",
             "alertmanager": f"http://alertmanager.{NAMESPACE}:{ALERTMANAGER_PORT}",

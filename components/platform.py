@@ -1,21 +1,19 @@
 """Everything under the models of one environment.
 
 platform = Platform("prod")
-Flagger("prod", FlaggerArgs(objects=…), ResourceOptions(parent=platform, providers=[provider]))
+Flagger("prod", SystemArgs(objects=…), ResourceOptions(parent=platform, providers=[provider]))
 """
 
 from __future__ import annotations
 
 import pulumi
 
-from components import tokens
-
 
 class Platform(pulumi.ComponentResource):
-    """A parent alone: what depends on it waits for all that is in it.
+    """The parent of the systems: what depends on it waits for all of them.
 
-    Whoever has put the last component into it registers its outputs: those of each component, by name.
+    The program registers its outputs after the last system: those of each, by name.
     """
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.PLATFORM, name, None, opts)
+        super().__init__("slipway:platform:Platform", name, None, opts)

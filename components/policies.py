@@ -1,14 +1,6 @@
-"""The policies of an environment's cluster.
+"""The policies of an environment's cluster."""
 
-Policies("prod", SystemArgs(objects=compile_policies(settings, context)), ResourceOptions(depends_on=[kyverno]))
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.system import Objects, System
+from components.system import Objects, Outputs, System, names
 
 
 class Policies(System):
@@ -18,8 +10,8 @@ class Policies(System):
         names: Of the policies.
     """
 
-    TOKEN = tokens.POLICIES
+    TOKEN = "slipway:policies:Policies"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
-        return {"names": [each["metadata"]["name"] for each in objects if each["kind"] == "ValidatingPolicy"]}
+    def describe(objects: Objects) -> Outputs:
+        return {"names": names(objects, "ValidatingPolicy")}

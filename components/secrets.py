@@ -1,17 +1,10 @@
 """External Secrets in an environment's cluster.
 
-Secrets("prod", SystemArgs(objects=compile_secrets(settings, context)), ResourceOptions(providers=[provider]))
-
-On EKS its service account gets the role that may read `slipway/<environment>/*`; elsewhere somebody has to give its
-pods credentials of AWS.
+On EKS its service account gets the role that may read `slipway/<environment>/*`; elsewhere an operator gives its pods
+credentials of AWS.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.system import Objects, System
+from components.system import Objects, Outputs, System
 from slipway.platform.secrets import STORE
 
 
@@ -22,8 +15,8 @@ class Secrets(System):
         store: Name of the ClusterSecretStore.
     """
 
-    TOKEN = tokens.SECRETS
+    TOKEN = "slipway:secrets:Secrets"
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {"store": STORE}

@@ -1,17 +1,6 @@
-"""The judge with observe in an environment's cluster.
+"""The judge and observe in an environment's cluster; the judge's ledger stays when the component goes."""
 
-Services("prod", SystemArgs(objects=compile_services(settings, context)), ResourceOptions(providers=[provider]))
-
-Defaults: a ledger of 1 GiB, no namespace but the models' may send. The ledger stays when the component goes.
-"""
-
-from __future__ import annotations
-
-from typing import Any
-
-from components import tokens
-from components.installing import DATA
-from components.system import Objects, System
+from components.system import DATA, Objects, Outputs, System
 from slipway.platform.services import JUDGE, JUDGE_PORT, NAMESPACE, OBSERVE, OBSERVE_PORT
 
 
@@ -23,11 +12,11 @@ class Services(System):
         observe: Where applications send.
     """
 
-    TOKEN = tokens.SERVICES
+    TOKEN = "slipway:services:Services"
     KEPT = DATA
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
+    def describe(objects: Objects) -> Outputs:
         return {
             "judge": f"http://{JUDGE}.{NAMESPACE}:{JUDGE_PORT}",
             "observe": f"http://{OBSERVE}.{NAMESPACE}:{OBSERVE_PORT}",

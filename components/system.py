@@ -1,4 +1,7 @@
-"""One system that an environment installs, as a component; each has a module here that says what it is."""
+"""The base of the systems that an environment installs.
+
+Flagger("prod", SystemArgs(objects=compile_flagger(settings, context)), ResourceOptions(providers=[provider]))
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ import pulumi
 from components.installing import install
 
 Objects = Sequence[Mapping[str, Any]]
+Outputs = dict[str, Any]
+#: What was measured or decided outlives what measured it: a volume, with the namespace that it would go with.
+DATA = ("Namespace", "PersistentVolumeClaim")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SystemArgs:
-    """What every system takes.
+    """Arguments of every system.
 
     Args:
         objects: Compiled by the module of the system's name in `slipway.platform`.
@@ -30,8 +36,8 @@ class System(pulumi.ComponentResource):
     TOKEN: ClassVar[str]
     #: Kinds that stay in the cluster when the component goes.
     KEPT: ClassVar[Collection[str]] = ()
-    #: What the program says about it.
-    outputs: dict[str, Any]
+    #: What the program exports about it.
+    outputs: Outputs
 
     def __init__(self, name: str, args: SystemArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(self.TOKEN, name, None, opts)
@@ -40,6 +46,11 @@ class System(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     @staticmethod
-    def describe(objects: Objects) -> dict[str, Any]:
-        """Make the outputs; a system without any says nothing."""
+    def describe(objects: Objects) -> Outputs:
+        """Return the outputs; a system has none by default."""
         return {}
+
+
+def names(objects: Objects, *kinds: str) -> list[str]:
+    """List the names of the objects of some kinds."""
+    return [each["metadata"]["name"] for each in objects if each["kind"] in kinds]

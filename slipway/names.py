@@ -20,6 +20,8 @@ BUSINESS_CASE = f"{PREFIX}business-case"
 PAYLOADS = f"{PREFIX}payloads"
 #: Argo CD's note on every object that it applies: which Application it belongs to.
 TRACKING = "argocd.argoproj.io/tracking-id"
+#: The service account of training jobs: it may write artifacts, models may only read them.
+TRAINER = "training"
 
 #: A DNS-1035 label, as Kubernetes asks of a Service's name.
 NAME = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pulumi
-import pulumi_aws
 
+from components.aws import database
 from components.aws.addons import Addons, AddonsArgs
 from components.aws.bucket import Bucket, BucketArgs
-from components.aws.database import Database, DatabaseArgs
 from components.aws.endpoints import Endpoints, EndpointsArgs
 from components.aws.images import Images, ImagesArgs
 from components.aws.nodes import Nodes, NodesArgs
@@ -19,13 +18,15 @@ from components.cluster import Cluster, ClusterArgs
 from slipway.aws import addons, names
 from slipway.aws.identities import Identity, identities
 from slipway.aws.network import divide
-from slipway.platform import mlflow
+from slipway.platform.context import Database
 from slipway.settings.environment import Environment
 from stacks.ground import Ground
 
 
 def declare(environment: Environment) -> Ground:
     """Declare it all; the settings have been checked."""
+    import pulumi_aws
+
     settings, name = names.eks(environment), names.prefix(environment)
     protect, tags = environment.protect, {"slipway.dev/environment": environment.name}
     provider = pulumi_aws.Provider(
@@ -82,10 +83,10 @@ def declare(environment: Environment) -> Ground:
         replicate_to=settings.replicate_to,
     )
     repositories = Images(name, images, options)
-    stores = _stores(environment, vpc, cluster, options)
+    databases = _stores(environment, vpc, cluster, options)
     told = {"cluster": cluster.name, "kubeconfig": cluster.kubeconfig, "repositories": repositories.urls}
     pulumi.export("aws", told)
-    return Ground(kubeconfig=cluster.kubeconfig, ready=[*rest.installed, *cluster.admitted], stores=stores)
+    return Ground(kubeconfig=cluster.kubeconfig, ready=[*rest.installed, *cluster.admitted], databases=databases)
 
 
 def _pod_role(
@@ -102,17 +103,17 @@ def _pod_role(
 
 def _stores(
     environment: Environment, vpc: Vpc, cluster: Cluster, options: pulumi.ResourceOptions
-) -> Mapping[str, mlflow.Database]:
+) -> Mapping[str, Database]:
     """Declare the buckets and the database of what the environment installs."""
     settings, protect, installed = names.eks(environment), environment.protect, environment.platform
     wanted: dict[names.Purpose, object] = {"mlflow": installed.mlflow, "backup": installed.backup}
     wanted["features"] = installed.feature_store
     for purpose in sorted(purpose for purpose, there in wanted.items() if there):
-        args = BucketArgs(keep_days=settings.keep_days, protect=protect)
-        Bucket(names.bucket(environment, purpose), args, options)
+        kept = BucketArgs(keep_days=settings.keep_days, protect=protect)
+        Bucket(names.bucket(environment, purpose), kept, options)
     if not installed.mlflow or installed.mlflow.database != "rds":
         return {}
-    database = DatabaseArgs(
+    args = database.DatabaseArgs(
         settings=settings.database,
         database="mlflow",
         vpc_id=vpc.vpc_id,
@@ -120,5 +121,5 @@ def _stores(
         reached_from=cluster.security_group,
         protect=protect,
     )
-    made = Database(f"{names.prefix(environment)}-mlflow", database, options)
-    return {"mlflow": mlflow.Database(made.host, made.secret_arn)}
+    made = database.Database(f"{names.prefix(environment)}-mlflow", args, options)
+    return {"mlflow": Database(made.host, made.secret_arn)}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from slipway.aws import access, account
 from slipway.settings.environment import Environment
+from stacks import aws
 from stacks.ground import Ground
 
 #: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
@@ -25,17 +27,7 @@ def prepare(environment: Environment) -> Callable[[], Ground]:
         file = environment.cluster.kubeconfig
         return lambda: Ground(kubeconfig=NO_CLUSTER if file is None else str(Path(file).expanduser()))
     if "platform" not in environment.layers:
-        from slipway.aws import access
-
         found = access.config(environment)
         return lambda: Ground(kubeconfig=found)
-    from slipway.aws import account
-
     account.check(environment)
-
-    def declare() -> Ground:
-        from stacks import aws
-
-        return aws.declare(environment)
-
-    return declare
+    return lambda: aws.declare(environment)

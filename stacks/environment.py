@@ -15,6 +15,7 @@ from components.manifest import Provider
 from components.metrics import Metrics, MetricsArgs
 from components.model import Model, ModelArgs
 from components.platform import Platform
+from components.system import System
 from slipway.compile.llm import url_path
 from slipway.engine import program
 from slipway.errors import SlipwayError, refuse
@@ -70,11 +71,12 @@ def install(environment: Environment, steps: Sequence[platform.Step], ground: Gr
     # A corrected alert must not take its ConfigMap away for a moment.
     way = provider(environment, f"{environment.name}-platform", ground, ground.ready, edits_config_maps=True)
     options = pulumi.ResourceOptions(parent=systems, providers=[way])
-    done: dict[str, pulumi.ComponentResource] = {}
+    done: dict[str, System] = {}
     for step in steps:
         after = pulumi.ResourceOptions(depends_on=[done[name] for name in step.needs])
-        done[step.name] = step.install(pulumi.ResourceOptions.merge(options, after), *ground.told(step.name))
-    outputs = {name: getattr(component, "outputs", {}) for name, component in done.items()}
+        name = step.system.name
+        done[name] = step.install(pulumi.ResourceOptions.merge(options, after), ground.databases.get(name))
+    outputs = {name: component.outputs for name, component in done.items()}
     systems.register_outputs(outputs)
     pulumi.export("platform", outputs)
     return systems

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pulumi
+
+from slipway.platform.context import Database
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -16,13 +17,9 @@ class Ground:
     Args:
         kubeconfig: A file, or the content of one.
         ready: What everything in the cluster waits for.
-        stores: What components keep outside of the cluster, by the component's name.
+        databases: Those outside of the cluster, by the name of the system that each belongs to.
     """
 
     kubeconfig: pulumi.Input[str]
     ready: Sequence[pulumi.Resource] = ()
-    stores: Mapping[str, Any] = field(default_factory=dict)
-
-    def told(self, component: str) -> tuple[Any, ...]:
-        """Return what a component is told besides its options: its store, if it keeps something out there."""
-        return (self.stores[component],) if component in self.stores else ()
+    databases: Mapping[str, Database] = field(default_factory=dict)

@@ -1,47 +1,93 @@
-"""The platform layer: which components an environment declares, in which order."""
+"""The platform layer: which systems an environment declares, in which order."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from components.system import SystemArgs
+from components.argocd import ArgoCd
+from components.backup import Backup
+from components.capacity import Capacity
+from components.cert_manager import CertManager
+from components.cost import Cost
+from components.feature_store import FeatureStore
+from components.flagger import Flagger
+from components.gateway import Gateway
+from components.kserve import Kserve
+from components.kyverno import Kyverno
+from components.llm_serving import LlmServing
+from components.mlflow import Mlflow
+from components.monitoring import Monitoring
+from components.network import Network
+from components.policies import Policies
+from components.secrets import Secrets
+from components.services import Services
+from components.system import System, SystemArgs
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.objects import Object
-from slipway.platform import images, preflight
-from slipway.platform.compiling import compile_one, context_of
-from slipway.platform.context import Context
+from slipway.platform import compiling, images, pods, preflight
+from slipway.platform.compiling import Row
+from slipway.platform.context import Context, Database
+from slipway.platform.images import Images
 from slipway.platform.ordering import ordered
 from slipway.rollout import cluster
 from slipway.settings.environment import Environment
+from slipway.settings.platform import Platform
 from slipway.settings.policies import ENFORCE
 
-#: Registers a component with options, then what it keeps outside of the cluster, if it does.
-Install = Callable[..., pulumi.ComponentResource]
+#: The class of each system.
+COMPONENTS: Mapping[Row[Any], type[System]] = {
+    compiling.NETWORK: Network,
+    compiling.CAPACITY: Capacity,
+    compiling.COST: Cost,
+    compiling.SECRETS: Secrets,
+    compiling.BACKUP: Backup,
+    compiling.KYVERNO: Kyverno,
+    compiling.POLICIES: Policies,
+    compiling.CERT_MANAGER: CertManager,
+    compiling.GATEWAY: Gateway,
+    compiling.KSERVE: Kserve,
+    compiling.LLM_SERVING: LlmServing,
+    compiling.FLAGGER: Flagger,
+    compiling.MLFLOW: Mlflow,
+    compiling.FEATURE_STORE: FeatureStore,
+    compiling.MONITORING: Monitoring,
+    compiling.SERVICES: Services,
+    compiling.ARGOCD: ArgoCd,
+}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One component to register.
+    """One system to register.
 
     Args:
-        name: As the settings call it.
-        needs: Components that must be there before.
-        install: Registers it.
+        system: Its row of the table.
+        needs: Names of the systems that must be there before.
+        context: The environment.
+        objects: Its objects, compiled.
+        locked: The digests of their images.
     """
 
-    name: str
+    system: Row[Any]
     needs: tuple[str, ...]
-    install: Install
+    context: Context
+    objects: tuple[Object, ...]
+    locked: Images
+
+    def install(self, options: pulumi.ResourceOptions, database: Database | None) -> System:
+        """Register the system; only now is it known where a database outside of the cluster will answer."""
+        objects = self.system.objects(replace(self.context, database=database)) if database else self.objects
+        args = SystemArgs(objects=images.pinned(objects, self.locked))
+        return COMPONENTS[self.system](self.context.environment.name, args, options)
 
 
 def prepare(environment: Environment) -> list[Step]:
-    """Compile the components that the settings name, all of them before anything is registered.
+    """Compile the systems that the settings name, all of them before anything is registered.
 
     Returns:
         Each, after what it needs.
@@ -49,24 +95,24 @@ def prepare(environment: Environment) -> list[Step]:
     Raises:
         SlipwayError: One of them cannot be compiled, or the tools that render charts are not built.
     """
-    wanted = {name: getattr(environment.platform, name) for name in COMPONENTS if getattr(environment.platform, name)}
-    if not wanted:
+    if environment.platform == Platform():
         return []
-    context = context_of(environment, Path.cwd())
-    compiled = {name: compile_one(name, settings, context) for name, settings in wanted.items()}
-    inspect(environment, compiled)
-    return [Step(name, after, installer(name, context, compiled[name])) for name, after in ordered(compiled).items()]
+    context, locked = compiling.context_of(environment, Path.cwd()), images.load(Path.cwd())
+    compiled = compiling.compile_all(context)
+    inspect(environment, compiled, locked)
+    needs = ordered(compiled)
+    rows = {system.name: system for system in compiling.SYSTEMS}
+    return [Step(rows[name], needs[name], context, compiled[name], locked) for name in needs]
 
 
-def inspect(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
+def inspect(environment: Environment, compiled: Mapping[str, tuple[Object, ...]], locked: Images) -> None:
     """Say what is worth knowing before anything is registered.
 
     Raises:
         SlipwayError: An up would change what is not pinned, be refused by a policy, or fail half-way.
     """
-    say_unlocked(environment, compiled)
-    if environment.platform.policies:
-        refuse_pods(environment, compiled)
+    say_unlocked(environment, compiled, locked)
+    refuse_pods(environment, compiled)
     look(environment, compiled)
 
 
@@ -91,15 +137,14 @@ def look(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -
             pulumi.log.warn(f"{error}; an up would stop here")
 
 
-def say_unlocked(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
+def say_unlocked(environment: Environment, compiled: Mapping[str, tuple[Object, ...]], locked: Images) -> None:
     """Say which images have no digest in the lock file.
 
     Raises:
         SlipwayError: Some have none where policies are enforced, and this is no preview.
     """
-    known = images.load(Path.cwd()).images
     named = {image for objects in compiled.values() for image in images.references(objects)}
-    lacking = sorted(named - set(known))
+    lacking = sorted(named - set(locked.images))
     if not lacking:
         return
     said = (
@@ -118,47 +163,8 @@ def refuse_pods(environment: Environment, compiled: Mapping[str, tuple[Object, .
     Raises:
         SlipwayError: Some would be refused; all but the last are logged.
     """
-    # Imported only here, with the library that evaluates them.
-    from slipway.policy.preview import judge_platform
-
-    found = judge_platform(environment, [each for objects in compiled.values() for each in objects])
+    found = pods.violations(environment, [each for objects in compiled.values() for each in objects])
     for problem in found[:-1]:
         pulumi.log.error(str(problem))
     if found:
         raise found[-1]
-
-
-def installer(name: str, context: Context, objects: tuple[Object, ...]) -> Install:
-    """Make what registers a component."""
-    # Imported only here: what a stack does not install costs it nothing.
-    component = getattr(importlib.import_module(f"components.{name}"), COMPONENTS[name])
-
-    def install(options: pulumi.ResourceOptions, *stores: Any) -> pulumi.ComponentResource:
-        # Only now is it known where a store of its own, outside of the cluster, will answer.
-        told = compile_one(name, getattr(context.environment.platform, name), context, *stores) if stores else objects
-        registered: pulumi.ComponentResource = component(context.environment.name, SystemArgs(objects=told), options)
-        return registered
-
-    return install
-
-
-#: The class of each, in its module of `components`; where nothing asks for another order, they are declared in this.
-COMPONENTS: Mapping[str, str] = {
-    "network": "Network",
-    "capacity": "Capacity",
-    "cost": "Cost",
-    "secrets": "Secrets",
-    "backup": "Backup",
-    "kyverno": "Kyverno",
-    "policies": "Policies",
-    "cert_manager": "CertManager",
-    "gateway": "Gateway",
-    "kserve": "Kserve",
-    "llm_serving": "LlmServing",
-    "flagger": "Flagger",
-    "mlflow": "Mlflow",
-    "feature_store": "FeatureStore",
-    "monitoring": "Monitoring",
-    "services": "Services",
-    "argocd": "ArgoCd",
-}

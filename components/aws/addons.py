@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import eks
 
-from components import tokens
 from slipway.aws import addons
 from slipway.settings.aws import EksSettings
 
@@ -44,7 +42,9 @@ class Addons(pulumi.ComponentResource):
     installed: list[pulumi.Resource]
 
     def __init__(self, name: str, args: AddonsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.ADDONS, name, None, opts)
+        from pulumi_aws import eks
+
+        super().__init__("slipway:aws:Addons", name, None, opts)
         self.installed = []
         for addon in args.names:
             addon_args = eks.AddonArgs(

@@ -7,12 +7,14 @@ Bucket("slipway-prod-mlflow-123456789012-eu-central-1", BucketArgs(keep_days=365
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import s3
 
-from components import tokens
 from slipway.aws import policies
+
+if TYPE_CHECKING:
+    from pulumi_aws import s3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +41,9 @@ class Bucket(pulumi.ComponentResource):
     arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: BucketArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.BUCKET, name, None, opts)
+        from pulumi_aws import s3
+
+        super().__init__("slipway:aws:Bucket", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         bucket = s3.Bucket(
             name,
@@ -104,6 +108,8 @@ class Bucket(pulumi.ComponentResource):
 
 def _lifecycle(bucket: s3.Bucket, keep_days: int) -> s3.BucketLifecycleConfigurationArgs:
     """Forget what was overwritten or deleted once nothing locks it, and what an interrupted upload has left."""
+    from pulumi_aws import s3
+
     rule = s3.BucketLifecycleConfigurationRuleArgs(
         id="forget",
         status="Enabled",

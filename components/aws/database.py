@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, kms, rds, vpc
 
-from components import tokens
 from slipway.settings.aws import DatabaseSettings
 
 PORT = 5432
@@ -51,7 +49,9 @@ class Database(pulumi.ComponentResource):
     secret_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.DATABASE, name, None, opts)
+        from pulumi_aws import ec2, kms, rds, vpc
+
+        super().__init__("slipway:aws:Database", name, None, opts)
         own, settings = pulumi.ResourceOptions(parent=self), args.settings
         key = kms.Key(
             name, kms.KeyArgs(description=f"Database {name}", enable_key_rotation=True, deletion_window_in_days=30), own

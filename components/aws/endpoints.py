@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import ec2, vpc
-
-from components import tokens
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +35,9 @@ class Endpoints(pulumi.ComponentResource):
     """Private addresses of services, under their ordinary names: so egress can be shut but for the VPC's network."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.ENDPOINTS, name, None, opts)
+        from pulumi_aws import ec2, vpc
+
+        super().__init__("slipway:aws:Endpoints", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         title = f"{name}-endpoints"
         group = ec2.SecurityGroup(

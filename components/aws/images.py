@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import ecr
 
-from components import tokens
+if TYPE_CHECKING:
+    from pulumi_aws import ecr
 
 #: Layers that no tag and no digest of ours holds: what an interrupted push has left. What is tagged is never expired,
 #: since a pinned release may name it.
@@ -49,7 +50,9 @@ class Images(pulumi.ComponentResource):
     urls: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: ImagesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.IMAGES, name, None, opts)
+        from pulumi_aws import ecr
+
+        super().__init__("slipway:aws:Images", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         self.urls = {}
         for title in sorted(args.repositories):
@@ -82,6 +85,8 @@ def lifecycle(days: int) -> str:
 
 def replication(args: ImagesArgs) -> ecr.ReplicationConfigurationArgs:
     """Copy what is pushed below the prefix, with its digest, to other regions."""
+    from pulumi_aws import ecr
+
     destinations = [
         ecr.ReplicationConfigurationReplicationConfigurationRuleDestinationArgs(region=region, registry_id=args.account)
         for region in args.replicate_to

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import ec2, eks
 
-from components import tokens
 from components.aws import roles
 from slipway.settings.aws import POOL_LABEL, NodePool
+
+if TYPE_CHECKING:
+    from pulumi_aws import ec2, eks
 
 #: As they are called in EKS and in a pod's toleration.
 EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
@@ -48,10 +50,12 @@ class Nodes(pulumi.ComponentResource):
         groups: Of each pool; what runs on nodes waits for them.
     """
 
-    groups: list[eks.NodeGroup]
+    groups: list[pulumi.Resource]
 
     def __init__(self, name: str, args: NodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.NODES, name, None, opts)
+        from pulumi_aws import ec2, eks
+
+        super().__init__("slipway:aws:Nodes", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         # What the CNI may do is the CNI's own role, not every pod's on the node.
         needed = ["AmazonEC2ContainerRegistryPullOnly", "AmazonEKSWorkerNodePolicy"]
@@ -91,6 +95,8 @@ class Nodes(pulumi.ComponentResource):
 
 def template_args(pool: NodePool, tags: Mapping[str, str]) -> ec2.LaunchTemplateArgs:
     """Say what the machines of a pool are like."""
+    from pulumi_aws import ec2
+
     disk = ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
         volume_size=pool.disk_gb, volume_type="gp3", encrypted="true", delete_on_termination="true"
     )
@@ -108,6 +114,8 @@ def template_args(pool: NodePool, tags: Mapping[str, str]) -> ec2.LaunchTemplate
 
 
 def _taint(text: str) -> eks.NodeGroupTaintArgs:
+    from pulumi_aws import eks
+
     key, _, rest = text.partition("=")
     value, _, effect = rest.partition(":")
     return eks.NodeGroupTaintArgs(key=key, value=value, effect=EFFECTS[effect])

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import eks, iam
 
-from components import tokens
 from slipway.aws import policies
 from slipway.aws.identities import MANAGED, Identity
+
+if TYPE_CHECKING:
+    from pulumi_aws import iam
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +34,8 @@ class ServiceRole:
 
 def service_role(name: str, service: str, managed: Sequence[str], options: pulumi.ResourceOptions) -> ServiceRole:
     """Declare a role of a service, with AWS's own policies for it."""
+    from pulumi_aws import iam
+
     trust = policies.trust(service, "sts:AssumeRole", "sts:TagSession")
     role = iam.Role(name, iam.RoleArgs(assume_role_policy=trust), options)
     return ServiceRole(
@@ -41,6 +45,8 @@ def service_role(name: str, service: str, managed: Sequence[str], options: pulum
 
 def attach(name: str, role: iam.Role, policy: str, options: pulumi.ResourceOptions) -> pulumi.Resource:
     """Attach a policy that exists."""
+    from pulumi_aws import iam
+
     args = iam.RolePolicyAttachmentArgs(role=role.name, policy_arn=policy)
     return iam.RolePolicyAttachment(f"{name}-{policy.rpartition('/')[2]}", args, options)
 
@@ -73,7 +79,9 @@ class PodRole(pulumi.ComponentResource):
     association: pulumi.Resource
 
     def __init__(self, name: str, args: PodRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.POD_ROLE, name, None, opts)
+        from pulumi_aws import eks, iam
+
+        super().__init__("slipway:aws:PodRole", name, None, opts)
         own, identity = pulumi.ResourceOptions(parent=self), args.identity
         trust = policies.trust_pods(args.account, args.cluster_arn)
         role = iam.Role(name, iam.RoleArgs(assume_role_policy=trust), own)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam
 
-from components import tokens
 from slipway.aws import policies
 from slipway.aws.network import Zone
+
+if TYPE_CHECKING:
+    from pulumi_aws import ec2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +52,9 @@ class Vpc(pulumi.ComponentResource):
     ways_out: list[pulumi.Resource]
 
     def __init__(self, name: str, args: VpcArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(tokens.VPC, name, None, opts)
+        from pulumi_aws import ec2
+
+        super().__init__("slipway:aws:Vpc", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         vpc = ec2.Vpc(
             name,
@@ -88,7 +91,9 @@ class Vpc(pulumi.ComponentResource):
 def _subnet(
     name: str, vpc: ec2.Vpc, zone: Zone, network: str, role: str, cluster: str, options: pulumi.ResourceOptions
 ) -> ec2.Subnet:
-    # Where load balancers of Services go is told by tags (EKS user guide, "Network load balancing").
+    from pulumi_aws import ec2
+
+    # Tags say where load balancers of Services go (EKS user guide, "Network load balancing").
     tags = {"Name": name, f"kubernetes.io/role/{role}": "1", f"kubernetes.io/cluster/{cluster}": "shared"}
     args = ec2.SubnetArgs(
         vpc_id=vpc.id, cidr_block=network, availability_zone=zone.name, map_public_ip_on_launch=False, tags=tags
@@ -104,6 +109,8 @@ def _routes(
     gateway_id: pulumi.Input[str] | None = None,
     nat_gateway_id: pulumi.Input[str] | None = None,
 ) -> tuple[ec2.RouteTable, ec2.Route]:
+    from pulumi_aws import ec2
+
     table = ec2.RouteTable(name, ec2.RouteTableArgs(vpc_id=vpc.id, tags={"Name": name}), options)
     route = ec2.RouteArgs(
         route_table_id=table.id,
@@ -117,12 +124,16 @@ def _routes(
 def _associate(
     name: str, subnet: ec2.Subnet, table: ec2.RouteTable, options: pulumi.ResourceOptions
 ) -> ec2.RouteTableAssociation:
+    from pulumi_aws import ec2
+
     args = ec2.RouteTableAssociationArgs(subnet_id=subnet.id, route_table_id=table.id)
     return ec2.RouteTableAssociation(name, args, options)
 
 
 def _record_flows(name: str, vpc: ec2.Vpc, days: int, options: pulumi.ResourceOptions) -> None:
     """Log who talked to whom."""
+    from pulumi_aws import cloudwatch, ec2, iam
+
     title = f"/aws/vpc/{name}"
     group = cloudwatch.LogGroup(f"{name}-flows", cloudwatch.LogGroupArgs(name=title, retention_in_days=days), options)
     role = iam.Role(

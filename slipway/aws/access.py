@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from requests.auth import AuthBase
@@ -15,9 +15,7 @@ from slipway.aws import account, names
 from slipway.aws.kubeconfig import kubeconfig
 from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, NotYet, SlipwayError
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+from slipway.settings.environment import Environment
 
 #: EKS takes a token for fifteen minutes, whatever its URL says (aws-iam-authenticator: README.md).
 RENEW_AFTER = 10 * 60

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slipway.aws import names
 from slipway.documents import nearest
 from slipway.errors import ExitCode, SlipwayError
 from slipway.settings.aws import EksSettings, NodePool
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+from slipway.settings.environment import Environment
 
 #: Makes a client of a service; boto3's own, or a test's.
 Client = Callable[[str], Any]

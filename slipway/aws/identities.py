@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from slipway.aws import names
 from slipway.aws.policies import Statement, allow, read_bucket, write_bucket
-from slipway.platform.network import TRAINER
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+from slipway.names import TRAINER
+from slipway.settings.environment import Environment
 
 MANAGED = "arn:aws:iam::aws:policy/"
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from slipway.errors import SlipwayError
 from slipway.settings.aws import EksSettings
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+from slipway.settings.environment import Environment
 
 Purpose = Literal["mlflow", "backup", "features"]
 

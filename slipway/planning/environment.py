@@ -157,10 +157,8 @@ def _policies(
     environment: Environment, compiled: Sequence[CompiledModel | CompiledLlm], observed: Mapping[str, ObservedModel]
 ) -> tuple[list[str], list[SlipwayError]]:
     """Hold what is compiled to the environment's policies."""
-    if environment.platform.policies is None:
-        return [], []
     objects = (each for model in compiled for each in model.inference_services)
-    return preview.judge(environment, objects, {name for seen in observed.values() for name in seen.services})
+    return preview.violations(environment, objects, {name for seen in observed.values() for name in seen.services})
 
 
 def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slipway.objects import Object
 from slipway.platform.argocd_access import MODELS, PLATFORM, deployer
 from slipway.platform.workloads import manifest
 from slipway.settings.argocd import Access, ApplicationSource
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
-    from slipway.settings.gitops import GitOps
+from slipway.settings.environment import Environment
+from slipway.settings.gitops import GitOps
 
 NAMESPACE = "argocd"
 API = "argoproj.io/v1alpha1"

@@ -1,23 +1,90 @@
-"""All components of an environment, compiled."""
+"""The table of the platform's systems, and what an environment's compile to."""
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Generic, TypeVar
 
 from slipway.models.spec import load_model_specs
 from slipway.objects import Object
+from slipway.platform.argocd import compile_argocd
+from slipway.platform.backup import compile_backup
+from slipway.platform.capacity import compile_capacity
+from slipway.platform.cert_manager import compile_cert_manager
 from slipway.platform.charts import Charts
 from slipway.platform.context import Context
+from slipway.platform.cost import compile_cost
+from slipway.platform.feature_store import compile_feature_store
+from slipway.platform.flagger import compile_flagger
+from slipway.platform.gateway import compile_gateway
+from slipway.platform.kserve import compile_kserve
+from slipway.platform.kyverno import compile_kyverno
+from slipway.platform.llm_serving import compile_llm_serving
+from slipway.platform.mlflow import compile_mlflow
+from slipway.platform.monitoring import compile_monitoring
+from slipway.platform.network import compile_network
+from slipway.platform.policies import compile_policies
+from slipway.platform.secrets import compile_secrets
+from slipway.platform.services import compile_services
+from slipway.settings.environment import Environment
+from slipway.settings.platform import Platform
 from slipway.tools import toolchain
 
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class Row(Generic[Settings]):
+    """One system of the platform.
+
+    Args:
+        name: Its key in the settings.
+        settings: Reads its settings; an environment without them does not install it.
+        compile: Makes its objects.
+    """
+
+    name: str
+    settings: Callable[[Platform], Settings | None]
+    compile: Callable[[Settings, Context], tuple[Object, ...]]
+
+    def objects(self, context: Context) -> tuple[Object, ...]:
+        """Return its objects; none where the environment does not install it.
+
+        Raises:
+            SlipwayError: It cannot be compiled.
+        """
+        settings = self.settings(context.environment.platform)
+        return () if settings is None else self.compile(settings, context)
+
+
+NETWORK = Row("network", lambda of: of.network, compile_network)
+CAPACITY = Row("capacity", lambda of: of.capacity, compile_capacity)
+COST = Row("cost", lambda of: of.cost, compile_cost)
+SECRETS = Row("secrets", lambda of: of.secrets, compile_secrets)
+BACKUP = Row("backup", lambda of: of.backup, compile_backup)
+KYVERNO = Row("kyverno", lambda of: of.kyverno, compile_kyverno)
+POLICIES = Row("policies", lambda of: of.policies, compile_policies)
+CERT_MANAGER = Row("cert_manager", lambda of: of.cert_manager, compile_cert_manager)
+GATEWAY = Row("gateway", lambda of: of.gateway, compile_gateway)
+KSERVE = Row("kserve", lambda of: of.kserve, compile_kserve)
+LLM_SERVING = Row("llm_serving", lambda of: of.llm_serving, compile_llm_serving)
+FLAGGER = Row("flagger", lambda of: of.flagger, compile_flagger)
+MLFLOW = Row("mlflow", lambda of: of.mlflow, compile_mlflow)
+FEATURE_STORE = Row("feature_store", lambda of: of.feature_store, compile_feature_store)
+MONITORING = Row("monitoring", lambda of: of.monitoring, compile_monitoring)
+SERVICES = Row("services", lambda of: of.services, compile_services)
+ARGOCD = Row("argocd", lambda of: of.argocd, compile_argocd)
+#: All of them; where nothing asks for another order, they are declared in this. `stacks/platform.py` has the classes.
+SYSTEMS: tuple[Row[Any], ...] = (
+    *(NETWORK, CAPACITY, COST, SECRETS, BACKUP, KYVERNO, POLICIES, CERT_MANAGER, GATEWAY, KSERVE, LLM_SERVING, FLAGGER),
+    *(MLFLOW, FEATURE_STORE, MONITORING, SERVICES, ARGOCD),
+)
 
 
 def context_of(environment: Environment, project: Path) -> Context:
-    """Gather what components are compiled from besides their own settings.
+    """Gather what systems are compiled from besides their own settings.
 
     Raises:
         SlipwayError: The tools that render charts are not built, or a model spec does not fit.
@@ -30,20 +97,12 @@ def context_of(environment: Environment, project: Path) -> Context:
 
 
 def compile_all(context: Context) -> dict[str, tuple[Object, ...]]:
-    """Compile the components that an environment installs, by their names.
+    """Compile the systems that an environment installs.
 
-    Each has a module of its name, in that a function: `compile_<name>(settings, context)`.
+    Returns:
+        The objects of each, by its name.
 
     Raises:
         SlipwayError: One of them cannot be compiled.
     """
-    platform = context.environment.platform
-    wanted = [name for name in type(platform).model_fields if getattr(platform, name)]
-    return {name: compile_one(name, getattr(platform, name), context) for name in wanted}
-
-
-def compile_one(name: str, settings: object, context: Context, *stores: object) -> tuple[Object, ...]:
-    """Compile one component; what it keeps outside of the cluster comes last, if it does."""
-    module = importlib.import_module(f"slipway.platform.{name}")
-    found: tuple[Object, ...] = getattr(module, f"compile_{name}")(settings, context, *stores)
-    return found
+    return {system.name: objects for system in SYSTEMS if (objects := system.objects(context))}

@@ -1,27 +1,44 @@
-"""What every component is compiled from besides its own settings."""
+"""What every system is compiled from besides its own settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from slipway.models.spec import ModelSpec
 from slipway.platform.charts import Charts
+from slipway.settings.environment import Environment
 
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
+
+@dataclass(frozen=True)
+class Database:
+    """A database that is made beside the cluster.
+
+    Args:
+        host: Its address; known when it is there, so it may be an output of Pulumi's.
+        secret: Name or ARN of what holds its login, in the environment's store of secrets.
+    """
+
+    host: Any
+    secret: Any
+
+
+#: What a preview shows until the database is there.
+TO_BE_MADE = Database("to-be-made.invalid", "to-be-made")
 
 
 @dataclass(frozen=True)
 class Context:
-    """The environment that a component is installed into.
+    """The environment that a system is installed into.
 
     Args:
         environment: All settings of the stack.
         charts: Renders the pinned charts.
-        models: What people say of the models that are to run on it, by name.
+        models: The specs of the models that are to run on it.
+        database: The system's own, if it has one outside of the cluster.
     """
 
     environment: Environment
     charts: Charts
     models: tuple[ModelSpec, ...] = ()
+    database: Database = TO_BE_MADE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from slipway.aws import names
 from slipway.errors import SlipwayError, at
 from slipway.models.servers import STORAGE
 from slipway.objects import Object
-from slipway.platform.context import Context
+from slipway.platform.context import Context, Database
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.network import outside
 from slipway.platform.secrets import entry, external_secret
@@ -31,30 +30,8 @@ PARENT_MEMORY = 256
 POSTGRES = "docker.io/library/postgres:17.6"
 
 
-@dataclass(frozen=True)
-class Database:
-    """A database that is made beside the cluster.
-
-    Args:
-        host: Its address; known when it is there, so it may be an output of Pulumi's.
-        secret: Name or ARN of what holds its login, in the environment's store of secrets.
-    """
-
-    host: Any
-    secret: Any
-
-
-#: What a preview shows until the database is there.
-TO_BE_MADE = Database("to-be-made.invalid", "to-be-made")
-
-
-def compile_mlflow(settings: MlflowSettings, context: Context, database: Database = TO_BE_MADE) -> tuple[Object, ...]:
+def compile_mlflow(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:
     """Declare the server, what it needs, who reaches it.
-
-    Args:
-        settings: MLflow's.
-        context: Where.
-        database: Where RDS answers, beside a cluster on AWS.
 
     Raises:
         SlipwayError: Several servers would write to one volume, or nothing would fetch the login of RDS.
@@ -75,9 +52,9 @@ def compile_mlflow(settings: MlflowSettings, context: Context, database: Databas
     return (
         manifest("v1", "Namespace", NAMESPACE),
         service_account(NAMESPACE, "mlflow"),
-        *_secrets(settings, context, database),
+        *_secrets(settings, context),
         *(_postgres(settings) if settings.database == "postgres" else ()),
-        *_server(settings, place, database),
+        *_server(settings, place, context.database),
         *(_route(settings.host, context) if settings.host else ()),
         *_policies(settings, context),
     )
@@ -95,7 +72,7 @@ def _writes(settings: MlflowSettings, place: str | None) -> bool:
     return settings.database == "sqlite" or place is None
 
 
-def _secrets(settings: MlflowSettings, context: Context, database: Database) -> list[Object]:
+def _secrets(settings: MlflowSettings, context: Context) -> list[Object]:
     """Ask for the Secrets; where the environment has no store, somebody makes them (docs/operations.md)."""
     environment = context.environment
     if not environment.platform.secrets:
@@ -105,7 +82,7 @@ def _secrets(settings: MlflowSettings, context: Context, database: Database) -> 
         found.append(external_secret(NAMESPACE, LOGIN, entry(environment, LOGIN)))
     if settings.database == "rds":
         # RDS changes the password by itself; from then on MLflow cannot connect, until this is asked again.
-        found.append(external_secret(NAMESPACE, LOGIN, database.secret, every="5m0s"))
+        found.append(external_secret(NAMESPACE, LOGIN, context.database.secret, every="5m0s"))
     if settings.s3_endpoint:
         found.append(external_secret(NAMESPACE, S3, entry(environment, S3)))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import yaml
 
@@ -12,13 +11,12 @@ from slipway.objects import Object
 from slipway.platform import alertmanager, grafana, scraping
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.rules import rules
 from slipway.platform.secrets import external_secret
 from slipway.platform.systems import System, config_map, may_read
 from slipway.platform.tiers import ORDER, below
+from slipway.settings.environment import Environment
 from slipway.settings.monitoring import GRAFANA, NAMESPACE, RECEIVERS, MonitoringSettings
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
 
 SLIPWAY = "slipway"
 PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = 9090, 9093, 8080
@@ -85,9 +83,6 @@ def configuration(settings: MonitoringSettings, environment: Environment) -> Obj
 
 
 def _prometheus(settings: MonitoringSettings, context: Context) -> tuple[Object, ...]:
-    # Not above: its series are the judge's, whose imports a reader of settings does without.
-    from slipway.platform.rules import rules
-
     files = {
         "prometheus.yaml": _text(configuration(settings, context.environment)),
         "rules.yaml": _text(rules(context.models, settings.highest_tier)),

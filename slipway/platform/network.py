@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipway.compile.llm import VLLM_PORT
 from slipway.models.servers import AGENT_PORT, SERVERS
+from slipway.names import TRAINER
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
@@ -13,8 +14,6 @@ from slipway.settings.operating import NetworkSettings
 
 #: Where the judge with its companions runs.
 SLIPWAY = "slipway"
-#: The service account of whatever trains: it may write artifacts, models may only read them.
-TRAINER = "training"
 
 
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:

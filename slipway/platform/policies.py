@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from slipway.objects import Object
 from slipway.platform.context import Context
+from slipway.policy.kyverno import policies
 from slipway.policy.rule import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
+from slipway.policy.rules import rules
 from slipway.settings.policies import PoliciesSettings
 
 #: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
@@ -27,8 +29,4 @@ READER: Object = {
 
 def compile_policies(settings: PoliciesSettings, context: Context) -> tuple[Object, ...]:
     """Return both twins of every rule: the namespaces' label chooses between them, not the environment."""
-    # The rules name what models are compiled to, which is compiled for an environment, which has these settings.
-    from slipway.policy.kyverno import policies
-    from slipway.policy.rules import rules
-
     return (READER, *policies(rules(settings, context.environment), settings.exempt_namespaces))

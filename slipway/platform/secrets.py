@@ -5,18 +5,16 @@ So no secret stands in Git, in the settings or in Pulumi's state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
 from slipway.policy.stages import namespace
+from slipway.settings.environment import Environment
 from slipway.settings.operating import SecretsSettings
 from slipway.settings.policies import AUDIT
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
 
 NAMESPACE = "external-secrets"
 CHART = Chart(

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from slipway import names
+from slipway.settings.environment import Environment
 from slipway.settings.policies import AUDIT, ENFORCE, Stage
-
-if TYPE_CHECKING:
-    from slipway.settings.environment import Environment
 
 #: A namespace without this label is enforced: forgetting it must not open anything.
 STAGE_LABEL = f"{names.PREFIX}stage"

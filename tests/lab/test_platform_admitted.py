@@ -20,8 +20,8 @@ from projects import CHECKOUT
 from slipway.clients.kube import Kube, KubeError
 from slipway.lab import manifests
 from slipway.objects import Object
-from slipway.platform.compiling import compile_one, context_of
-from slipway.platform.mlflow import TO_BE_MADE
+from slipway.platform.compiling import SYSTEMS, context_of
+from slipway.platform.context import TO_BE_MADE
 from slipway.settings.platform import Platform
 from slipway.settings.stack_file import read_environment
 
@@ -58,7 +58,8 @@ def compiled(stack: str, name: str, *, kept: bool = True) -> tuple[Object, ...]:
     context = context_of(read_environment(CHECKOUT, "prod" if stack == "any" else stack), CHECKOUT)
     if not kept:
         context = replace(context, charts=replace(context.charts, kept=None))
-    return compile_one(name, settings_of(name, stack), context)
+    (compile_one,) = (each.compile for each in SYSTEMS if each.name == name)
+    return compile_one(settings_of(name, stack), context)
 
 
 @pytest.fixture(scope="module")

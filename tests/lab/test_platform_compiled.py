@@ -14,7 +14,6 @@ from builders import an_environment
 from projects import CHECKOUT
 from typer.testing import CliRunner
 
-from components import installing
 from slipway import documents
 from slipway.cli import root
 from slipway.clients import image_registry
@@ -221,13 +220,13 @@ def test_an_image_without_a_digest_is_noted_and_where_policies_are_enforced_not_
     )
     if refused:
         with pytest.raises(SlipwayError, match=re.escape(expected)):
-            say_unlocked(environment, compiled)
+            say_unlocked(environment, compiled, images.load(tmp_path))
     else:
-        say_unlocked(environment, compiled)
+        say_unlocked(environment, compiled, images.load(tmp_path))
         assert said == [expected]
     locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0")
     said.clear()
-    say_unlocked(environment, compiled)
+    say_unlocked(environment, compiled, images.load(tmp_path))
     assert said == []
 
 
@@ -253,16 +252,3 @@ def test_the_lock_asks_for_what_has_no_digest_and_forgets_what_nothing_names(
     assert found["docker.io/library/traefik:v3.6.0"] == f"sha256:{'1' * 64}"
     assert "example.com/gone:1" not in found
     assert sorted(asked) == sorted(set(found) - {"ghcr.io/fluxcd/flagger:1.41.0"})
-
-
-def test_what_is_installed_names_the_digests_of_the_lock_file(
-    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Object] = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(installing, "Manifest", lambda _, manifest, __: made.append(manifest))
-    monkeypatch.setattr(pulumi, "ResourceOptions", lambda **_: None)
-    locked(tmp_path, "ghcr.io/fluxcd/flagger:1.41.0")
-    installing.install(None, compile_flagger(FlaggerSettings(), context))  # type: ignore[arg-type]
-    (server,) = one(tuple(made), "Deployment")["spec"]["template"]["spec"]["containers"]
-    assert server["image"] == f"ghcr.io/fluxcd/flagger:1.41.0@sha256:{'0' * 64}"

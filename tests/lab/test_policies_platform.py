@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from projects import CHECKOUT
 
+from slipway.platform import pods
 from slipway.platform.compiling import compile_all, context_of
-from slipway.policy.preview import judge_platform
 from slipway.settings.stack_file import read_environment, stacks
 
 
@@ -16,4 +16,4 @@ def test_no_pod_of_the_platform_is_refused_by_the_policies_that_come_with_it(sta
     compiled = compile_all(context_of(environment, CHECKOUT))
     objects = [each for component in compiled.values() for each in component]
     assert {each["kind"] for each in objects} >= {"ClusterServingRuntime", "Deployment", "Namespace"}
-    assert [str(each) for each in judge_platform(environment, objects)] == []
+    assert [str(each) for each in pods.violations(environment, objects)] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from projects import CHECKOUT
 
 from slipway.objects import Object
 from slipway.platform.charts import Charts
+from slipway.platform.compiling import SYSTEMS
 from slipway.platform.context import Context
 from slipway.platform.monitoring import configuration
 from slipway.settings.monitoring import MonitoringSettings
@@ -31,9 +31,8 @@ ASKED = {
 def pods(component: str) -> Iterator[tuple[str, Object]]:
     """Every pod that a component makes in production, with its namespace."""
     charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
-    module = importlib.import_module(f"slipway.platform.{component}")
-    settings = getattr(PROD.platform, component)
-    for each in getattr(module, f"compile_{component}")(settings, Context(PROD, charts)):
+    (system,) = (each for each in SYSTEMS if each.name == component)
+    for each in system.objects(Context(PROD, charts)):
         if each["kind"] in ("Deployment", "DaemonSet", "StatefulSet"):
             yield each["metadata"]["namespace"], each["spec"]["template"]
 

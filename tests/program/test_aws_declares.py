@@ -19,6 +19,7 @@ from components.aws.database import Database, DatabaseArgs
 from slipway.aws import account, rules
 from slipway.aws.rules import Resource
 from slipway.errors import SlipwayError
+from slipway.platform import compiling
 from slipway.settings.aws import DatabaseSettings
 from slipway.settings.stack_file import read_environment
 from slipway.tools import toolchain
@@ -239,7 +240,7 @@ def test_what_the_store_holds_is_protected_and_locked(store):
 
 def test_mlflow_is_told_where_its_database_answers_and_what_holds_its_login(run, monkeypatch):
     monkeypatch.setattr(account, "check", lambda environment: None)
-    monkeypatch.setattr(platform, "COMPONENTS", {"mlflow": platform.COMPONENTS["mlflow"]})
+    monkeypatch.setattr(compiling, "SYSTEMS", (compiling.MLFLOW,))
     monkeypatch.setattr(platform, "inspect", lambda *_: None)
     for name in ("binary", "data"):
         monkeypatch.setattr(toolchain, name, lambda _: CHECKOUT)

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from states import STABLE
 
-from components import tokens
 from slipway.errors import NotYet
 from slipway.planning import regions, verification
 from slipway.platform import compiling
@@ -52,7 +51,7 @@ def test_models_come_after_everything_under_them_and_go_before_it(project, run, 
     providers = {one.name: one for one in ran.engine.registered if one.type == "pulumi:providers:kubernetes"}
     assert set(providers) == {"staging", "staging-platform"}
     assert "flagger-system" in providers["staging"].depends_on
-    assert {one.parent for one in ran.engine.registered if one.type == tokens.FLAGGER} == {"staging"}
+    assert {one.parent for one in ran.engine.registered if one.type == "slipway:flagger:Flagger"} == {"staging"}
 
 
 def test_an_environment_without_systems_of_its_own_has_one_provider(project, run):

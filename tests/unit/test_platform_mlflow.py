@@ -15,11 +15,12 @@ from builders import an_environment
 
 from slipway.errors import SlipwayError
 from slipway.platform.charts import Charts
-from slipway.platform.context import Context
-from slipway.platform.mlflow import START, Database, compile_mlflow
+from slipway.platform.context import Context, Database
+from slipway.platform.mlflow import START, compile_mlflow
 
 NETWORK = {"network": {"egress": {"s3": {"cidr": "10.0.0.0/16"}}}}
 BUCKET = "s3://models/mlflow"
+DATABASE = Database("db.internal", "arn:of-the-login")
 ADMIN = "arn:aws:iam::111122223333:role/slipway"
 Found = dict[tuple[str, str], dict[str, Any]]
 
@@ -28,9 +29,9 @@ def compiled(platform: dict[str, Any] | None = None, cluster: dict[str, Any] | N
     """Everything, by kind with name."""
     changes = {"cluster": cluster} if cluster else {}
     environment = an_environment("prod", platform={**NETWORK, "mlflow": settings, **(platform or {})}, **changes)
-    context = Context(environment, Charts(Path("no-helm"), Path("no-charts")))
+    context = Context(environment, Charts(Path("no-helm"), Path("no-charts")), (), DATABASE)
     assert environment.platform.mlflow is not None
-    found = compile_mlflow(environment.platform.mlflow, context, Database("db.internal", "arn:of-the-login"))
+    found = compile_mlflow(environment.platform.mlflow, context)
     return {(each["kind"], each["metadata"]["name"]): each for each in found}
 
 

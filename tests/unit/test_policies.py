@@ -11,11 +11,12 @@ from projects import CHECKOUT
 
 from slipway.compile import compile_model
 from slipway.compile.llm import compile_llm
+from slipway.platform import pods as platform_pods
+from slipway.policy import preview
 from slipway.policy import stages as namespaces
 from slipway.policy.__main__ import files
 from slipway.policy.check import holds, violations
 from slipway.policy.kyverno import policies
-from slipway.policy.preview import judge, judge_platform
 from slipway.policy.rules import rules
 from slipway.policy.stages import STAGE_LABEL
 from slipway.settings.policies import AUDIT, ENFORCE, PoliciesSettings
@@ -85,7 +86,7 @@ def environment(stage: str, **settings: Any) -> Any:
 
 
 def test_a_preview_refuses_what_the_cluster_would_refuse() -> None:
-    notices, problems = judge(
+    notices, problems = preview.violations(
         environment(ENFORCE), [changed(SERVICE, "churn-v7", {"spec.predictor.maxReplicas": 21})], ()
     )
     assert notices == []
@@ -96,7 +97,7 @@ def test_a_preview_refuses_what_the_cluster_would_refuse() -> None:
 
 
 def test_where_policies_audit_a_preview_only_says_so() -> None:
-    notices, problems = judge(
+    notices, problems = preview.violations(
         environment(AUDIT), [changed(SERVICE, "churn-v7", {"spec.predictor.maxReplicas": 21})], ()
     )
     assert problems == []
@@ -105,13 +106,13 @@ def test_where_policies_audit_a_preview_only_says_so() -> None:
 
 def test_what_runs_already_is_not_refused() -> None:
     broken = changed(SERVICE, "churn-v7", {"spec.predictor.maxReplicas": 21})
-    notices, problems = judge(environment(ENFORCE), [broken], {"churn-v7"})
+    notices, problems = preview.violations(environment(ENFORCE), [broken], {"churn-v7"})
     assert (len(notices), problems) == (1, [])
 
 
 def test_an_environment_sets_its_own_bounds() -> None:
     broken = changed(SERVICE, "churn-v7", {"spec.predictor.maxReplicas": 21})
-    assert judge(environment(ENFORCE, max_replicas=30), [broken], ()) == ([], [])
+    assert preview.violations(environment(ENFORCE, max_replicas=30), [broken], ()) == ([], [])
 
 
 def runtime(**changes: Any) -> dict[str, Any]:
@@ -146,13 +147,14 @@ def workload(kind: str, namespace: str) -> dict[str, Any]:
 )
 def test_a_preview_refuses_pods_of_the_platform_where_policies_enforce(made: dict[str, Any], said: list[str]) -> None:
     audits = {"kind": "Namespace", "metadata": {"name": "kserve"}}
-    found = judge_platform(environment(ENFORCE), [namespaces.namespace("models", ENFORCE), audits, made])
+    found = platform_pods.violations(environment(ENFORCE), [namespaces.namespace("models", ENFORCE), audits, made])
     assert [str(each)[: len(start)] for each, start in zip(found, said, strict=True)] == said
-    assert judge_platform(environment(AUDIT), [namespaces.namespace("models", AUDIT), audits, made]) == []
+    assert platform_pods.violations(environment(AUDIT), [namespaces.namespace("models", AUDIT), audits, made]) == []
 
 
 def test_without_policies_nothing_is_said() -> None:
-    assert judge(an_environment("prod"), [changed(SERVICE, "churn-v7", {"spec.predictor.model": {}})], ()) == ([], [])
+    broken = changed(SERVICE, "churn-v7", {"spec.predictor.model": {}})
+    assert preview.violations(an_environment("prod"), [broken], ()) == ([], [])
 
 
 def test_an_environment_without_namespaces_of_its_own_is_taken_strictly() -> None:

@@ -1,0 +1,39 @@
+"""The platform's own pods, held to the environment's policies.
+
+Of the pods that would be started, those count whose namespace enforces the policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from slipway.errors import SlipwayError
+from slipway.objects import Object
+from slipway.platform import images
+from slipway.policy import check
+from slipway.policy.rules import rules
+from slipway.policy.stages import STAGE_LABEL, audited
+from slipway.policy.templates import pods_of
+from slipway.settings.environment import Environment
+from slipway.settings.policies import ENFORCE
+
+
+def violations(environment: Environment, objects: Iterable[Object]) -> list[SlipwayError]:
+    """List the pods of the platform the cluster would refuse, one error for each check.
+
+    Whether their images have digests is another check's: here they count as if they had.
+
+    Args:
+        environment: Without policies, there is nothing to say.
+        objects: Of all components, with their namespaces.
+    """
+    settings = environment.platform.policies
+    if settings is None:
+        return []
+    given = tuple(audited(each) for each in objects)
+    spaces = [each["metadata"] for each in given if each["kind"] == "Namespace"]
+    enforced = {each["name"] for each in spaces if each["labels"][STAGE_LABEL] == ENFORCE}
+    locked = images.Images(images=dict.fromkeys(images.references(given), f"sha256:{'0' * 64}"))
+    pods = pods_of(images.pinned(given, locked), environment.namespace)
+    there = (each for each in pods if each["metadata"]["namespace"] in enforced)
+    return [SlipwayError(str(each)) for each in check.violations(rules(settings, environment), there)]
