@@ -6,7 +6,8 @@ from slipway.aws import names
 from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.context import Context
-from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.platform.workloads import binding, deployment, manifest, service_account
+from slipway.policy.stages import namespace
 from slipway.settings.operating import BackupSettings
 
 NAMESPACE = "velero"
@@ -51,10 +52,11 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
         token=True,
     )
     return (
-        manifest("v1", "Namespace", NAMESPACE),
+        namespace(NAMESPACE),
         *context.charts.read(DEFINITIONS),
         service_account(NAMESPACE, "velero"),
-        _everything(),
+        # To read, and one day to restore, every kind there is: Velero's own installation binds this role too.
+        binding("cluster-admin", "velero", NAMESPACE, name="velero"),
         server,
         _location(settings, bucket, region, context),
         *([_snapshots(region)] if settings.volumes else []),
@@ -73,17 +75,6 @@ def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
     missing = "region" if bucket else "bucket"
     field = at(f"Pulumi.{environment.name}.yaml", None, f"slipway:platform.backup.{missing}")
     raise SlipwayError(f"{field}missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself")
-
-
-def _everything() -> Object:
-    """Let it read, and one day restore, every kind there is: Velero's own installation binds this role too."""
-    return manifest(
-        "rbac.authorization.k8s.io/v1",
-        "ClusterRoleBinding",
-        "velero",
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        subjects=[{"kind": "ServiceAccount", "name": "velero", "namespace": NAMESPACE}],
-    )
 
 
 def _location(settings: BackupSettings, bucket: str, region: str, context: Context) -> Object:

@@ -6,7 +6,7 @@ from slipway.aws import names
 from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.context import Context
-from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.platform.workloads import RBAC, binding, deployment, manifest, service_account
 from slipway.settings.operating import CapacitySettings
 
 NAMESPACE, NAME = "kube-system", "cluster-autoscaler"
@@ -74,16 +74,11 @@ def _rights() -> tuple[Object, ...]:
         rule("coordination.k8s.io", ["leases"], ["create"]),
         rule("coordination.k8s.io", ["leases"], ["get", "update"], NAME),
     ]
-    group, subject = "rbac.authorization.k8s.io", {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
-
-    def binding(kind: str) -> Object:
-        return {"subjects": [subject], "roleRef": {"apiGroup": group, "kind": kind, "name": NAME}}
-
     return (
-        manifest(f"{group}/v1", "ClusterRole", NAME, rules=everywhere),
-        manifest(f"{group}/v1", "ClusterRoleBinding", NAME, **binding("ClusterRole")),
-        manifest(f"{group}/v1", "Role", NAME, NAMESPACE, rules=here),
-        manifest(f"{group}/v1", "RoleBinding", NAME, NAMESPACE, **binding("Role")),
+        manifest(f"{RBAC}/v1", "ClusterRole", NAME, rules=everywhere),
+        binding(NAME, NAME, NAMESPACE),
+        manifest(f"{RBAC}/v1", "Role", NAME, NAMESPACE, rules=here),
+        binding(NAME, NAME, NAMESPACE, kind="Role", namespace=NAMESPACE),
     )
 
 

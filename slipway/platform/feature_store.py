@@ -11,16 +11,16 @@ import yaml
 
 from slipway.aws import names
 from slipway.objects import Object
+from slipway.platform import places
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, pods_of
 from slipway.platform.network import outside
 from slipway.platform.systems import System, config_map
-from slipway.platform.workloads import manifest
-from slipway.policy.stages import training
+from slipway.policy.stages import namespace, training
 from slipway.settings.data import FeatureStoreSettings
 
-NAMESPACE = NAME = "feature-store"
-PORT = 6566
+NAMESPACE = NAME = places.FEATURE_STORE
+PORT = places.FEATURE_STORE_PORT
 DATA = "/data"
 #: The team's ConfigMap of Python files, where there is no AWS.
 FEATURES = "features"
@@ -59,7 +59,7 @@ def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> t
     chosen = environment.platform.network
     asking = {each: Opening((pods_of(each),), (PORT,)) for each in (environment.namespace, training(environment))}
     return (
-        manifest("v1", "Namespace", NAMESPACE),
+        namespace(NAMESPACE),
         *server.objects(),
         # Its answers need no login, so who may ask is decided here.
         *(isolate(NAMESPACE, asking, outside(chosen)) if chosen else ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slipway.objects import Object
+from slipway.platform import places
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
 from slipway.policy.stages import namespace
@@ -11,7 +12,7 @@ from slipway.settings.serving import FlaggerSettings
 
 # Of these its templates and its README know, its values.yaml does not.
 OPEN = ("includeLabelPrefix",)
-CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", "flagger-system", open=OPEN)
+CHART = Chart("flagger", "github.com/fluxcd/flagger/charts/flagger", places.FLAGGER, open=OPEN)
 
 
 def compile_flagger(settings: FlaggerSettings, context: Context) -> tuple[Object, ...]:

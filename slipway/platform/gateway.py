@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from slipway.objects import Object
 from slipway.platform import traefik
 from slipway.platform.context import Context
-from slipway.platform.workloads import CONFINED, USER, manifest
+from slipway.platform.workloads import CONFINED, RBAC, USER, binding, budget, manifest, spread
 from slipway.policy.stages import namespace
 from slipway.settings.policies import AUDIT
 from slipway.settings.serving import CERTIFICATE, GatewaySettings
@@ -56,29 +54,13 @@ def _permissions(context: Context) -> list[Object]:
         {"apiGroups": [GROUP], "resources": ["gatewayclasses"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": [GROUP], "resources": ["gatewayclasses/status"], "verbs": ["update"]},
     ]
-    bound = [
-        manifest("rbac.authorization.k8s.io/v1", "RoleBinding", NAME, each, **_binding(NAME, where))
-        for each in sorted({where, context.environment.namespace})
-    ]
     return [
         manifest("v1", "ServiceAccount", NAME, where),
-        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", NAME, rules=rules),
-        manifest("rbac.authorization.k8s.io/v1", "ClusterRole", f"{NAME}-classes", rules=cluster),
-        manifest(
-            "rbac.authorization.k8s.io/v1",
-            "ClusterRoleBinding",
-            f"{NAME}-classes",
-            **_binding(f"{NAME}-classes", where),
-        ),
-        *bound,
+        manifest(f"{RBAC}/v1", "ClusterRole", NAME, rules=rules),
+        manifest(f"{RBAC}/v1", "ClusterRole", f"{NAME}-classes", rules=cluster),
+        binding(f"{NAME}-classes", NAME, where),
+        *(binding(NAME, NAME, where, namespace=each) for each in sorted({where, context.environment.namespace})),
     ]
-
-
-def _binding(role: str, account_namespace: str) -> dict[str, Any]:
-    return {
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": account_namespace}],
-    }
 
 
 def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
@@ -113,14 +95,7 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
         "serviceAccountName": NAME,
         "terminationGracePeriodSeconds": GRACE + 10,
         "securityContext": {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}},
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels},
-            }
-        ],
+        "topologySpreadConstraints": spread(labels),
         "containers": [container],
     }
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS)}
@@ -138,12 +113,10 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
     entrance = manifest("v1", "Service", NAME, gateway.namespace, spec=service)
     if settings.annotations:
         entrance["metadata"]["annotations"] = dict(settings.annotations)
-    budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
-    budgets = [manifest("policy/v1", "PodDisruptionBudget", NAME, gateway.namespace, spec=budget)]
     return [
         manifest("apps/v1", "Deployment", NAME, gateway.namespace, spec=deployment),
         entrance,
-        *(budgets if settings.replicas > 1 else []),
+        *([budget(gateway.namespace, NAME)] if settings.replicas > 1 else []),
     ]
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from slipway.objects import Object
 from slipway.platform.dashboards import DASHBOARDS, DATASOURCE, compile_dashboard
+from slipway.platform.places import PROMETHEUS_PORT
 from slipway.platform.systems import System, config_map
 from slipway.platform.workloads import secret_variable
 
@@ -25,7 +26,7 @@ def compile_grafana(namespace: str, admin: str) -> tuple[Object, ...]:
     datasource = {
         "name": "Prometheus",
         **DATASOURCE,
-        "url": "http://prometheus:9090",
+        "url": f"http://prometheus:{PROMETHEUS_PORT}",
         "isDefault": True,
     }
     folder = {"name": "slipway", "type": "file", "options": {"path": _DASHBOARDS}, "allowUiUpdates": False}

@@ -9,16 +9,17 @@ from slipway.aws import names
 from slipway.errors import SlipwayError, at
 from slipway.models.servers import STORAGE
 from slipway.objects import Object
+from slipway.platform import places
 from slipway.platform.context import Context, Database
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.network import outside
 from slipway.platform.secrets import entry, external_secret
-from slipway.platform.systems import claim, config_map, revision
-from slipway.platform.workloads import deployment, manifest, secret_variable, service, service_account
+from slipway.platform.systems import claim, config_map, revision, volume
+from slipway.platform.workloads import budget, deployment, manifest, secret_variable, service, service_account
+from slipway.policy.stages import namespace
 from slipway.settings.data import MlflowSettings
 
-NAMESPACE = "mlflow"
-PORT, POSTGRES_PORT = 5000, 5432
+NAMESPACE, PORT, POSTGRES_PORT = places.MLFLOW, places.MLFLOW_PORT, 5432
 #: Secrets of the namespace: who administers MLflow, the login of its database, that of an S3 which is not of AWS.
 ADMIN, LOGIN, S3 = "mlflow-admin", "mlflow-database", "mlflow-s3"
 LOGIN_MOUNT, VOLUME_MOUNT = "/run/database", "/mlflow"
@@ -50,7 +51,7 @@ def compile_mlflow(settings: MlflowSettings, context: Context) -> tuple[Object, 
             " with database 'postgres' and artifacts in a bucket there is no volume"
         )
     return (
-        manifest("v1", "Namespace", NAMESPACE),
+        namespace(NAMESPACE),
         service_account(NAMESPACE, "mlflow"),
         *_secrets(settings, context),
         *(_postgres(settings) if settings.database == "postgres" else ()),
@@ -106,7 +107,7 @@ def _postgres(settings: MlflowSettings) -> list[Object]:
             {"name": "socket", "mountPath": "/var/run/postgresql"},
         ],
     }
-    volumes = {"login": _login(), "data": _volume(settings, "postgres"), "socket": {"emptyDir": {}}}
+    volumes = {"login": _login(), "data": volume("postgres", settings.storage_gib), "socket": {"emptyDir": {}}}
     return [
         service_account(NAMESPACE, "postgres"),
         *([claim(NAMESPACE, "postgres", settings.storage_gib)] if settings.storage_gib else []),
@@ -138,18 +139,16 @@ def _server(settings: MlflowSettings, place: str | None, database: Database) -> 
         unchanged = f"[ ! {LOGIN_MOUNT}/password -nt /tmp/accounts.ini ]"
         container["livenessProbe"] = {"exec": {"command": ["sh", "-c", unchanged]}, "failureThreshold": 1}
     if stored:
-        volumes["data"] = _volume(settings, "mlflow")
+        volumes["data"] = volume("mlflow", settings.storage_gib)
         container["volumeMounts"].append({"name": "data", "mountPath": VOLUME_MOUNT})
     server = deployment(NAMESPACE, "mlflow", container, replicas=settings.replicas, volumes=volumes, replaced=stored)
     server["spec"]["template"]["metadata"]["annotations"] = {"slipway.dev/files": revision({"/etc/mlflow": files})}
-    disruption = manifest("policy/v1", "PodDisruptionBudget", "mlflow", NAMESPACE)
-    selector = {"matchLabels": {"app.kubernetes.io/name": "mlflow"}}
     return [
         files,
         *([claim(NAMESPACE, "mlflow", settings.storage_gib)] if stored and settings.storage_gib else []),
         server,
         service(NAMESPACE, "mlflow", PORT),
-        *([{**disruption, "spec": {"minAvailable": 1, "selector": selector}}] if settings.replicas > 1 else []),
+        *([budget(NAMESPACE, "mlflow")] if settings.replicas > 1 else []),
     ]
 
 
@@ -223,7 +222,3 @@ def _policies(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:
 
 def _login() -> Object:
     return {"secret": {"secretName": LOGIN}}
-
-
-def _volume(settings: MlflowSettings, name: str) -> Object:
-    return {"persistentVolumeClaim": {"claimName": name}} if settings.storage_gib else {"emptyDir": {}}

@@ -8,18 +8,19 @@ import yaml
 
 from slipway.errors import SlipwayError
 from slipway.objects import Object
-from slipway.platform import alertmanager, grafana, scraping
+from slipway.platform import alertmanager, grafana, places, scraping
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
+from slipway.platform.places import FLAGGER, JUDGE, OBSERVE, SLIPWAY
 from slipway.platform.rules import rules
-from slipway.platform.secrets import external_secret
+from slipway.platform.secrets import entry, external_secret
 from slipway.platform.systems import System, config_map, may_read
 from slipway.platform.tiers import ORDER, below
+from slipway.policy.stages import namespace
 from slipway.settings.environment import Environment
 from slipway.settings.monitoring import GRAFANA, NAMESPACE, RECEIVERS, MonitoringSettings
 
-SLIPWAY = "slipway"
-PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = 9090, 9093, 8080
+PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = places.PROMETHEUS_PORT, 9093, 8080
 _ANYWHERE = network("0.0.0.0/0")
 #: The series of Kubernetes' state that the alerts ask for; all of them would be ten times as many.
 _STATES = "^kube_deployment_(spec_replicas|status_replicas_available)$|^kube_pod_container_status_restarts_total$"
@@ -39,7 +40,7 @@ def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[
             f" slipway:rollout.interval_seconds, got {settings.scrape_interval_seconds}"
         )
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        namespace(NAMESPACE),
         *_prometheus(settings, context),
         *_alertmanager(settings),
         *(_kube_state_metrics() if settings.states else ()),
@@ -52,10 +53,10 @@ def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[
 def configuration(settings: MonitoringSettings, environment: Environment) -> Object:
     """Return Prometheus' configuration in a cluster."""
     jobs = {
-        "flagger": scraping.pods(("flagger-system",), "flagger", "http"),
+        "flagger": scraping.pods((FLAGGER,), "flagger", "http"),
         "gateway": scraping.pods((environment.gateway.namespace,), "traefik", "metrics"),
-        "judge": scraping.pods((SLIPWAY,), "slipway-judge", "http"),
-        "observe": scraping.pods((SLIPWAY,), "slipway-observe", "http"),
+        "judge": scraping.pods((SLIPWAY,), JUDGE, "http"),
+        "observe": scraping.pods((SLIPWAY,), OBSERVE, "http"),
         "kube-state-metrics": scraping.pods((NAMESPACE,), "kube-state-metrics", "metrics"),
         # NVIDIA's exporter, wherever somebody runs it.
         "gpu": scraping.pods((), "dcgm-exporter", "metrics"),
@@ -152,19 +153,19 @@ def _secrets(settings: MonitoringSettings, environment: Environment) -> tuple[Ob
     if environment.platform.secrets is None:
         return ()
     wanted = [*([RECEIVERS] if settings.receivers.named else []), *([GRAFANA] if settings.grafana else [])]
-    return tuple(external_secret(NAMESPACE, name, f"slipway/{environment.name}/{name}") for name in wanted)
+    return tuple(external_secret(NAMESPACE, name, entry(environment, name)) for name in wanted)
 
 
 def _network(environment: Environment) -> tuple[Object, ...]:
     """Open what measuring needs; people come through `kubectl port-forward`, which no policy sees."""
     here = pods_of(NAMESPACE)
-    asked = (pods_of(environment.namespace), pods_of("flagger-system"), pods_of(environment.gateway.namespace))
+    asked = (pods_of(environment.namespace), pods_of(FLAGGER), pods_of(environment.gateway.namespace))
     return isolate(
         NAMESPACE,
         ingress={
             "itself": Opening((here,)),
             # Flagger, where no judge decides; the judge.
-            "askers": Opening((pods_of("flagger-system"), pods_of(SLIPWAY)), (PROMETHEUS_PORT,)),
+            "askers": Opening((pods_of(FLAGGER), pods_of(SLIPWAY)), (PROMETHEUS_PORT,)),
         },
         egress={
             "itself": Opening((here,)),

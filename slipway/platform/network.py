@@ -6,14 +6,12 @@ from slipway.compile.llm import VLLM_PORT
 from slipway.models.servers import AGENT_PORT, SERVERS
 from slipway.names import TRAINER
 from slipway.objects import Object
+from slipway.platform import places
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
 from slipway.platform.workloads import service_account
 from slipway.policy.stages import namespace
 from slipway.settings.operating import NetworkSettings
-
-#: Where the judge with its companions runs.
-SLIPWAY = "slipway"
 
 
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:
@@ -25,10 +23,11 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
     measured = sorted({server.metrics_port for server in SERVERS})
     # vLLM answers requests and Prometheus at one port.
     llm = (VLLM_PORT,) if environment.platform.llm_serving else ()
-    registry = {"mlflow": Opening((pods_of("mlflow"),), (5000,))} if environment.platform.mlflow else {}
-    features = (
-        {"feature-store": Opening((pods_of("feature-store"),), (6566,))} if environment.platform.feature_store else {}
+    registry = (
+        {"mlflow": Opening((pods_of(places.MLFLOW),), (places.MLFLOW_PORT,))} if environment.platform.mlflow else {}
     )
+    store = Opening((pods_of(places.FEATURE_STORE),), (places.FEATURE_STORE_PORT,))
+    features = {"feature-store": store} if environment.platform.feature_store else {}
     return (
         namespace(models, settings.stage),
         namespace(training, settings.stage),
@@ -41,7 +40,7 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
                 "monitoring": Opening((pods_of(settings.monitoring_namespace),), (*measured, *llm)),
             },
             # Their agents send what was asked, what was answered, to be joined with labels.
-            egress={SLIPWAY: Opening((pods_of(SLIPWAY),)), **features, **reached},
+            egress={"slipway": Opening((pods_of(places.SLIPWAY),)), **features, **reached},
         ),
         *isolate(
             training,

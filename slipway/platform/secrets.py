@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.aws import names
 from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.charts import Chart
@@ -77,7 +78,7 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
 
 def entry(environment: Environment, name: str) -> str:
     """Name an entry of an environment in the store: its role may read nothing else."""
-    return f"slipway/{environment.name}/{name}"
+    return f"{names.secrets(environment)}{name}"
 
 
 def external_secret(where: str, name: str, key: Any, every: str = "1h0m0s") -> Object:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import yaml
 
 from slipway.objects import Object
+from slipway.platform import places
 from slipway.platform.context import Context
 from slipway.platform.isolation import Opening, isolate, network, pods_of
-from slipway.platform.systems import System, claim, config_map, may_read
+from slipway.platform.systems import System, claim, config_map, may_read, volume
 from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.policy.stages import namespace
+from slipway.settings.monitoring import NAMESPACE as MONITORING
 from slipway.settings.operating import ServicesSettings
 
-NAMESPACE = "slipway"
-JUDGE, OBSERVE, DRIFT = "slipway-judge", "slipway-observe", "slipway-drift"
+NAMESPACE = places.SLIPWAY
+JUDGE, OBSERVE, DRIFT = places.JUDGE, places.OBSERVE, "slipway-drift"
 JUDGE_PORT, OBSERVE_PORT = 9091, 9092
 #: Where a pod finds what it is in Kubernetes by.
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -21,7 +24,7 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 def compile_services(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
     """Make both, with what they may read, with whom they may talk."""
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        namespace(NAMESPACE),
         *_judge(settings, context),
         *_observe(settings, context),
         *(_drift(settings, settings.drift_image) if settings.drift_image else ()),
@@ -92,7 +95,7 @@ def _drift(settings: ServicesSettings, image: str) -> tuple[Object, ...]:
         "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}},
         "volumeMounts": [{"name": "reports", "mountPath": "/reports"}],
     }
-    stored: Object = {"persistentVolumeClaim": {"claimName": DRIFT}} if settings.storage_gib else {"emptyDir": {}}
+    stored = volume(DRIFT, settings.storage_gib)
     pod = deployment(NAMESPACE, DRIFT, container, volumes={"reports": stored})["spec"]["template"]
     pod["spec"]["restartPolicy"] = "Never"
     spec = {
@@ -108,7 +111,7 @@ def _drift(settings: ServicesSettings, image: str) -> tuple[Object, ...]:
 
 
 def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
-    own, monitoring, flagger = pods_of(NAMESPACE), pods_of("monitoring"), pods_of("flagger-system")
+    own, monitoring, flagger = pods_of(NAMESPACE), pods_of(MONITORING), pods_of(places.FLAGGER)
     senders = tuple(map(pods_of, (context.environment.namespace, *settings.senders)))
     return isolate(
         NAMESPACE,
@@ -120,7 +123,7 @@ def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
             "itself": Opening((own,), (OBSERVE_PORT,)),
         },
         egress={
-            "prometheus": Opening((monitoring,), (9090,)),
+            "prometheus": Opening((monitoring,), (places.PROMETHEUS_PORT,)),
             # The job of drift asks observe.
             "itself": Opening((own,), (OBSERVE_PORT,)),
             # The API server has no pods that a policy could name.

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from slipway.objects import Object
-from slipway.platform.workloads import deployment, manifest, service_account
+from slipway.platform.workloads import RBAC, binding, deployment, manifest, service, service_account
 
 #: A volume that waits for its first pod would be waited for in vain.
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
-_RBAC = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +69,8 @@ class System:
             *self.files.values(),
             *([claim(self.namespace, self.name, self.storage_gib)] if self.data and self.storage_gib else []),
             self._deployment(),
-            self._service(),
+            service(self.namespace, self.name, self.port, self.port_name, self.port_name),
         )
-
-    @property
-    def _stored(self) -> bool:
-        return self.data is not None and self.storage_gib is not None
 
     def _deployment(self) -> Object:
         made = deployment(
@@ -121,15 +116,9 @@ class System:
         for path, name in self.given.items():
             found.append((name, path, {"configMap": {"name": name, "optional": True}}))
         if self.data is not None:
-            kept: Object = {"persistentVolumeClaim": {"claimName": self.name}} if self._stored else {"emptyDir": {}}
-            found.append(("data", self.data, kept))
+            found.append(("data", self.data, volume(self.name, self.storage_gib)))
         found += [(f"scratch-{number}", path, {"emptyDir": {}}) for number, path in enumerate(self.scratch)]
         return found
-
-    def _service(self) -> Object:
-        port = {"name": self.port_name, "port": self.port, "targetPort": self.port_name, "protocol": "TCP"}
-        spec = {"selector": {"app.kubernetes.io/name": self.name}, "ports": [port]}
-        return manifest("v1", "Service", self.name, self.namespace, spec=spec)
 
 
 def claim(namespace: str, name: str, gib: int) -> Object:
@@ -138,6 +127,11 @@ def claim(namespace: str, name: str, gib: int) -> Object:
     asked["metadata"]["annotations"] = dict(_SKIP_AWAIT)
     size = {"requests": {"storage": f"{gib}Gi"}}
     return {**asked, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
+
+
+def volume(name: str, gib: int | None) -> Object:
+    """Return the volume of a claim; without a size, one that is forgotten with the pod."""
+    return {"persistentVolumeClaim": {"claimName": name}} if gib else {"emptyDir": {}}
 
 
 def config_map(name: str, namespace: str, files: Mapping[str, str]) -> Object:
@@ -158,11 +152,4 @@ def may_read(group: str, *resources: str) -> Object:
 
 def _permissions(name: str, namespace: str, rules: tuple[Object, ...]) -> tuple[Object, ...]:
     role = f"{namespace}-{name}"
-    binding: Object = {
-        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-    }
-    return (
-        manifest(f"{_RBAC}/v1", "ClusterRole", role, rules=list(rules)),
-        manifest(f"{_RBAC}/v1", "ClusterRoleBinding", role, **binding),
-    )
+    return (manifest(f"{RBAC}/v1", "ClusterRole", role, rules=list(rules)), binding(role, name, namespace))

@@ -13,6 +13,7 @@ CONFINED: Mapping[str, Any] = {
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
+RBAC = "rbac.authorization.k8s.io"
 #: A user who is nobody in any image.
 USER = 65532
 
@@ -58,14 +59,7 @@ def deployment(
     if init:
         pod["initContainers"] = [{**each, "securityContext": dict(CONFINED)} for each in init]
     if replicas > 1:
-        pod["topologySpreadConstraints"] = [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": labels},
-            }
-        ]
+        pod["topologySpreadConstraints"] = spread(labels)
     spec: Object = {
         "replicas": replicas,
         "selector": {"matchLabels": labels},
@@ -76,9 +70,53 @@ def deployment(
     return manifest("apps/v1", "Deployment", name, namespace, spec=spec)
 
 
-def service(namespace: str, name: str, port: int) -> Object:
-    """Declare the Service in front of a Deployment of the same name."""
-    ports = [{"name": "http", "port": port, "targetPort": port, "protocol": "TCP"}]
+def spread(labels: Mapping[str, str]) -> list[Object]:
+    """Return the constraint that puts pods of the same labels on different nodes, as far as there are any."""
+    selector = {"labelSelector": {"matchLabels": labels}}
+    where = {"topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    return [{"maxSkew": 1, **where, **selector}]
+
+
+def budget(namespace: str, name: str) -> Object:
+    """Keep one pod of a Deployment through a drain."""
+    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/name": name}}}
+    return manifest("policy/v1", "PodDisruptionBudget", name, namespace, spec=spec)
+
+
+def binding(
+    role: str, account: str, where: str, *, kind: str = "ClusterRole", name: str = "", namespace: str | None = None
+) -> Object:
+    """Bind a role to a service account.
+
+    Args:
+        role: Its name.
+        account: The service account.
+        where: Its namespace.
+        kind: The role's.
+        name: Of the binding; empty takes the role's.
+        namespace: What the binding is for; None is the whole cluster.
+    """
+    return manifest(
+        f"{RBAC}/v1",
+        "RoleBinding" if namespace else "ClusterRoleBinding",
+        name or role,
+        namespace,
+        roleRef={"apiGroup": RBAC, "kind": kind, "name": role},
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": where}],
+    )
+
+
+def service(namespace: str, name: str, port: int, called: str = "http", target: int | str | None = None) -> Object:
+    """Declare the Service in front of a Deployment of the same name.
+
+    Args:
+        namespace: Where.
+        name: Of both.
+        port: Where it answers.
+        called: The port's name.
+        target: The container's port; None is the same number.
+    """
+    ports = [{"name": called, "port": port, "targetPort": target or port, "protocol": "TCP"}]
     spec = {"selector": {"app.kubernetes.io/name": name}, "ports": ports}
     return manifest("v1", "Service", name, namespace, spec=spec)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slipway import names
+from slipway.objects import Object
 from slipway.settings.environment import Environment
 from slipway.settings.policies import AUDIT, ENFORCE, Stage
 
@@ -25,10 +26,10 @@ POD_SECURITY: Mapping[str, str] = {
 HOST_PATHS: Mapping[str, str] = {**POD_SECURITY, "pod-security.kubernetes.io/enforce": "privileged"}
 
 
-def namespace(name: str, stage: Stage, pod_security: Mapping[str, str] = POD_SECURITY) -> dict[str, Any]:
-    """Declare a namespace of ours."""
-    labels = {STAGE_LABEL: stage, **pod_security}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+def namespace(name: str, stage: Stage | None = None, pod_security: Mapping[str, str] = POD_SECURITY) -> Object:
+    """Declare a namespace of ours; without a stage it has no labels, and is audited when it is installed."""
+    labels = {"labels": {STAGE_LABEL: stage, **pod_security}} if stage else {}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **labels}}
 
 
 def stage(environment: Environment) -> Stage:
