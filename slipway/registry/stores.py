@@ -143,7 +143,8 @@ class S3Store:
 
 @lru_cache(maxsize=4)
 def _client(endpoint: str | None) -> Any:
-    import boto3
+    # boto3 would import its resources and its transfers first, for the same client.
+    from botocore import session
     from botocore.config import Config
 
     config = Config(
@@ -152,7 +153,7 @@ def _client(endpoint: str | None) -> Any:
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=CONNECTIONS,
     )
-    return boto3.client("s3", endpoint_url=endpoint, config=config)
+    return session.get_session().create_client("s3", endpoint_url=endpoint, config=config)
 
 
 def _hash(stream: Readable, keep: bool) -> tuple[str, int, str | None]:

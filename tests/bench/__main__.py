@@ -52,7 +52,7 @@ def main() -> int:
             say("registry: fill MLflow, start its server, preview twice")
             found_registry = _registry(tools, store, cluster, max(options.models))
             machine = _machine(tools)
-    found = list(report.bars(sizes, found_imports, found_registry))
+    found = list(report.bars(sizes, found_imports, found_pure, found_registry))
     tables = _tables(machine, options.repeats, sizes, found_pure, found_registry, found)
     print(f"\n{tables}")
     if options.document:
