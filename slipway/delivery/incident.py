@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from slipway import documents
-from slipway.delivery.record import Measured, RolloutRecord
+from slipway.delivery import readings
+from slipway.delivery.record import RolloutRecord
 from slipway.documents import Frozen
 from slipway.models.release import Release
 from slipway.rollout.policy import LIMIT
@@ -129,7 +130,7 @@ def _timeline(rollout: RolloutRecord) -> list[tuple[str, ...]]:
 
 
 def _measured(rollout: RolloutRecord) -> list[tuple[str, ...]]:
-    users, candidate = (total([getattr(point, side) for point in rollout.points]) for side in ("primary", "canary"))
+    users, candidate = (readings.total(rollout, "primary"), readings.total(rollout, "canary"))
     worst = [_worst(rollout, side) for side in ("primary", "canary")]
     evidence = max((each.evidence for each in rollout.points if each.evidence is not None), default=None)
     return [
@@ -145,16 +146,6 @@ def _measured(rollout: RolloutRecord) -> list[tuple[str, ...]]:
 def _worst(rollout: RolloutRecord, side: str) -> float | None:
     found = [getattr(point, side).latency_p95_ms for point in rollout.points]
     return max((value for value in found if value is not None), default=None)
-
-
-def total(measured: list[Measured]) -> Measured:
-    """Add up what was counted; quantiles cannot be."""
-    return Measured(
-        requests=sum(each.requests for each in measured),
-        failed=sum(each.failed for each in measured),
-        labelled=sum(each.labelled for each in measured),
-        right=sum(each.right for each in measured),
-    )
 
 
 def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

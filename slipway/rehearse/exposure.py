@@ -6,7 +6,7 @@ random (Poisson), each is bad at random. The random numbers are seeded, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from slipway.documents import Frozen
@@ -53,9 +53,7 @@ class Exposure(Frozen):
     middle: Found | None = None
 
 
-def exposures(
-    timeline: Timeline, policy: Policy, factors: Sequence[float] = FACTORS, played: int = PLAYED
-) -> tuple[Exposure, ...]:
+def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
     """Play rollouts of candidates that are worse in one way; an immediate rollout finds nothing, so it has none."""
     import numpy as np
 
@@ -63,9 +61,9 @@ def exposures(
         return ()
     signals = allowances(policy)
     return tuple(
-        _exposure(timeline, name, allowed, factor, len(signals), played, np.random.default_rng(SEED))
+        _exposure(timeline, name, allowed, factor, len(signals), np.random.default_rng(SEED))
         for name, allowed in signals.items()
-        for factor in factors
+        for factor in FACTORS
         # Four times as many as a third cannot be bad; no multiple of none is.
         if 0 < factor * allowed <= 1
     )
@@ -92,11 +90,10 @@ def _exposure(
     allowed: float,
     factor: float,
     signals: int,
-    played: int,
     chance: np.random.Generator,
 ) -> Exposure:
     play = _judged if timeline.judged else _by_thresholds
-    ended = [play(timeline, name, allowed, factor, signals, chance) for _ in range(played)]
+    ended = [play(timeline, name, allowed, factor, signals, chance) for _ in range(PLAYED)]
     found = sorted((one for one in ended if one), key=lambda one: one.requests)
     return Exposure(
         signal=name,

@@ -35,82 +35,52 @@ class Meaning:
     idle: bool = False
 
 
-@dataclass(frozen=True)
-class _Sentence:
-    """One row: `says` is the plain text, with the groups of the pattern; None takes the sentence itself."""
-
-    pattern: str
-    kind: Kind | None
-    says: str | None = None
-    phase: str = ""
-    idle: bool = False
-
-
-#: The first that fits counts. `Halt` and failing queries are failed checks (runAnalysis counts them).
-_SENTENCES = (
+#: Pattern, kind, phase, plain words with the groups of the pattern. The first that fits counts.
+_SENTENCES: tuple[tuple[str, Kind | None, str, str], ...] = (
     # checkCanaryStatus; advanceCanary, where the target changes in mid-rollout.
-    _Sentence(r"New revision detected! ", "started", "a new version is tried", "Progressing"),
-    # runCanary.
-    _Sentence(
+    ("New revision detected! ", "started", "Progressing", "a new version is tried"),
+    # runCanary; runAB, runBlueGreen; runBlueGreen.
+    (
         r"Advance \S+ canary weight (?P<weight>\d+)",
         "advanced",
+        "Progressing",
         "the candidate gets {weight} % of the traffic",
-        "Progressing",
     ),
-    # runAB, runBlueGreen.
-    _Sentence(r"Advance \S+ canary iteration (?P<look>\S+)", "advanced", "look {look} was well", "Progressing"),
-    # runBlueGreen.
-    _Sentence(
-        r"(Stop traffic mirroring and route|Routing) all traffic to canary",
-        "advanced",
-        "the candidate gets all of the traffic",
-        "Progressing",
-    ),
-    # runConfirmTrafficIncreaseHooks, at each look; the judge's own entry has the reason.
-    _Sentence(
-        r"Halt \S+ advancement waiting for traffic increase approval",
+    (r"Advance \S+ canary iteration (?P<look>\S+)", "advanced", "Progressing", "look {look} was well"),
+    (".*[Rr]out(e|ing) all traffic to canary", "advanced", "Progressing", "the candidate gets all of the traffic"),
+    # runConfirmTrafficIncreaseHooks, runConfirmPromotionHooks, runConfirmRolloutHooks.
+    (r"Halt \S+ advancement waiting for traffic increase", "held", "Progressing", "not enough seen at this weight yet"),
+    (
+        r"Halt \S+ advancement waiting for promotion",
         "held",
-        "not enough seen at this weight yet",
-        "Progressing",
-        idle=True,
-    ),
-    # runConfirmPromotionHooks.
-    _Sentence(
-        r"Halt \S+ advancement waiting for promotion approval",
-        "held",
-        "waiting for the approval of the promotion",
         "WaitingPromotion",
+        "waiting for the approval of the promotion",
     ),
-    # runConfirmRolloutHooks.
-    _Sentence(r"Halt \S+ advancement waiting for approval", "held", "waiting for approval", "Waiting"),
-    # runMetricChecks, runBuiltinMetricChecks, runPreRolloutHooks, runAnalysis.
-    _Sentence(
-        r"Halt advancement no values found for (custom metric|metric): (?P<metric>[^:]+)",
-        "halted",
-        "no data for {metric}",
-    ),
-    _Sentence(r"Halt (\S+ )?advancement (?P<why>.+)", "halted", "{why}"),
-    _Sentence(r"(Metric query failed|Metric template |Prometheus query failed|Error (fetching|building) )", "halted"),
+    (r"Halt \S+ advancement waiting for approval", "held", "Waiting", "waiting for approval"),
+    # runMetricChecks, runBuiltinMetricChecks; those and runPreRolloutHooks, runAnalysis; runMetricChecks.
+    (r"Halt advancement no values found for (custom )?metric: (?P<metric>[^:]+)", "halted", "", "no data for {metric}"),
+    (r"Halt (\S+ )?advancement (?P<why>.+)", "halted", "", "{why}"),
+    ("(?P<all>(Metric (query|template)|Prometheus query failed|Error (fetching|building)).*)", "halted", "", "{all}"),
     # runCanary, runAB, runBlueGreen, shouldSkipAnalysis: next the primary selects the candidate.
-    _Sentence(r"Copying \S+ template spec to ", "promoted", "the candidate takes over", "Promoting"),
+    (r"Copying \S+ template spec to ", "promoted", "Promoting", "the candidate takes over"),
     # runPromotionTrafficShift.
-    _Sentence(r"Routing all traffic to primary", None, None, "Finalising"),
+    ("(?P<all>Routing all traffic to primary)", None, "Finalising", "{all}"),
     # advanceCanary; shouldSkipAnalysis.
-    _Sentence(r"Promotion completed! ", "promoted", "the candidate takes over", "Succeeded"),
-    # advanceCanary says so when a rollback hook passes, whether the judge or an operator wanted it; rollback.
-    _Sentence(r"Rolling back |Canary failed! ", "rolled-back", None, "Failed"),
-    # runRollbackHooks, at each look.
-    _Sentence(r"Rollback hook \S+ not signaling a rollback", None, idle=True),
+    ("Promotion completed! ", "promoted", "Succeeded", "the candidate takes over"),
+    # advanceCanary and rollback; the first says so whenever a rollback hook passes, for the judge as for an operator.
+    ("(?P<all>(Rolling back|Canary failed!) .*)", "rolled-back", "Failed", "{all}"),
 )
-_TABLE = tuple((re.compile(each.pattern), each) for each in _SENTENCES)
+#: Repeated at each look: runConfirmTrafficIncreaseHooks (the judge's own entry has the reason), runRollbackHooks.
+_IDLE = re.compile(r"Halt \S+ advancement waiting for traffic increase|Rollback hook \S+ not signaling a rollback")
+_TABLE = tuple((re.compile(pattern), kind, phase, plain) for pattern, kind, phase, plain in _SENTENCES)
 
 
 def read(message: str) -> Meaning:
     """Return what a sentence means; one that is not in the table decides nothing."""
-    for pattern, sentence in _TABLE:
+    idle = bool(_IDLE.match(message))
+    for pattern, kind, phase, plain in _TABLE:
         if match := pattern.match(message):
             groups = match.groupdict()
-            plain = message if sentence.says is None else sentence.says.format(**groups)
             weight = int(groups["weight"]) if "weight" in groups else None
-            return Meaning(plain, sentence.kind, sentence.phase, weight, sentence.idle)
-    return Meaning(message)
+            return Meaning(plain.format(**groups), kind, phase, weight, idle)
+    return Meaning(message, idle=idle)

@@ -47,11 +47,6 @@ class ObservedModel:
         return self.target_version if self.target_version != self.live_version else None
 
 
-def observe(model: str, objects: Iterable[Mapping[str, Any]]) -> ObservedModel:
-    """Read the state of one model; see `observe_all`."""
-    return observe_all([model], objects)[model]
-
-
 def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, ObservedModel]:
     """Read the state of models from the live objects of their namespace.
 

@@ -20,7 +20,7 @@ from slipway.gitops.render import refuse_changed_versions
 from slipway.planning import verification
 from slipway.planning.guard import refuse_two_writers
 from slipway.rollout import cluster
-from slipway.rollout.observed import observe
+from slipway.rollout.observed import observe_all
 
 GITOPS = {"repository": "https://git.example.com/manifests.git"}
 TRACKED = {"argocd.argoproj.io/tracking-id": "models-churn:/Service:models/churn"}
@@ -126,10 +126,10 @@ def test_who_applies_a_model_is_read_from_its_objects_but_not_from_the_pair() ->
     pair = [it for it in found if it["metadata"]["name"].endswith(("-primary", "-canary"))]
     for each in pair:
         each["metadata"]["annotations"] = TRACKED  # Flagger copies them from the target.
-    assert observe("churn", found).appliers == {"Pulumi"}
+    assert observe_all(["churn"], found)["churn"].appliers == {"Pulumi"}
     canary = next(it for it in found if it["kind"] == "Canary")
     canary["metadata"]["annotations"] = TRACKED
-    assert observe("churn", found).appliers == {"Pulumi", "Argo CD"}
+    assert observe_all(["churn"], found)["churn"].appliers == {"Pulumi", "Argo CD"}
 
 
 @pytest.mark.parametrize(("delivery", "other"), [("direct", "Argo CD"), ("gitops", "Pulumi")])

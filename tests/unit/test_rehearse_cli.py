@@ -20,7 +20,7 @@ from slipway import documents
 from slipway.cli.root import app
 from slipway.delivery.record import Outcome
 from slipway.errors import ExitCode, SlipwayError
-from slipway.rehearse import exposure, result
+from slipway.rehearse import exposure
 from slipway.rehearse.answers import Comparison
 from slipway.rehearse.run import Played
 from slipway.rehearse.stage import stage
@@ -52,7 +52,8 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(slipway.cli.rehearse, "Registry", lambda uri: registry)
     monkeypatch.setattr(slipway.cli.rehearse, "input_example", lambda release: [{"age": 30.0}])
     monkeypatch.setattr(slipway.cli.rehearse, "play", play)
-    monkeypatch.setattr(result, "exposures", lambda *_: exposure.exposures(*_, factors=(4,), played=3))
+    monkeypatch.setattr(exposure, "FACTORS", (4,))
+    monkeypatch.setattr(exposure, "PLAYED", 3)
     return shown
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from test_rehearse_predict import POLICY, a_canary, predicted
 
+from slipway.planning.timeline import Timeline
+from slipway.rehearse import exposure
 from slipway.rehearse.exposure import Exposure, allowances, exposures
+from slipway.rollout.policy import Policy
 
 
 def errors(rate: float, *factors: float, judged: bool = True, **canary: object) -> dict[float, Exposure]:
     policy = POLICY if judged else None
     timeline = predicted(a_canary(policy=policy, **canary), rate)  # type: ignore[arg-type]
-    found = exposures(timeline, POLICY, factors, played=40)
-    return {each.factor: each for each in found if each.signal == "errors"}
+    return {each.factor: each for each in a_few(timeline, POLICY, *factors) if each.signal == "errors"}
+
+
+def a_few(timeline: Timeline, policy: Policy, *factors: float) -> tuple[Exposure, ...]:
+    """Play fewer rollouts than a table has, of other factors."""
+    with patch.multiple(exposure, FACTORS=factors, PLAYED=40):
+        return exposures(timeline, policy)
 
 
 def test_the_signals_are_those_that_the_policy_asks_for() -> None:
@@ -49,7 +59,7 @@ def test_a_candidate_that_answers_nothing_rightly_is_taken_back_at_the_first_loo
 def test_a_shadow_is_found_out_without_any_user_seeing_it() -> None:
     policy = POLICY.model_copy(update={"shadow": True})
     timeline = predicted(a_canary(policy=policy, iterations=5))
-    middle = next(each for each in exposures(timeline, policy, (10,), played=40) if each.signal == "errors").middle
+    middle = next(each for each in a_few(timeline, policy, 10) if each.signal == "errors").middle
     assert middle is not None
     assert (middle.requests, middle.bad) == (0, 0)
 

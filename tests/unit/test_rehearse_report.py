@@ -10,7 +10,7 @@ from builders import a_release, a_spec, an_environment
 from slipway.delivery.record import Decision, Measured, Outcome, Point, RolloutRecord
 from slipway.errors import SlipwayError
 from slipway.models.spec import ModelSpec
-from slipway.rehearse import exposure, result
+from slipway.rehearse import exposure
 from slipway.rehearse.answers import Answers, Comparison
 from slipway.rehearse.report import markdown, span
 from slipway.rehearse.result import Rehearsal, conclude, foresee
@@ -35,7 +35,8 @@ LAB = an_environment("local", judge_url="http://10.244.0.1:9091", namespace="mod
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(result, "exposures", lambda *_: exposure.exposures(*_, factors=(1, 4), played=5))
+    monkeypatch.setattr(exposure, "FACTORS", (1, 4))
+    monkeypatch.setattr(exposure, "PLAYED", 5)
 
 
 def a_record(outcome: Outcome, reason: str) -> RolloutRecord:

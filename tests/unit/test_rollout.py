@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.pins import Rejection
-from slipway.rollout.observed import SETTLED, ObservedModel, ObservedService, observe, observe_all
+from slipway.rollout.observed import SETTLED, ObservedModel, ObservedService, observe_all
 from slipway.rollout.plan import ModelPlan, Wanted, follow, plan_model
 
 V7, V8, V9 = (a_release(version=version) for version in (7, 8, 9))
@@ -355,7 +355,7 @@ def live_objects() -> list[dict[str, Any]]:
 
 
 def test_the_state_of_a_model_is_read_from_its_live_objects() -> None:
-    assert observe("churn", live_objects()) == ObservedModel(
+    assert observe_all(["churn"], live_objects())["churn"] == ObservedModel(
         live_version=7,
         target_version=8,
         phase="Progressing",
@@ -380,9 +380,10 @@ def test_a_service_that_is_somebody_elses_is_refused(name: str, selector: dict[s
     with pytest.raises(
         SlipwayError, match=rf"^Service {name}: spec\.selector: expected the pods of one version of churn"
     ):
-        observe("churn", [found])
+        observe_all(["churn"], [found])
 
 
 def test_a_canary_without_a_status_has_no_phase() -> None:
-    assert observe("churn", [{"kind": "Canary", "metadata": {"name": "churn"}}]).phase is None
-    assert observe("churn", [{"kind": "Canary", "metadata": {"name": "churn"}, "status": {"phase": ""}}]).phase is None
+    canary = {"kind": "Canary", "metadata": {"name": "churn"}}
+    for found in (canary, {**canary, "status": {"phase": ""}}):
+        assert observe_all(["churn"], [found])["churn"].phase is None
