@@ -17,7 +17,7 @@ from slipway import schema
 from slipway.compile import compile_llm, compile_model, compile_shared, refusals
 from slipway.errors import SlipwayError
 from slipway.platform.charts import Charts
-from slipway.platform.compiling import compile_one
+from slipway.platform.compiling import SYSTEMS
 from slipway.platform.context import Context
 from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
@@ -97,14 +97,13 @@ def effects(environment: Environment, place: tuple[Any, ...]) -> str:
         compiler = compile_llm if spec.llm else compile_model
         found[name] = repr(compiler(spec, PLANS[name], environment))
     context = Context(environment, Charts(Path("none"), Path("none")), tuple(SPECS.values()))
-    for name in type(environment.platform).model_fields:
-        settings = getattr(environment.platform, name)
-        if settings is None or (place[0] == "platform" and place[1] != name) or name in CHARTS:
+    for system in SYSTEMS:
+        if system.name in CHARTS or (place[0] == "platform" and place[1] != system.name):
             continue
         try:
-            found[name] = compile_one(name, settings, context)
+            found[system.name] = system.objects(context)
         except SlipwayError as error:
-            found[name] = str(error)
+            found[system.name] = str(error)
     return json.dumps(found, default=str)
 
 
