@@ -42,7 +42,7 @@ async def main() -> None:
         preview = pulumi.runtime.is_dry_run()
         plan = prepare(checkout, environment, preview=preview, held_back=program.held_back())
         say(plan)
-        installs = platform.prepare(environment) if "platform" in environment.layers else []
+        installs = platform.prepare(environment, checkout) if "platform" in environment.layers else []
     except SlipwayError as error:
         program.write_outcome(error)
         for line in str(error).splitlines():

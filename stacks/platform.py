@@ -35,6 +35,7 @@ from slipway.platform.context import Context, Database
 from slipway.platform.images import Images
 from slipway.platform.ordering import ordered
 from slipway.rollout import cluster
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
 from slipway.settings.platform import Platform
 from slipway.settings.policies import ENFORCE
@@ -86,7 +87,7 @@ class Step:
         return COMPONENTS[self.system](self.context.environment.name, args, options)
 
 
-def prepare(environment: Environment) -> list[Step]:
+def prepare(environment: Environment, checkout: Checkout) -> list[Step]:
     """Compile the systems that the settings name, all of them before anything is registered.
 
     Returns:
@@ -97,7 +98,7 @@ def prepare(environment: Environment) -> list[Step]:
     """
     if environment.platform == Platform():
         return []
-    context, locked = compiling.context_of(environment, Path.cwd()), images.load(Path.cwd())
+    context, locked = compiling.context_of(environment, checkout), images.load(checkout.root)
     compiled = compiling.compile_all(context)
     inspect(environment, compiled, locked)
     needs = ordered(compiled)

@@ -6,7 +6,6 @@ import base64
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 import requests
 from requests.auth import AuthBase
@@ -81,7 +80,7 @@ class Token(AuthBase):
         return request
 
 
-def token(cluster: str, region: str, session: Any = None) -> str:
+def token(cluster: str, region: str) -> str:
     """Sign a question to AWS about who we are: EKS asks it in our name, so no AWS CLI is needed.
 
     Raises:
@@ -91,7 +90,7 @@ def token(cluster: str, region: str, session: Any = None) -> str:
     from botocore.exceptions import BotoCoreError
     from botocore.signers import RequestSigner
 
-    session = session or boto3.Session(region_name=region)
+    session = boto3.Session(region_name=region)
     sts = session.client("sts", region_name=region)
     try:
         credentials = session.get_credentials()

@@ -15,6 +15,7 @@ from slipway.clients import image_registry
 from slipway.platform import images
 from slipway.platform.compiling import compile_all, context_of
 from slipway.settings import stack_file
+from slipway.settings.checkout import Checkout
 
 app = typer.Typer(
     no_args_is_help=True, help="The images of what an environment installs, each with its digest.", add_completion=False
@@ -31,12 +32,13 @@ def lock(refresh: Refresh = False, as_json: Json = False) -> None:
     """
     import requests
 
-    environments = [stack_file.read_environment(project(), name) for name in stack_file.stacks(project())]
+    checkout = Checkout(project())
+    environments = [checkout.stack(name) for name in stack_file.stacks(project())]
     wanted = sorted(
         {
             image
             for environment in environments
-            for objects in compile_all(context_of(environment, project())).values()
+            for objects in compile_all(context_of(environment, checkout)).values()
             for image in images.references(objects)
         }
     )

@@ -91,7 +91,6 @@ class Release(Frozen):
         git_commit: str,
         signature: Signature,
         metrics: dict[str, float] | None = None,
-        evidence: dict[str, str] | None = None,
     ) -> Release:
         """Freeze content under the id that it has."""
         draft = cls(
@@ -103,7 +102,6 @@ class Release(Frozen):
             git_commit=git_commit,
             signature=signature,
             metrics=metrics or {},
-            evidence=evidence or {},
         )
         return draft.model_copy(update={"id": derived_id(draft)})
 

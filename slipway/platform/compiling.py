@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from slipway.models.spec import load_model_specs
 from slipway.objects import Object
 from slipway.platform.argocd import compile_argocd
 from slipway.platform.backup import compile_backup
@@ -28,6 +26,7 @@ from slipway.platform.network import compile_network
 from slipway.platform.policies import compile_policies
 from slipway.platform.secrets import compile_secrets
 from slipway.platform.services import compile_services
+from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
 from slipway.settings.platform import Platform
 from slipway.tools import toolchain
@@ -83,16 +82,15 @@ SYSTEMS: tuple[Row[Any], ...] = (
 )
 
 
-def context_of(environment: Environment, project: Path) -> Context:
+def context_of(environment: Environment, checkout: Checkout) -> Context:
     """Gather what systems are compiled from besides their own settings.
 
     Raises:
         SlipwayError: The tools that render charts are not built, or a model spec does not fit.
     """
     charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
-    directory = project / "models"
     # A checkout of the platform alone has none.
-    models = tuple(load_model_specs(directory).values()) if directory.is_dir() else ()
+    models = tuple(checkout.specs.values()) if (checkout.root / "models").is_dir() else ()
     return Context(environment, charts, models)
 
 

@@ -20,6 +20,7 @@ from slipway.clients.kube import Kube
 from slipway.objects import Object
 from slipway.platform.compiling import context_of
 from slipway.platform.gateway import METRICS, NAME, PING, PORTS, compile_gateway
+from slipway.settings.checkout import Checkout
 from slipway.settings.serving import GatewaySettings
 from slipway.tools import toolchain
 
@@ -95,7 +96,7 @@ def gateway(directory: Path, port: int) -> list[Object]:
     """Compile the gateway in namespaces of its own, its listener on a free port."""
     settings = {"name": "models", "namespace": GATEWAY, "host_suffix": "rights.example.com", "mirrors": "traefik"}
     environment = an_environment(namespace=MODELS, gateway=settings)
-    objects = list(compile_gateway(GatewaySettings(service="ClusterIP"), context_of(environment, directory)))
+    objects = list(compile_gateway(GatewaySettings(service="ClusterIP"), context_of(environment, Checkout(directory))))
     for each in objects:
         if each["kind"] == "Gateway":
             each["spec"]["listeners"][0]["port"] = port

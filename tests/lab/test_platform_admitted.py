@@ -22,6 +22,7 @@ from slipway.lab import manifests
 from slipway.objects import Object
 from slipway.platform.compiling import SYSTEMS, context_of
 from slipway.platform.context import TO_BE_MADE
+from slipway.settings.checkout import Checkout
 from slipway.settings.platform import Platform
 from slipway.settings.stack_file import read_environment
 
@@ -55,7 +56,7 @@ INSTALLED = [
 
 def compiled(stack: str, name: str, *, kept: bool = True) -> tuple[Object, ...]:
     """Compile a component as an environment sets it."""
-    context = context_of(read_environment(CHECKOUT, "prod" if stack == "any" else stack), CHECKOUT)
+    context = context_of(read_environment(CHECKOUT, "prod" if stack == "any" else stack), Checkout(CHECKOUT))
     if not kept:
         context = replace(context, charts=replace(context.charts, kept=None))
     (compile_one,) = (each.compile for each in SYSTEMS if each.name == name)

@@ -28,6 +28,7 @@ from slipway.platform.gateway import compile_gateway
 from slipway.platform.images import Images
 from slipway.platform.kserve import compile_kserve
 from slipway.platform.kyverno import compile_kyverno
+from slipway.settings.checkout import Checkout
 from slipway.settings.serving import FlaggerSettings, GatewaySettings, KserveSettings, KyvernoSettings
 from slipway.tools import toolchain
 from stacks.platform import say_unlocked
@@ -213,7 +214,7 @@ def test_an_image_without_a_digest_is_noted_and_where_policies_are_enforced_not_
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "info", said.append)
     environment = an_environment(platform={"network": {"stage": stage}, "flagger": {}})
-    compiled = compile_all(context_of(environment, tmp_path))
+    compiled = compile_all(context_of(environment, Checkout(tmp_path)))
     expected = (
         "images.yaml: 1 of 1 images have no digest, so a moved tag would change what runs:"
         " ghcr.io/fluxcd/flagger:1.41.0 first; run `slipway images lock` and commit the file"

@@ -20,10 +20,12 @@ from slipway import registry
 from slipway.cli.root import app
 from slipway.engine.program import OUTCOME
 from slipway.errors import ExitCode, NotYet, SlipwayError
+from slipway.models import spec
 from slipway.models.pins import Pin
 from slipway.models.release import version_of
 from slipway.rollout import cluster
 from slipway.rollout.observed import ObservedModel
+from slipway.settings import stack_file
 
 STACK = "one"
 #: The other model, which is a shard's neighbour.
@@ -253,3 +255,13 @@ def test_what_is_planned_is_what_is_declared_and_refused(project, run, monkeypat
         if code == 0:
             assert unwritten(upped[2]) == [f"{change['file']}: to add" for change in rendered["changes"]]
             assert unwritten(world.ran(preview=False, held_back=held)[2]) == []
+
+
+def test_each_spec_and_each_stack_file_is_read_once(project, run, monkeypatch) -> None:
+    world, opened = World(project, run, monkeypatch), list[str]()
+    world.set(Case(before=8, models=("churn",)))
+    load, read = spec.load_model_spec, stack_file.read_environment
+    monkeypatch.setattr(spec, "load_model_spec", lambda path: opened.append(path.stem) or load(path))
+    monkeypatch.setattr(stack_file, "read_environment", lambda root, name: opened.append(name) or read(root, name))
+    world.planned("plan")
+    assert sorted(opened) == sorted([*stack_file.stacks(project.root), "churn", "fraud"])
