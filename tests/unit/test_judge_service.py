@@ -123,6 +123,16 @@ def test_a_decision_is_noted_once_however_often_it_is_asked_for(judge: Any) -> N
     assert {(entry["weight"], entry["candidate"]) for entry in told} == {(50, "churn-v2")}
 
 
+def test_a_candidate_that_was_allowed_to_all_users_is_known_after_flagger_has_promoted_it(judge: Any) -> None:
+    for _ in range(2):
+        assert call(judge, "POST", "/confirm-promotion", asked())[0] == 200
+    (entry,) = judge.ledger.entries()
+    assert (entry.kind, entry.candidate) == ("vetted", "churn-v2")
+    assert judge._vetted(a_look(candidate=None, stable="churn-v2").run)
+    assert not judge._vetted(a_look(candidate=None, stable="churn-v1").run)
+    assert not judge._vetted(a_look(candidate=None, stable="churn-v2", started=1.0).run)
+
+
 def test_a_cluster_that_is_away_is_a_no(judge: Any) -> None:
     from slipway.clients.kube import KubeError
 
