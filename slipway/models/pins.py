@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -11,9 +11,6 @@ from slipway import documents
 from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError, at
 from slipway.models.release import Release, ReleaseId, Releases
-
-if TYPE_CHECKING:
-    pass
 
 
 class Rejection(Frozen):

@@ -78,7 +78,6 @@ class Release(Frozen):
     git_commit: str = Field(pattern=COMMIT)
     signature: Signature
     metrics: Sorted[str, float] = Field(default_factory=dict)
-    evidence: Sorted[str, str] = Field(default_factory=dict)
 
     @classmethod
     def create(
