@@ -1,15 +1,11 @@
-"""The command `slipway`.
-
-Modules here import what is heavy inside their commands, so that `slipway --help` answers at once.
-"""
+"""The command line `slipway`."""
 
 from __future__ import annotations
 
+from slipway.cli.root import app
 from slipway.command import run
 
 
 def main() -> None:
     """Run the command line."""
-    from slipway.cli.root import app
-
     run(app)
