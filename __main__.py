@@ -1,12 +1,11 @@
 """The program that `pulumi up` runs: declares the environment of the stack."""
 
-import gc
-
 import pulumi
 
-# What imports leave, a hundred thousand objects, stays. By default it is searched for cycles again and again while it
-# grows, which was a twelfth of the processor time of a small preview.
-gc.set_threshold(10_000)
+from stacks import pacing
+
+# Before the imports of all that the program is made of.
+pacing.collect_rarely()
 
 from stacks.environment import main  # noqa: E402
 

@@ -16,6 +16,7 @@ from slipway.compile import compile_model
 from slipway.planning.environment import plan_environment
 from slipway.settings.checkout import Checkout
 from slipway.settings.environment import Environment
+from stacks import pacing
 from tests.bench import project
 from tests.bench.toolbox import STACK
 
@@ -53,6 +54,8 @@ class Pure:
 
 def measure(folder: Path, models: int, repeats: int) -> Pure:
     """Time the parts on a generated project."""
+    # As in the program; for libyaml too.
+    pacing.collect_rarely()
     environment = Environment.parse(STACK, project.SETTINGS, f"Pulumi.{STACK}.yaml")
     plan_seconds, plan = _timed(lambda: plan_environment(Checkout(folder), environment, None), repeats)
     if plan.problems:

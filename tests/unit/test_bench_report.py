@@ -39,9 +39,9 @@ def test_a_program_is_held_to_the_bare_ones_by_its_size(models: int, ours: float
 
 @pytest.mark.parametrize(("compiled", "holds"), [(0.1, True), (0.11, False)])
 def test_the_pure_path_is_held_to_libyaml(compiled: float, holds: bool) -> None:
-    pure = Pure(100, plan=0.5, compiled=compiled, canonical=0.1, libyaml_read=0.4, libyaml_dump=0.6)
+    pure = Pure(1000, plan=0.5, compiled=compiled, canonical=0.1, libyaml_read=0.4, libyaml_dump=0.6)
     *_, bar = report.bars([a_size(100, F=1, P=1)], None, [pure], None)
-    assert (bar.name, bar.holds) == ("pure path ÷ libyaml, 100 models", holds)
+    assert (bar.name, bar.holds) == ("pure path ÷ libyaml, 1000 models", holds)
 
 
 def test_a_program_that_grows_faster_than_the_bare_one_misses_its_bar() -> None:
