@@ -30,7 +30,8 @@ from slipway.lab.state import Facts
 from slipway.models.spec import load_model_specs
 from slipway.progress import say, step
 from slipway.rollout import cluster
-from slipway.rollout.observed import ObservedModel
+from slipway.rollout.canary import is_initialized
+from slipway.rollout.observed import ObservedModel, is_ready
 from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
 from slipway.tools import toolchain
@@ -207,19 +208,10 @@ def _wait(kube: Kube, environment: Environment, versions: Mapping[str, int]) -> 
     with step("model servers ready"):
         for model, version in versions.items():
             service = names.inference_service(model, version)
-            kube.wait_for(*cluster.INFERENCE_SERVICE, service, namespace, _is_ready, timeout=READY_LIMIT)
+            kube.wait_for(*cluster.INFERENCE_SERVICE, service, namespace, is_ready, timeout=READY_LIMIT)
     with step("Flagger has taken over their traffic"):
         for model in versions:
-            kube.wait_for(*cluster.CANARY, model, namespace, _is_initialized, timeout=READY_LIMIT)
-
-
-def _is_ready(service: Mapping[str, Any]) -> bool:
-    conditions = (service.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _is_initialized(canary: Mapping[str, Any]) -> bool:
-    return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")
+            kube.wait_for(*cluster.CANARY, model, namespace, is_initialized, timeout=READY_LIMIT)
 
 
 def _state(seen: ObservedModel, version: int) -> str:

@@ -168,10 +168,8 @@ def confirm_rollout(look: Look) -> Answer:
 def confirm_traffic_increase(look: Look) -> Answer:
     """Say whether the candidate may have more traffic; "not enough yet" holds, it does not fail."""
     run = look.run
-    if stop := _doubt(look):
-        return stop
-    if run.candidate is None:
-        return Answer(True, f"{run.stable}: users have it already")
+    if settled := _settled(look):
+        return settled
     if run.weight == 0:
         return Answer(True, f"{run.candidate}: may have its first traffic")
     assert look.counts is not None
@@ -188,13 +186,11 @@ def confirm_traffic_increase(look: Look) -> Answer:
 def confirm_promotion(look: Look) -> Answer:
     """Say whether users may have the candidate for good."""
     run, policy = look.run, look.policy
-    if stop := _doubt(look):
-        return stop
-    if run.candidate is None:
-        return Answer(True, f"{run.stable}: users have it already")
+    if settled := _settled(look):
+        return settled
+    reason = finding(look).reason.partition(": ")[2]
     if policy.shadow:
-        said = finding(look).reason.partition(": ")[2]
-        return Answer(False, f"{run.candidate}: a shadow, users never get it: {said}", "shadow")
+        return Answer(False, f"{run.candidate}: a shadow, users never get it: {reason}", "shadow")
     if run.switches and run.weight == 0:
         return Answer(True, f"{run.candidate}: may have its first traffic")
     assert look.counts is not None
@@ -213,30 +209,27 @@ def confirm_promotion(look: Look) -> Answer:
             f" {policy.min_labels} are needed",
             "labels",
         )
-    return Answer(True, f"{run.candidate}: may be promoted: {finding(look).reason.partition(': ')[2]}", vets=True)
+    return Answer(True, f"{run.candidate}: may be promoted: {reason}", vets=True)
 
 
-def _doubt(look: Look) -> Answer | None:
-    """Say no where the candidate is condemned, cannot be seen, or is not what was tried."""
+def _settled(look: Look) -> Answer | None:
+    """Return the answer that needs no counts: no for a candidate that may not go on, yes where users have it."""
     found = finding(look)
     if found.verdict is None or found.condemns:
         return Answer(False, found.reason, found.cause)
     if look.run.aborted:
         return Answer(False, f"{look.run.candidate}: aborted: {look.run.aborted}", "aborted")
-    return None
+    return None if look.run.candidate is not None else Answer(True, f"{look.run.stable}: users have it already")
 
 
 def waits_for(look: Look) -> str:
     """Say what keeps a rollout where it is; empty where nothing does."""
-    run = look.run
-    if run.started is None:
+    questions = {
+        "Waiting": confirm_rollout,
+        "WaitingPromotion": confirm_promotion,
+        "Progressing": confirm_traffic_increase if look.run.steps else confirm_promotion,
+    }
+    if look.run.started is None or look.run.phase not in questions:
         return ""
-    if run.phase == "Waiting":
-        answer = confirm_rollout(look)
-    elif run.phase == "WaitingPromotion":
-        answer = confirm_promotion(look)
-    elif run.phase == "Progressing":
-        answer = confirm_traffic_increase(look) if run.steps else confirm_promotion(look)
-    else:
-        return ""
+    answer = questions[look.run.phase](look)
     return "" if answer.yes else answer.reason

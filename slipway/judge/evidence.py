@@ -44,7 +44,7 @@ other. Bursts make the evidence too large; docs/judge.md says by how much.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,7 +69,7 @@ ERRORS_OF_PRIMARY = 2.0
 #: Natural logarithm near which a float ends.
 _LARGEST = 700.0
 #: How people say that a request was bad, by the first letters of the signal's name.
-_SAID = {"errors": "failed", "slow": "were too slow", "wrong": "were wrong"}
+_WORDS = {"errors": "failed", "slow": "were too slow", "wrong": "were wrong"}
 
 
 @dataclass(frozen=True)
@@ -135,48 +135,34 @@ def verdict(signals: Sequence[Signal]) -> Verdict:
     if not signals:
         return Verdict(1.0, False, None, "no signal to judge by")
     comparisons = [comparison for signal in signals for comparison in _compare(signal)]
-    e_value = _value(_log_mean([one.log for one in comparisons]))
+    e_value = _value(_log_mean([log for log, _, _ in comparisons]))
     numbers = f"(evidence {_readable(e_value)}, limit {LIMIT:.0f})"
-    strongest = max(comparisons, key=lambda one: one.log)
+    _, allowed, strongest = max(comparisons, key=lambda one: one[0])
     broken = next((signal for signal in signals if _is_broken(signal, len(comparisons))), None)
     if broken is not None:
-        beyond = _percent(FLOOR_SHARE)
-        reason = f"{_counted(broken.name, _total(broken.windows))}, more than {beyond} {numbers}"
-        return Verdict(e_value, True, strongest.evidence(), reason)
-    if not any(one.total.canary for one in comparisons):
+        reason = f"{_counted(broken.name, _total(broken.windows))}, more than {_percent(FLOOR_SHARE)} {numbers}"
+        return Verdict(e_value, True, strongest, reason)
+    if not any(evidence.canary for _, _, evidence in comparisons):
         return Verdict(e_value, False, None, f"the candidate was not asked yet {numbers}")
-    counted = _counted(strongest.signal.name, strongest.total)
-    return Verdict(e_value, False, strongest.evidence(), f"{counted}{strongest.beside()} {numbers}")
+    reason = _counted(strongest.signal, strongest)
+    if strongest.primary:
+        reason += f", {strongest.primary_bad} of {strongest.primary} on the primary"
+    if strongest.against == "objective":
+        reason += f", {_percent(allowed)} allowed"
+    return Verdict(e_value, False, strongest, f"{reason} {numbers}")
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    signal: Signal
-    against: Literal["primary", "objective"]
-    #: Natural logarithm of the e-value.
-    log: float
-    total: Window
-
-    def evidence(self) -> Evidence:
-        total = self.total
-        counts = (total.canary, total.canary_bad, total.primary, total.primary_bad)
-        return Evidence(self.signal.name, self.against, _value(self.log), *counts)
-
-    def beside(self) -> str:
-        """Say what the candidate is compared with."""
-        primary = f", {self.total.primary_bad} of {self.total.primary} on the primary" if self.total.primary else ""
-        return primary + (f", {_percent(self.signal.allowed)} allowed" if self.against == "objective" else "")
-
-
-def _compare(signal: Signal) -> tuple[_Comparison, _Comparison]:
-    """Put both questions to a signal."""
+def _compare(signal: Signal) -> Iterator[tuple[float, float, Evidence]]:
+    """Yield, for both questions, the logarithm of the e-value, what is allowed and the evidence."""
     total = _total(signal.windows)
     both = [one for one in signal.windows if one.canary and one.primary]
     of_bad = [(one.canary_bad + one.primary_bad, one.canary / (one.canary + one.primary)) for one in both]
     beyond = _log_evidence(total.canary_bad, [(total.canary, TOLERATED * signal.allowed)])
     by_primary = min(_log_evidence(sum(one.canary_bad for one in both), of_bad), beyond) if both else 0.0
     by_objective = _log_evidence(total.canary_bad, [(total.canary, _excused(signal.allowed, both))])
-    return _Comparison(signal, "primary", by_primary, total), _Comparison(signal, "objective", by_objective, total)
+    counts = (total.canary, total.canary_bad, total.primary, total.primary_bad)
+    yield by_primary, signal.allowed, Evidence(signal.name, "primary", _value(by_primary), *counts)
+    yield by_objective, signal.allowed, Evidence(signal.name, "objective", _value(by_objective), *counts)
 
 
 def _excused(allowed: float, both: Sequence[Window]) -> float:
@@ -235,9 +221,9 @@ def _total(windows: Sequence[Window]) -> Window:
     )
 
 
-def _counted(name: str, total: Window) -> str:
-    said = next((said for start, said in _SAID.items() if name.startswith(start)), "were bad")
-    return f"{name}: {total.canary_bad} of {total.canary} {said} on the candidate"
+def _counted(name: str, total: Window | Evidence) -> str:
+    were = next((words for start, words in _WORDS.items() if name.startswith(start)), "were bad")
+    return f"{name}: {total.canary_bad} of {total.canary} {were} on the candidate"
 
 
 def _percent(share: float) -> str:

@@ -14,6 +14,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import anyio
 from anyio import to_thread
@@ -63,7 +64,8 @@ def application(judge: Judge, compare: bool = True) -> Starlette:
     """
 
     async def query(request: Request) -> Response:
-        text = request.query_params.get("query") or _form(await _body(request)).get("query", "")
+        form = dict(parse_qsl((await _body(request)).decode(errors="replace")))
+        text = request.query_params.get("query") or form.get("query", "")
         if text.strip() == _ONLINE:
             return _vector(judge.clock(), 1.0)
         asked = _asked_in_query(text)
@@ -208,12 +210,6 @@ async def _body(request: Request) -> bytes:
         if len(content) > _MAX_BODY:
             raise BadRequest(f"body: expected at most {_MAX_BODY} bytes")
     return content
-
-
-def _form(content: bytes) -> dict[str, str]:
-    from urllib.parse import parse_qsl
-
-    return dict(parse_qsl(content.decode(errors="replace")))
 
 
 def _json(content: bytes, what: str = "body") -> dict[str, Any]:

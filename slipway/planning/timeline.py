@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slipway.documents import Frozen
-from slipway.rollout.canary import Object, interval_of, policy_of, strategy_of
+from slipway.objects import Object
+from slipway.rollout.canary import interval_of, policy_of, strategy_of
 from slipway.rollout.policy import Policy
 
 #: Looks from the one that promotes to the one that says Succeeded.

@@ -6,8 +6,7 @@ random (Poisson), each is bad at random. The random numbers are seeded, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 from slipway.documents import Frozen
 from slipway.judge.evidence import Signal, Window
@@ -15,9 +14,8 @@ from slipway.judge.evidence import verdict as weigh
 from slipway.planning.timeline import Step, Timeline
 from slipway.rollout.policy import LIMIT, Policy
 
-if TYPE_CHECKING:
-    import numpy as np
-
+#: Draws what is counted in one interval of a step.
+Draw = Callable[[Step], Window]
 #: How many times worse than the stable version; 1 is as good, so that being found is a false alarm.
 FACTORS = (1.0, 2.0, 4.0, 10.0)
 #: Rollouts that are played for each entry: a share of 50 % is then known to 7 points (twice its standard error).
@@ -55,13 +53,11 @@ class Exposure(Frozen):
 
 def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
     """Play rollouts of candidates that are worse in one way; an immediate rollout finds nothing, so it has none."""
-    import numpy as np
-
     if not timeline.steps:
         return ()
     signals = allowances(policy)
     return tuple(
-        _exposure(timeline, name, allowed, factor, len(signals), np.random.default_rng(SEED))
+        _exposure(timeline, name, allowed, factor, len(signals))
         for name, allowed in signals.items()
         for factor in FACTORS
         # Four times as many as a third cannot be bad; no multiple of none is.
@@ -84,16 +80,21 @@ def _beyond(percent: float) -> float:
     return round(1 - percent / 100, 9)
 
 
-def _exposure(
-    timeline: Timeline,
-    name: str,
-    allowed: float,
-    factor: float,
-    signals: int,
-    chance: np.random.Generator,
-) -> Exposure:
+def _exposure(timeline: Timeline, name: str, allowed: float, factor: float, signals: int) -> Exposure:
+    # Only rehearsals need it.
+    import numpy as np
+
+    chance, arriving = np.random.default_rng(SEED), timeline.requests_per_second * timeline.interval_seconds
+
+    def draw(step: Step) -> Window:
+        share = step.weight / 100
+        # A mirrored request is answered by both.
+        canary, primary = (int(chance.poisson(arriving * part)) for part in (share, 1 - share if step.shown else 1.0))
+        bad = int(chance.binomial(canary, factor * allowed))
+        return Window(canary, bad, primary, int(chance.binomial(primary, allowed)))
+
     play = _judged if timeline.judged else _by_thresholds
-    ended = [play(timeline, name, allowed, factor, signals, chance) for _ in range(PLAYED)]
+    ended = [play(timeline, name, allowed, signals, draw) for _ in range(PLAYED)]
     found = sorted((one for one in ended if one), key=lambda one: one.requests)
     return Exposure(
         signal=name,
@@ -105,16 +106,14 @@ def _exposure(
     )
 
 
-def _judged(
-    timeline: Timeline, name: str, allowed: float, factor: float, signals: int, chance: np.random.Generator
-) -> Found | None:
+def _judged(timeline: Timeline, name: str, allowed: float, signals: int, draw: Draw) -> Found | None:
     """Ask the judge at each look; what it finds is taken back at that very look, through the rollback webhook."""
     windows: list[Window] = []
     # Signals without requests count as 1 each, so the one that speaks needs as much as it needs beside the others.
     others = tuple(Signal(f"other-{number}", (), allowed) for number in range(signals - 1))
     seconds, seen, bad = timeline.first_request_seconds, 0, 0
-    for step, window in _looks(timeline, allowed, factor, chance):
-        windows.append(window)
+    for step in (each for each in timeline.steps for _ in range(each.intervals)):
+        windows.append(window := draw(step))
         seconds += timeline.interval_seconds
         seen, bad = seen + step.shown * window.canary, bad + step.shown * window.canary_bad
         verdict = weigh((Signal(name, tuple(windows), allowed), *others))
@@ -123,14 +122,12 @@ def _judged(
     return None
 
 
-def _by_thresholds(
-    timeline: Timeline, name: str, allowed: float, factor: float, signals: int, chance: np.random.Generator
-) -> Found | None:
+def _by_thresholds(timeline: Timeline, name: str, allowed: float, signals: int, draw: Draw) -> Found | None:
     """Hold each interval to the objective by itself; the look after `threshold` failed checks takes it back."""
     seconds, seen, bad, failed = timeline.first_request_seconds, 0, 0, 0
     for step in timeline.steps:
         while True:
-            window = _window(timeline, step, allowed, factor, chance)
+            window = draw(step)
             seconds += timeline.interval_seconds
             seen, bad = seen + step.shown * window.canary, bad + step.shown * window.canary_bad
             if failed >= timeline.threshold:
@@ -139,21 +136,3 @@ def _by_thresholds(
                 break
             failed += 1
     return None
-
-
-def _looks(
-    timeline: Timeline, allowed: float, factor: float, chance: np.random.Generator
-) -> Iterator[tuple[Step, Window]]:
-    for step in timeline.steps:
-        for _ in range(step.intervals):
-            yield step, _window(timeline, step, allowed, factor, chance)
-
-
-def _window(timeline: Timeline, step: Step, allowed: float, factor: float, chance: np.random.Generator) -> Window:
-    arriving = timeline.requests_per_second * timeline.interval_seconds
-    share = step.weight / 100
-    # A mirrored request is answered by both.
-    canary, primary = (int(chance.poisson(arriving * part)) for part in (share, 1 - share if step.shown else 1.0))
-    return Window(
-        canary, int(chance.binomial(canary, factor * allowed)), primary, int(chance.binomial(primary, allowed))
-    )

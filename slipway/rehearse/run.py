@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -35,6 +35,8 @@ from slipway.rehearse.answers import Answers, Comparison
 from slipway.rehearse.sides import Sides
 from slipway.rehearse.stage import NAMESPACE, REHEARSAL, Stage
 from slipway.rollout import cluster
+from slipway.rollout.canary import is_initialized
+from slipway.rollout.observed import is_ready
 from slipway.rollout.state import read
 from slipway.settings.environment import Environment
 from slipway.traffic.reports import Sink
@@ -80,13 +82,11 @@ class Played:
         record: The rollout.
         comparison: What both versions answered to the same requests.
         requests_per_second: What the lab was asked.
-        stage: What was applied.
     """
 
     record: RolloutRecord
     comparison: Comparison
     requests_per_second: float
-    stage: Stage = field(repr=False)
 
 
 def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked: Sequence[Request]) -> Played:
@@ -110,9 +110,8 @@ def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked:
             raise SlipwayError(
                 f"rehearse {spec.name}: {blind}; try again when this machine has less to do", ExitCode.MACHINE
             )
-        within = spec.objectives.within
-        comparison = answers.compare(sides.stable.version, sides.candidate.version, within)
-    return Played(record, comparison, per_second, stage)
+        comparison = answers.compare(sides.stable.version, sides.candidate.version, spec.objectives.within)
+    return Played(record, comparison, per_second)
 
 
 def _set_up(kube: Kube, stage: Stage) -> None:
@@ -122,9 +121,9 @@ def _set_up(kube: Kube, stage: Stage) -> None:
     services = [each["metadata"]["name"] for each in stage.compiled.inference_services]
     with step(f"model servers ready: {', '.join(services)}", 20):
         for service in services:
-            _wait(kube, stage, cluster.INFERENCE_SERVICE, service, _is_ready, "is not Ready")
+            _wait(kube, stage, cluster.INFERENCE_SERVICE, service, is_ready, "is not Ready")
     with step("Flagger has taken over their traffic"):
-        _wait(kube, stage, cluster.CANARY, stage.spec.name, _is_initialized, "is not initialized")
+        _wait(kube, stage, cluster.CANARY, stage.spec.name, is_initialized, "is not initialized")
 
 
 def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
@@ -243,12 +242,3 @@ def _wait(
             f"{kind[1]} {name}: {otherwise} after {READY_LIMIT:.0f} s; `slipway lab logs` says why",
             ExitCode.UNREACHABLE,
         ) from None
-
-
-def _is_ready(service: Mapping[str, Any]) -> bool:
-    conditions = (service.get("status") or {}).get("conditions") or []
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def _is_initialized(canary: Mapping[str, Any]) -> bool:
-    return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")

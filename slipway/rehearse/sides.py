@@ -31,16 +31,13 @@ class Sides:
     @property
     def changed_inputs(self) -> tuple[str, ...]:
         """The columns of which one side does not know, or knows as another type; requests must then change."""
-        before, after = ({each.name: each.type for each in side.signature.inputs} for side in self._both)
+        sides = self.stable, self.candidate
+        before, after = ({each.name: each.type for each in side.signature.inputs} for side in sides)
         return tuple(
             f"{name}: {before.get(name, 'nothing')} → {after.get(name, 'nothing')}"
             for name in sorted({*before, *after})
             if before.get(name) != after.get(name)
         )
-
-    @property
-    def _both(self) -> tuple[Release, Release]:
-        return self.stable, self.candidate
 
 
 def find_sides(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from slipway import names, times
+from slipway.objects import Object
 from slipway.rollout.policy import Policy
 
 #: `"<candidate's InferenceService>: <reason>"`: an operator's request to take a candidate back.
@@ -14,8 +12,6 @@ ABORT = f"{names.PREFIX}abort"
 POLICY = "policy"
 #: Flagger raises a shorter interval to that (pkg/apis/flagger/v1beta1/canary.go), in seconds.
 MIN_INTERVAL = 10
-
-Object = Mapping[str, Any]
 
 
 def analysis_of(canary: Object) -> Object:
@@ -56,6 +52,11 @@ def strategy_of(canary: Object) -> str:
     if (policy := policy_of(canary)) and policy.shadow:
         return "shadow"
     return "blue-green" if analysis.get("iterations") else "canary"
+
+
+def is_initialized(canary: Object) -> bool:
+    """Tell whether Flagger has taken over the model's traffic."""
+    return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")
 
 
 def promoted(canary: Object) -> Object:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from slipway import names
 from slipway.models.llm import API_VERSION, KIND
+from slipway.objects import Object
 from slipway.rollout.observed import ObservedModel, ObservedService, observed_service
 from slipway.rollout.plan import ModelPlan
 
@@ -33,7 +33,7 @@ class Member:
     service: ObservedService
 
 
-def members(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[Member]]:
+def members(objects: Iterable[Object]) -> dict[str, list[Member]]:
     """List the members of each model's group, the oldest first."""
     found: dict[str, list[Member]] = {}
     for each in objects:
@@ -41,13 +41,13 @@ def members(objects: Iterable[Mapping[str, Any]]) -> dict[str, list[Member]]:
         model = (metadata.get("labels") or {}).get(names.MODEL)
         route = each["spec"].get("router", {}).get("route", {})
         if model and route.get("group") == model:
-            service = observed_service(metadata, each.get("status") or {})
             created = metadata.get("creationTimestamp", "")
-            found.setdefault(model, []).append(Member(metadata["name"], route.get("weight", 0), created, service))
+            member = Member(metadata["name"], route.get("weight", 0), created, observed_service(each))
+            found.setdefault(model, []).append(member)
     return {model: sorted(group, key=lambda one: (one.created, one.name)) for model, group in found.items()}
 
 
-def observe_all(objects: Iterable[Mapping[str, Any]]) -> dict[str, ObservedModel]:
+def observe_all(objects: Iterable[Object]) -> dict[str, ObservedModel]:
     """Read the state of every LLM from its LLMInferenceServices."""
     return {model: observe(group) for model, group in members(objects).items()}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from slipway import names
 from slipway.errors import SlipwayError
+from slipway.objects import Object
 from slipway.rollout import canary as canaries
 
 #: Flagger's phases in which nothing is under way (pkg/apis/flagger/v1beta1/status.go); any other, also an unknown
@@ -47,7 +47,7 @@ class ObservedModel:
         return self.target_version if self.target_version != self.live_version else None
 
 
-def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, ObservedModel]:
+def observe_all(models: Iterable[str], objects: Iterable[Object]) -> dict[str, ObservedModel]:
     """Read the state of models from the live objects of their namespace.
 
     Args:
@@ -59,13 +59,14 @@ def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> 
     Raises:
         SlipwayError: A Service of a model selects something that is none of its versions.
     """
-    by_name, services = dict[tuple[str, str], Mapping[str, Any]](), dict[str, dict[str, ObservedService]]()
+    by_name: dict[tuple[str, str], Object] = {}
+    services: dict[str, dict[str, ObservedService]] = {}
     appliers: dict[str, frozenset[str]] = {}
     for found in objects:
         metadata = found["metadata"]
         if found["kind"] == "InferenceService":
             model = (metadata.get("labels") or {}).get(names.MODEL, "")
-            services.setdefault(model, {})[metadata["name"]] = observed_service(metadata, found.get("status") or {})
+            services.setdefault(model, {})[metadata["name"]] = observed_service(found)
         else:
             model = metadata["name"]
             by_name[found["kind"], model] = found
@@ -76,46 +77,47 @@ def observe_all(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> 
         model: ObservedModel(
             live_version=_selected(model, by_name.get(("Service", names.primary(model)))),
             target_version=_selected(model, by_name.get(("Service", model))),
-            phase=((by_name.get(("Canary", model)) or {}).get("status") or {}).get("phase") or None,
+            phase=((canary := by_name.get(("Canary", model), {})).get("status") or {}).get("phase") or None,
             services=dict(sorted(services.get(model, {}).items())),
-            weight=_weight(model, by_name.get(("HTTPRoute", model)), by_name.get(("Canary", model)) or {}),
+            weight=canaries.weights(model, route, canary)[0] if (route := by_name.get(("HTTPRoute", model))) else None,
             appliers=appliers.get(model, frozenset()),
         )
         for model in models
     }
 
 
-def _weight(model: str, route: Mapping[str, Any] | None, canary: Mapping[str, Any]) -> int | None:
-    return None if route is None else canaries.weights(model, route, canary)[0]
-
-
-def _appliers(metadata: Mapping[str, Any]) -> frozenset[str]:
+def _appliers(metadata: Object) -> frozenset[str]:
     """Say who applies an object: Pulumi by its field managers, Argo CD by its tracking annotation."""
     managers = [str(entry.get("manager")) for entry in metadata.get("managedFields") or []]
     pulumi = {"Pulumi"} if any(manager.startswith("pulumi") for manager in managers) else set()
     return frozenset(pulumi | ({"Argo CD"} if names.TRACKING in (metadata.get("annotations") or {}) else set()))
 
 
-def observed_service(metadata: Mapping[str, Any], status: Mapping[str, Any]) -> ObservedService:
+def is_ready(service: Object) -> bool:
+    """Tell whether an InferenceService is Ready."""
+    conditions = (service.get("status") or {}).get("conditions") or []
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def observed_service(service: Object) -> ObservedService:
     """Read one InferenceService."""
+    metadata = service["metadata"]
     annotations = metadata.get("annotations") or {}
-    conditions = status.get("conditions") or []
     return ObservedService(
         version=names.version_in(metadata["name"]) or 0,
         release_id=annotations.get(names.RELEASE, ""),
-        ready=any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions),
+        ready=is_ready(service),
         serving_digest=annotations.get(names.SERVING_DIGEST, ""),
         model_digest=annotations.get(names.MODEL_DIGEST, ""),
         logged=names.PAYLOADS in annotations,
     )
 
 
-def _selected(model: str, service: Mapping[str, Any] | None) -> int | None:
+def _selected(model: str, service: Object | None) -> int | None:
     if service is None:
         return None
     selector = (service.get("spec") or {}).get("selector") or {}
-    version = names.selected_version(model, selector)
-    if version is None:
+    if (version := names.selected_version(model, selector)) is None:
         raise SlipwayError(
             f"Service {service['metadata']['name']}: spec.selector: expected the pods of one version of {model},"
             f" got {dict(selector)}; another program wrote it: restore it, or give the model another name"

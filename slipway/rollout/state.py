@@ -5,12 +5,13 @@ The truth is what the primary selects, with the weights of the route: the Canary
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from slipway import names
 from slipway.clients.kube import Kube
+from slipway.objects import Object
 from slipway.rollout import canary as canaries
 from slipway.rollout import cluster
 from slipway.rollout.observed import SETTLED, ObservedModel, observe_all
@@ -40,18 +41,18 @@ class RolloutState:
 
     model: str
     seen: ObservedModel
-    canary: Mapping[str, Any] = field(default_factory=dict)
+    canary: Object = field(default_factory=dict)
     moved: float = 0.0
     mirrored: bool = False
     behind_canary: int | None = None
 
     @property
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> Object:
         """What Flagger says about it."""
         return self.canary.get("status") or {}
 
     @property
-    def analysis(self) -> Mapping[str, Any]:
+    def analysis(self) -> Object:
         """How it is decided."""
         return canaries.analysis_of(self.canary)
 
@@ -126,7 +127,7 @@ def read(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Rollout
     return states(sorted(models), cluster.objects(kube, namespace))
 
 
-def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[str, RolloutState]:
+def states(models: Iterable[str], objects: Iterable[Object]) -> dict[str, RolloutState]:
     """Read the state of models from the live objects of their namespace.
 
     Args:
@@ -138,26 +139,19 @@ def states(models: Iterable[str], objects: Iterable[Mapping[str, Any]]) -> dict[
     """
     found = list(objects)
     by_name = {(each["kind"], each["metadata"]["name"]): each for each in found}
-    return {
-        model: RolloutState(
-            model,
-            seen,
-            canary := by_name.get(("Canary", model), {}),
-            _moved(by_name.get(("Service", model))),
-            canaries.weights(model, by_name.get(("HTTPRoute", model)), canary)[1],
-            _behind(model, by_name.get(("Service", names.canary(model)))),
-        )
-        for model, seen in observe_all(models, found).items()
-    }
+    shown = {}
+    for model, seen in observe_all(models, found).items():
+        canary, route = (by_name.get((kind, model), {}) for kind in ("Canary", "HTTPRoute"))
+        target, behind = (by_name.get(("Service", name), {}) for name in (model, names.canary(model)))
+        mirrored = canaries.weights(model, route, canary)[1]
+        selected = names.selected_version(model, (behind.get("spec") or {}).get("selector") or {})
+        shown[model] = RolloutState(model, seen, canary, _moved(target), mirrored, selected)
+    return shown
 
 
-def _behind(model: str, service: Mapping[str, Any] | None) -> int | None:
-    return names.selected_version(model, ((service or {}).get("spec") or {}).get("selector") or {})
-
-
-def _moved(target: Mapping[str, Any] | None) -> float:
+def _moved(target: Object) -> float:
     """Say when the target's selector was written: the API server notes it for each writer of a field."""
-    writers = ((target or {}).get("metadata") or {}).get("managedFields") or ()
+    writers = (target.get("metadata") or {}).get("managedFields") or ()
     times = [
         epoch(each.get("time")) or 0.0
         for each in writers

@@ -103,5 +103,5 @@ def test_what_is_no_event_of_kserves_is_refused_in_one_line(changes: Any, body: 
 
 def test_an_inference_service_says_whether_it_has_an_agent() -> None:
     metadata = {"name": "churn-v3", "annotations": {names.PAYLOADS: "http://slipway-observe.slipway:9092"}}
-    assert observed_service(metadata, {}).logged
-    assert not observed_service({"name": "churn-v3"}, {}).logged
+    assert observed_service({"metadata": metadata}).logged
+    assert not observed_service({"metadata": {"name": "churn-v3"}}).logged

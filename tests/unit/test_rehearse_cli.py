@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import a_release, a_spec, an_environment
+from builders import a_release, a_spec
 from projects import Project
 from test_rehearse_report import a_record
 from test_rehearse_sides import Registry
@@ -23,7 +23,6 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.rehearse import exposure
 from slipway.rehearse.answers import Comparison
 from slipway.rehearse.run import Played
-from slipway.rehearse.stage import stage
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +43,7 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def play(lab: Any, spec: Any, sides: Any, rehearsed: Any, asked: Any) -> Played:
         shown["asked"] = asked
         outcome: Outcome = shown["outcome"]
-        on = stage("rehearsal-1", spec, sides, an_environment("local"), rehearsed, keys=("a", "b"), labelled=False)
-        return Played(a_record(outcome, "churn-v8: errors: 8 of 20 failed"), Comparison(requests=0, differ=0), 20.0, on)
+        return Played(a_record(outcome, "churn-v8: errors: 8 of 20 failed"), Comparison(requests=0, differ=0), 20.0)
 
     monkeypatch.setattr(slipway.cli.rehearse, "use_lab", lambda stack: None)
     monkeypatch.setattr(slipway.cli.rehearse, "_lab", lambda: None)

@@ -77,11 +77,10 @@ def rehearsed(
     environment: Environment = JUDGED,
     comparison: Comparison | None = None,
 ) -> Rehearsal:
-    on = stage("rehearsal-1", spec, sides, LAB, environment, keys=("a", "b"), labelled=True)
     same = comparison or Comparison(
         requests=50, differ=3, labelled=40, stable_right=38, candidate_right=39, mended=2, broken=1
     )
-    played = Played(a_record(outcome, reason), same, 20.0, on)
+    played = Played(a_record(outcome, reason), same, 20.0)
     prediction = foresee(spec, sides, environment)
     return conclude(spec, sides, environment, prediction, played, labelled=True, generated=False)
 
