@@ -110,8 +110,6 @@ def meaning(field: FieldInfo) -> str:
 
 
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-
-
 #: What a bound is called (annotated_types, which pydantic makes of a Field's arguments).
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 

@@ -14,17 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway import names
+from slipway.compile.flagger import GatewayRef
 from slipway.compile.model import business_case, provenance, resources_of
-from slipway.compile.objects import (
-    Address,
-    EnvVar,
-    Manifest,
-    Metadata,
-    Resources,
-    Subdomain,
-    Toleration,
-    Wire,
-)
+from slipway.compile.objects import Address, EnvVar, Manifest, Metadata, Resources, Subdomain, Toleration, Wire
 from slipway.compile.rollout_checks import field_of, setting
 from slipway.compile.scaling import tolerations
 from slipway.models.llm import API_VERSION, KIND, Llm, NodeCache
@@ -60,13 +52,6 @@ class KvCache(Wire):
     """Where keys go that the GPU has no room for."""
 
     cpu: Quantity
-
-
-class GatewayRef(Wire):
-    """The Gateway that users reach."""
-
-    name: str
-    namespace: str
 
 
 class GatewayRefs(Wire):
@@ -229,13 +214,6 @@ def _cache(spec: ModelSpec, llm: Llm, cache: NodeCache, release: Release) -> Obj
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",
         "kind": "LocalModelCache",
-        "metadata": {
-            "name": names.inference_service(spec.name, release.version),
-            "labels": {names.MODEL: spec.name},
-        },
-        "spec": {
-            "sourceModelUri": _uri(llm, release),
-            "modelSize": cache.size,
-            "nodeGroups": list(cache.node_groups),
-        },
+        "metadata": {"name": names.inference_service(spec.name, release.version), "labels": {names.MODEL: spec.name}},
+        "spec": {"sourceModelUri": _uri(llm, release), "modelSize": cache.size, "nodeGroups": list(cache.node_groups)},
     }

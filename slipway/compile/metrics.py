@@ -93,15 +93,7 @@ EVIDENCE = HighIsBad(
     "evidence", '{"namespace":"{{ namespace }}","model":"{{ target }}","policy":{{ variables.policy }}}'
 )
 
-_OF_MLSERVER = (
-    REQUESTS,
-    SUCCESS_RATE,
-    LATENCY_P50,
-    LATENCY_P95,
-    LATENCY_P99,
-    SUCCESS_RATE_GAP,
-    LATENCY_P95_GAP,
-)
+_OF_MLSERVER = (REQUESTS, SUCCESS_RATE, LATENCY_P50, LATENCY_P95, LATENCY_P99, SUCCESS_RATE_GAP, LATENCY_P95_GAP)
 
 
 def checks(spec: ModelSpec, interval: str) -> Iterator[MetricCheck]:

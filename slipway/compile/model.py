@@ -79,10 +79,8 @@ def _copies(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> tuple
     gateway, tried = environment.gateway, plan.live is not None and plan.target.version != plan.live.version
     if strategy_of(spec, environment) != "shadow" or gateway.mirrors != "traefik" or not tried:
         return ()
-    candidate, host = (
-        names.inference_service(spec.name, plan.target.version),
-        names.host(spec.name, gateway.host_suffix),
-    )
+    candidate = names.inference_service(spec.name, plan.target.version)
+    host = names.host(spec.name, gateway.host_suffix)
     return compile_copies(spec.name, candidate, environment.namespace, host, SERVICE_PORT)
 
 

@@ -86,10 +86,7 @@ def _name(spec: ModelSpec, plan: ModelPlan | None, specs: Mapping[str, ModelSpec
 
 def _objectives(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     objectives, largest = spec.objectives, spec.server.largest_latency_ms
-    for field, bound in (
-        ("latency_p95_ms", objectives.latency_p95_ms),
-        ("latency_p99_ms", objectives.latency_p99_ms),
-    ):
+    for field, bound in (("latency_p95_ms", objectives.latency_p95_ms), ("latency_p99_ms", objectives.latency_p99_ms)):
         if bound is not None and bound.at_most >= largest:
             yield (
                 f"{field_of(spec, f'objectives.{field}')}{bound} can never fail: MLServer's histogram ends at"

@@ -82,8 +82,7 @@ def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
 
 
 def _steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
-    if spec.rollout.steps is not None:
-        yield from increasing(spec.rollout.steps, field_of(spec, "rollout.steps"))
+    yield from rising_steps(spec, environment)
     if strategy_of(spec, environment) == "immediate":
         return
     steps = rollout_steps(spec, environment)

@@ -106,9 +106,5 @@ def rejected(pin: Pin, release: str, reason: str, *, serves: bool, stable: str |
     rejections = pin.rejected if known else (*pin.rejected, Rejection(release=release, reason=reason))
     kept = None if pin.candidate == release else pin.candidate
     return pin.model_copy(
-        update={
-            "stable": stable or pin.stable,
-            "candidate": release if serves else kept,
-            "rejected": rejections,
-        }
+        update={"stable": stable or pin.stable, "candidate": release if serves else kept, "rejected": rejections}
     )

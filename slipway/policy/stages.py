@@ -12,11 +12,8 @@ from slipway.settings.policies import AUDIT, ENFORCE, Stage
 
 #: A namespace without this label is enforced: forgetting it must not open anything.
 STAGE_LABEL = f"{names.PREFIX}stage"
-
-
 #: Where models are trained, unless an environment's network says otherwise.
 TRAINING = "training"
-
 #: What pods are held to by Kubernetes itself, whatever policies there are: nothing privileged, no host's paths.
 POD_SECURITY: Mapping[str, str] = {
     "pod-security.kubernetes.io/enforce": "baseline",

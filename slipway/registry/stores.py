@@ -55,7 +55,7 @@ def open_store(uri: str) -> Store:
         SlipwayError: A scheme that a model server could not fetch either.
     """
     parts = urlsplit(uri)
-    if parts.scheme == "s3" and parts.netloc:
+    if uri.startswith(STORAGE) and parts.netloc:
         return S3Store(uri, parts.netloc, unquote(parts.path).strip("/"))
     if parts.scheme == "file":
         return LocalStore(uri, Path(unquote(parts.path)))

@@ -52,13 +52,10 @@ class ArgoCdSettings(Frozen):
         False, description="Whether each part survives the loss of a node: three Redis, two of each server."
     )
     destination: str = Field(
-        "https://kubernetes.default.svc",
-        description="The cluster that it writes to, as it knows it; its own.",
+        "https://kubernetes.default.svc", description="The cluster that it writes to, as it knows it; its own."
     )
     poll_seconds: int = Field(
-        180,
-        ge=10,
-        description="Seconds between two looks at a repository that sends no webhook; Argo CD's default.",
+        180, ge=10, description="Seconds between two looks at a repository that sends no webhook; Argo CD's default."
     )
     sync_timeout_seconds: int = Field(
         1800,

@@ -12,29 +12,29 @@ class MlflowSettings(Frozen):
     """The MLflow server of the environment."""
 
     database: Literal["rds", "postgres", "sqlite"] = Field(
-        default="postgres",
+        "postgres",
         description="rds: made on AWS, beside the cluster; postgres: a pod with a volume; sqlite: a file on one.",
     )
     artifacts: str | None = Field(
-        default=None,
+        None,
         pattern=rf"^{STORAGE}[^/]+(/.+)?[^/]$",
         description=f"Where clients put models, as {STORAGE}bucket/path; without it the bucket beside a cluster on AWS,"
         " else a volume, from which nothing can be served.",
     )
     s3_endpoint: str | None = Field(
-        default=None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
+        None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
     )
     storage_gib: int | None = Field(
-        default=20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
+        20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
     )
-    host: str | None = Field(default=None, description="Host that people reach it at, by the environment's Gateway.")
+    host: str | None = Field(None, description="Host that people reach it at, by the environment's Gateway.")
     permission: Literal["NO_PERMISSIONS", "READ", "EDIT"] = Field(
-        default="READ", description="What a user may do who was given nothing else; MLflow's own default."
+        "READ", description="What a user may do who was given nothing else; MLflow's own default."
     )
-    replicas: int = Field(default=1, ge=1, description="Servers; more than one need a database that is no file.")
-    workers: int = Field(default=2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
+    replicas: int = Field(1, ge=1, description="Servers; more than one need a database that is no file.")
+    workers: int = Field(2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
     image: str = Field(
-        default="ghcr.io/mlflow/mlflow:v3.17.2-full",
+        "ghcr.io/mlflow/mlflow:v3.17.2-full",
         description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
     )
 
@@ -42,14 +42,11 @@ class MlflowSettings(Frozen):
 class FeatureStoreSettings(Frozen):
     """The feature store: Feast."""
 
-    replicas: int = Field(default=1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
-    cache_seconds: int = Field(
-        default=60, ge=1, description="Seconds until a server sees what was applied to the registry."
-    )
+    replicas: int = Field(1, ge=1, description="Servers, beside a cluster on AWS; elsewhere there is one.")
+    cache_seconds: int = Field(60, ge=1, description="Seconds until a server sees what was applied to the registry.")
     storage_gib: int | None = Field(
-        default=5, ge=1, description="GiB of the volume where there is no AWS; nothing loses it with the pod."
+        5, ge=1, description="GiB of the volume where there is no AWS; nothing loses it with the pod."
     )
     image: str = Field(
-        default="quay.io/feastdev/feature-server:0.67.0",
-        description="Feast; teams apply their features with the same version.",
+        "quay.io/feastdev/feature-server:0.67.0", description="Feast; teams apply their features with the same version."
     )

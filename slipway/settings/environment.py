@@ -20,7 +20,6 @@ from slipway.settings.platform import Platform
 #: Something under which paths are asked: no slash at its end.
 URL = r"^https?://.*[^/]$"
 
-
 #: What a stack may declare, in that order.
 Layer = Literal["platform", "metrics", "models"]
 LAYERS: tuple[Layer, ...] = ("platform", "metrics", "models")
@@ -68,8 +67,7 @@ class Gateway(Frozen):
     scheme: Literal["http", "https"] = Field("http", description="How users reach it; https takes a certificate.")
     # Traefik refuses a route with Gateway API's own filter.
     mirrors: Literal["gateway-api", "traefik"] | None = Field(
-        None,
-        description="How it copies requests: by Gateway API's RequestMirror, or by Traefik's own kinds.",
+        None, description="How it copies requests: by Gateway API's RequestMirror, or by Traefik's own kinds."
     )
 
     def url(self, model: str) -> str:
@@ -99,17 +97,15 @@ class Environment(Frozen):
     """The settings of one stack."""
 
     name: str = Field(description="The stack's own name; not a setting.")
-    namespace: str = Field(default="models", pattern=NAME, description="The namespace of every model's objects.")
+    namespace: str = Field("models", pattern=NAME, description="The namespace of every model's objects.")
     releases: Literal["follow", "pinned"] = Field(
         description="follow: run what the registry's alias names; pinned: run what the pins name."
     )
     pins: OptionalName = Field(
-        None,
-        description="pinned: whose pins, pins/<pins>.yaml; empty: the stack's own. Several regions share one.",
+        None, description="pinned: whose pins, pins/<pins>.yaml; empty: the stack's own. Several regions share one."
     )
     after: OptionalName = Field(
-        None,
-        description="pinned: the stack, of the same pins, that must serve a candidate before this one tries it.",
+        None, description="pinned: the stack, of the same pins, that must serve a candidate before this one tries it."
     )
     alias: str = Field(
         "champion",
@@ -127,8 +123,7 @@ class Environment(Frozen):
     runtime: str = Field(MLSERVER.runtime, min_length=1, description="Name of the ClusterServingRuntime.")
     prometheus_url: str = Field(pattern=URL, description="Where the metrics of an analysis are.")
     payloads_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
-        None,
-        description="Where KServe's agents send what models are asked with what they answer; empty sends nothing.",
+        None, description="Where KServe's agents send what models are asked with what they answer; empty sends nothing."
     )
     judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
         None,

@@ -8,11 +8,8 @@ from slipway.documents import Frozen
 
 #: `page` wakes the person on call, `ticket` waits for working hours, `notice` waits for a reader.
 Tier = Literal["page", "ticket", "notice"]
-
-
 #: A kind of receiver; its address stands in a Secret, since everyone who knows it may write there.
 Means = Literal["pagerduty", "slack", "webhook"]
-
 
 #: The namespace of Prometheus, Alertmanager and Grafana.
 NAMESPACE = "monitoring"
@@ -23,9 +20,9 @@ RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
 class Receivers(Frozen):
     """The receiver of each tier of alerts."""
 
-    page: Means | None = Field(default=None, description="The receiver that wakes the person on call.")
-    ticket: Means | None = Field(default=None, description="The receiver for working hours.")
-    notice: Means | None = Field(default=None, description="The receiver that is read when there is time.")
+    page: Means | None = Field(None, description="The receiver that wakes the person on call.")
+    ticket: Means | None = Field(None, description="The receiver for working hours.")
+    notice: Means | None = Field(None, description="The receiver that is read when there is time.")
 
     @property
     def named(self) -> dict[Tier, Means]:
@@ -42,35 +39,31 @@ class MonitoringSettings(Frozen):
     """Monitoring: Prometheus, Alertmanager and Grafana."""
 
     scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
-        default=15,
+        15,
         description="Seconds between two questions to each server; at most half of rollout.interval_seconds, since the "
         "judge needs one in each interval. 15 is what Prometheus' own guide takes.",
     )
     retention_days: Annotated[int, Field(ge=1)] = Field(
-        default=30, description="Days that series are kept; delivery is measured over 28."
+        30, description="Days that series are kept; delivery is measured over 28."
     )
     storage_gib: Annotated[int, Field(ge=1)] | None = Field(
-        default=50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
+        50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
     )
-    memory: str = Field(default="4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
-    highest_tier: Tier = Field(
-        default="page", description="The most that an alert may do here: page, ticket, or notice."
-    )
+    memory: str = Field("4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
+    highest_tier: Tier = Field("page", description="The most that an alert may do here: page, ticket, or notice.")
     receivers: Receivers = Field(
         default_factory=Receivers,
         description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
         f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
     )
     quiet_models: tuple[str, ...] = Field(
-        default=(), description="Models that nobody depends on yet: their alerts are one tier lower."
+        (), description="Models that nobody depends on yet: their alerts are one tier lower."
     )
     retraining_url: str | None = Field(
-        default=None,
+        None,
         description="Webhook that is called when inputs have drifted, as Argo Workflows' or Tekton's; none: no call.",
     )
     states: bool = Field(
-        default=True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."
+        True, description="Whether Kubernetes' state (replicas, restarts) is measured, by kube-state-metrics."
     )
-    grafana: bool = Field(
-        default=True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}."
-    )
+    grafana: bool = Field(True, description=f"Whether dashboards are served; their admin is in the Secret {GRAFANA}.")

@@ -16,21 +16,19 @@ class BackupSettings(Frozen):
     """The backup: Velero."""
 
     bucket: str | None = Field(
-        default=None, min_length=3, description="S3 bucket that holds the backups; the one beside a cluster on AWS."
+        None, min_length=3, description="S3 bucket that holds the backups; the one beside a cluster on AWS."
     )
-    region: str | None = Field(default=None, description="Region of the bucket; that of a cluster on AWS.")
+    region: str | None = Field(None, description="Region of the bucket; that of a cluster on AWS.")
     endpoint: str | None = Field(
-        default=None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
+        None, pattern=r"^https?://", description="Where an S3 that is not of AWS answers; without one, AWS."
     )
     schedule: str = Field(
-        default="17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
+        "17 2 * * *", pattern=r"^(\S+ ){4}\S+$", description="When, as cron says it, in UTC; by default 02:17."
     )
-    keep_days: int = Field(default=30, ge=1, description="Days after which a backup with its snapshots is deleted.")
-    volumes: bool = Field(default=True, description="Whether EBS volumes are snapshotted too.")
-    image: str = Field(
-        default="docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions."
-    )
-    plugin: str = Field(default="docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
+    keep_days: int = Field(30, ge=1, description="Days after which a backup with its snapshots is deleted.")
+    volumes: bool = Field(True, description="Whether EBS volumes are snapshotted too.")
+    image: str = Field("docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions.")
+    plugin: str = Field("docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
 
 
 class CapacitySettings(Frozen):
@@ -50,8 +48,8 @@ class Quota(Frozen):
 
     cpu: Cpu = Field(description="Cores, as '32' or '1500m'.")
     memory: Memory = Field(description="Memory, as 128Gi.")
-    gpus: int = Field(default=0, ge=0, description="GPUs (nvidia.com/gpu).")
-    pods: int = Field(default=100, ge=1, description="Pods that are not finished.")
+    gpus: int = Field(0, ge=0, description="GPUs (nvidia.com/gpu).")
+    pods: int = Field(100, ge=1, description="Pods that are not finished.")
 
 
 class CostSettings(Frozen):
@@ -59,20 +57,20 @@ class CostSettings(Frozen):
 
     models: Quota = Field(description="Of the models' namespace: both releases of every rollout count.")
     training: Quota = Field(description="Of the training namespace.")
-    keda: bool = Field(default=False, description="Whether KEDA is in the cluster: models may scale by requests then.")
+    keda: bool = Field(False, description="Whether KEDA is in the cluster: models may scale by requests then.")
 
 
 class SecretsSettings(Frozen):
     """External Secrets, which reads AWS Secrets Manager."""
 
     region: str | None = Field(
-        default=None,
+        None,
         pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$",
         description="Region of Secrets Manager, as eu-central-1; that of a cluster on AWS.",
     )
-    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; one is the chart's default.")
+    replicas: int = Field(1, ge=1, description="Controllers, of which one leads; one is the chart's default.")
     namespaces: tuple[str, ...] = Field(
-        default=("argocd", "feature-store", "mlflow", "monitoring"),
+        ("argocd", "feature-store", "mlflow", "monitoring"),
         min_length=1,
         description="Which namespaces may ask the store. Models are not among them: they need no secret.",
     )
@@ -86,20 +84,18 @@ class ServicesSettings(Frozen):
         description="Their image, built by `docker build .` in a checkout; kubelet pulls it from your registry.",
     )
     storage_gib: Annotated[int, Field(ge=1)] | None = Field(
-        default=1,
-        description="GiB of the ledger's volume; a rollout takes some 10 kB. None forgets it with the pod.",
+        1, description="GiB of the ledger's volume; a rollout takes some 10 kB. None forgets it with the pod."
     )
     drift_image: str | None = Field(
-        default=None,
+        None,
         description="Image of the job that writes Evidently's reports of drift, of `docker build --target drift .`;"
         " without one there is no such job.",
     )
     drift_schedule: str = Field(
-        default="23 5 * * *", description="When that job runs, as cron says it, in UTC; by default 05:23."
+        "23 5 * * *", description="When that job runs, as cron says it, in UTC; by default 05:23."
     )
     senders: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
-        default=(),
-        description="Namespaces of the applications that send predictions with labels: who can send can decide.",
+        (), description="Namespaces of the applications that send predictions with labels: who can send can decide."
     )
 
 
@@ -115,23 +111,22 @@ class Destination(Frozen):
 
     cidr: Annotated[str, AfterValidator(_is_network)] = Field(description="Its network, as 10.0.0.0/16.")
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
-        default=(443,), min_length=1, description="TCP ports that may be reached there."
+        (443,), min_length=1, description="TCP ports that may be reached there."
     )
 
 
 class NetworkSettings(Frozen):
     """The namespaces of models and of training, and what may reach them."""
 
-    training_namespace: str = Field(default="training", pattern=NAME, description="Where training jobs run.")
+    training_namespace: str = Field("training", pattern=NAME, description="Where training jobs run.")
     monitoring_namespace: str = Field(
-        default=NAMESPACE,
+        NAMESPACE,
         pattern=NAME,
         description="Namespace of the Prometheus that may read the models' metrics; only one that this environment does"
         " not install itself (platform.monitoring) may be in another.",
     )
     stage: Stage = Field(
-        default=ENFORCE,
-        description="How strictly policies take these namespaces: audit reports, enforce refuses.",
+        ENFORCE, description="How strictly policies take these namespaces: audit reports, enforce refuses."
     )
     egress: Sorted[Annotated[str, Field(pattern=NAME)], Destination] = Field(
         default_factory=dict,

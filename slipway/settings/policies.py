@@ -11,32 +11,28 @@ class PoliciesSettings(Frozen):
     """The bounds of the policies, which a preview keeps as Kyverno does in the cluster."""
 
     buckets: tuple[str, ...] = Field(
-        default=("mlflow",),
+        ("mlflow",),
         min_length=1,
         description="S3 buckets that models may be loaded from, besides that which the environment makes itself.",
     )
     registries: tuple[str, ...] = Field(
-        default=("docker.io/kserve/", "docker.io/seldonio/", "ghcr.io/llm-d/", "kserve/"),
+        ("docker.io/kserve/", "docker.io/seldonio/", "ghcr.io/llm-d/", "kserve/"),
         min_length=1,
         description="What the name of an image may begin with, besides the environment's own registry; the default is "
         "where KServe's own runtimes come from.",
     )
     max_gpus: int = Field(
-        default=2, ge=0, description="GPUs of one pod; more needs a reason: serving.business_case of its model."
+        2, ge=0, description="GPUs of one pod; more needs a reason: serving.business_case of its model."
     )
-    min_replicas: int = Field(default=1, ge=0, description="Fewest replicas of a model; 0 allows to scale to zero.")
-    max_replicas: int = Field(default=20, ge=1, description="Most replicas of a model.")
+    min_replicas: int = Field(1, ge=0, description="Fewest replicas of a model; 0 allows to scale to zero.")
+    max_replicas: int = Field(20, ge=1, description="Most replicas of a model.")
     exempt_namespaces: tuple[str, ...] = Field(
-        default=("kube-system", "kube-public", "kube-node-lease", "kyverno"),
+        ("kube-system", "kube-public", "kube-node-lease", "kyverno"),
         description="Namespaces that are taken neither way, by name: the cluster's own, and those of other tenants.",
     )
 
 
 #: `audit` reports and warns what `enforce` refuses.
 Stage = Literal["audit", "enforce"]
-
-
 AUDIT: Stage = "audit"
-
-
 ENFORCE: Stage = "enforce"

@@ -15,16 +15,16 @@ CERTIFICATE = "models-tls"
 class GatewaySettings(Frozen):
     """The Gateway that users reach, with Traefik behind it; without it another program makes the Gateway."""
 
-    replicas: int = Field(default=1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
+    replicas: int = Field(1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
     service: Literal["LoadBalancer", "ClusterIP"] = Field(
-        default="LoadBalancer",
+        "LoadBalancer",
         description="ClusterIP where something else in the cluster, as an ingress of its own, is in front of it.",
     )
     annotations: Sorted[str, str] = Field(
-        default={}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
+        {}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
     )
     issuer: str | None = Field(
-        default=None,
+        None,
         description=f"cert-manager's ClusterIssuer that signs for *.<host_suffix>; without one the Secret {CERTIFICATE}"
         " must be put beside the Gateway. Only asked where gateway.scheme is https.",
     )
@@ -33,7 +33,7 @@ class GatewaySettings(Frozen):
 class CertManagerSettings(Frozen):
     """cert-manager, which signs the certificates of KServe's webhooks; on EKS it is an add-on of the cluster."""
 
-    replicas: int = Field(default=1, ge=1, description="Controllers and webhooks of each; two survive a lost node.")
+    replicas: int = Field(1, ge=1, description="Controllers and webhooks of each; two survive a lost node.")
 
 
 class FlaggerSettings(Frozen):
@@ -50,28 +50,26 @@ class KserveSettings(Frozen):
     """KServe, which makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
 
     mode: Literal["Standard", "Knative"] = Field(
-        default="Standard",
+        "Standard",
         description="How a model runs that does not say: as a Deployment, or as a service of Knative, which the "
         "cluster must have then. Canaries need Standard, KServe's own default is Knative.",
     )
     replicas: int = Field(
-        default=1,
-        ge=1,
-        description="Controllers, of which one leads; all answer the webhooks. Two survive the loss of a node.",
+        1, ge=1, description="Controllers, of which one leads; all answer the webhooks. Two survive the loss of a node."
     )
     runtimes: tuple[str, ...] = Field(
-        default=(MLSERVER.runtime,),
+        (MLSERVER.runtime,),
         min_length=1,
         description="Which of KServe's runtimes there are. Each is one more image to watch over.",
     )
     mlserver: str = Field(
-        default="docker.io/seldonio/mlserver:1.7.1",
+        "docker.io/seldonio/mlserver:1.7.1",
         pattern=r"^[^\s:]+(:[0-9]+/[^\s:]+)?:[^\s:]+$",
         description=f"Image of {MLSERVER.runtime}, with its tag. Its MLflow must be able to read the models: "
         "what MLflow 3 logged needs MLflow 3 there.",
     )
     storage: tuple[str, ...] = Field(
-        default=(STORAGE,),
+        (STORAGE,),
         min_length=1,
         description="How the address of a model's files may begin; KServe itself would also fetch from anywhere by "
         "https and from Hugging Face.",
@@ -81,17 +79,16 @@ class KserveSettings(Frozen):
 class NodeCacheSettings(Frozen):
     """Copies of weights on the disks of one pool's nodes."""
 
-    pool: str = Field(default="gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
+    pool: str = Field("gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
     size: Memory = Field(description="What all weights together may take on each node.")
 
 
 class LlmServingSettings(Frozen):
     """KServe's controller of LLMs; needs platform.kserve, whose namespace it shares."""
 
-    replicas: int = Field(default=1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
+    replicas: int = Field(1, ge=1, description="Controllers, of which one leads; all answer the webhooks.")
     node_cache: NodeCacheSettings | None = Field(
-        default=None,
-        description="Keeps weights on nodes, so that a replica starts without a download.",
+        None, description="Keeps weights on nodes, so that a replica starts without a download."
     )
 
 
@@ -99,12 +96,12 @@ class KyvernoSettings(Frozen):
     """Kyverno, which refuses an object that breaks a policy."""
 
     replicas: int = Field(
-        default=1,
+        1,
         ge=1,
         description="Admission controllers; with one, every write that a policy covers waits while it restarts. "
         "Kyverno's own guide says three.",
     )
     reports: bool = Field(
-        default=True,
+        True,
         description="Whether what is there already is judged too, in reports: the only trace of a policy that audits.",
     )

@@ -141,10 +141,10 @@ def test_other_serving_settings_are_noticed_and_change_nothing(project, run):
 def test_a_following_environment_takes_the_alias_as_candidate_of_what_is_live(project, run, monkeypatch):
     class Registry:
         def __init__(self, uri):
-            pass
+            assert uri == "http://mlflow.example.com"
 
         def resolve(self, specs, alias):
-            assert alias == "champion"
+            assert alias == "trial"
             return {"churn": CANDIDATE}
 
         def running(self, specs, versions):
@@ -157,11 +157,12 @@ def test_a_following_environment_takes_the_alias_as_candidate_of_what_is_live(pr
     monkeypatch.setattr(registry, "Registry", Registry)
     project.spec("churn", rollout={"requests_per_second": 20})
     rejected = {8: "it lies"}
-    ran = run("local", observed=seen(7, 7, "Failed", 7))
+    settings = {"alias": "trial", "registry": {"tracking_uri": "http://mlflow.example.com"}}
+    ran = run("local", observed=seen(7, 7, "Failed", 7), settings=settings)
     assert f"churn: {CANDIDATE.id} was rejected (it lies); {STABLE.id} stays" in ran.said["info"]
     assert not [one for one in ran.objects if one.name == "churn-v8"]
     rejected = {}
-    ran = run("local", observed=seen(7, 7, "Succeeded", 7))
+    ran = run("local", observed=seen(7, 7, "Succeeded", 7), settings=settings)
     assert ran.exit_status is None, ran.said
     assert ran.one("Service", "churn").depends_on == {"churn-v8"}
     assert ran.one("InferenceService", "churn-v7")

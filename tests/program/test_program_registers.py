@@ -77,9 +77,10 @@ def test_only_the_canary_is_protected_and_only_where_the_environment_says_so(pro
 
 def test_every_object_has_the_explicit_provider_of_the_environment(project, run):
     project.pinned(STABLE)
-    ran = run()
+    ran = run(settings={"cluster": {"identifier": "other", "context": "there"}})
     (provider,) = [one for one in ran.engine.registered if one.type == "pulumi:providers:kubernetes"]
-    assert provider.inputs["clusterIdentifier"] == "staging"
+    assert provider.inputs["clusterIdentifier"] == "other"
+    assert provider.inputs["context"] == "there"
     assert provider.inputs["upsertExistingObjects"] == "true"
     # As text: provider settings travel as JSON, which the SDK's own class does unseen.
     assert json.loads(provider.inputs["kubeClientSettings"])["timeout"] == 30
@@ -98,9 +99,10 @@ def test_without_a_kubeconfig_the_provider_gets_an_empty_one_and_no_ambient_one(
 
 def test_each_model_says_url_release_digest_and_version(project, run):
     project.pinned(STABLE)
-    ran = run()
+    gateway = {"name": "models", "namespace": "gateway-system", "host_suffix": "example.com", "scheme": "https"}
+    ran = run(settings={"gateway": gateway})
     expected = {
-        "url": "http://churn.staging.models.example.com/v2/models/churn/infer",
+        "url": "https://churn.example.com/v2/models/churn/infer",
         "release": STABLE.id,
         "digest": STABLE.artifact.digest,
         "version": 7,

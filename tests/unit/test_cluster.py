@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from builders import an_environment
 
 from slipway.clients.kube import KubeError
@@ -111,3 +112,17 @@ def test_a_kubeconfig_is_looked_for_in_the_project(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here/config").touch()
     assert cluster.kubeconfig(environment, tmp_path) == tmp_path / "here/config"
+
+
+def test_a_kubeconfigs_context_is_the_one_that_is_set(tmp_path):
+    servers = {"one": "https://one", "two": "https://two"}
+    content = {
+        "current-context": "one",
+        "contexts": [{"name": name, "context": {"cluster": name, "user": "u"}} for name in servers],
+        "clusters": [{"name": name, "cluster": {"server": server}} for name, server in servers.items()],
+        "users": [{"name": "u", "user": {}}],
+    }
+    (tmp_path / "config").write_text(yaml.safe_dump(content))
+    for context, server in {None: "https://one", "two": "https://two"}.items():
+        environment = an_environment(cluster={"identifier": "x", "kubeconfig": "config", "context": context})
+        assert cluster.connect(environment, tmp_path).server == server

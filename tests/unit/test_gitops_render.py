@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from slipway.cli.root import app
 from slipway.errors import ExitCode, SlipwayError
-from slipway.gitops.render import refuse_changed_versions
+from slipway.gitops.render import refuse_changed_versions, tree_root
 from slipway.planning import verification
 from slipway.planning.guard import refuse_two_writers
 from slipway.rollout import cluster
@@ -102,6 +102,15 @@ def test_an_environment_that_pulumi_delivers_has_no_tree(project) -> None:
     assert str(answer.exception) == (
         "Pulumi.dev.yaml: slipway:delivery: direct: there is no tree to write; `slipway up` applies"
     )
+
+
+def test_the_tree_is_in_the_directory_of_the_checkout_that_is_set(tmp_path) -> None:
+    gitops = {**GITOPS, "checkout": "manifests-repository", "directory": "clusters/ml"}
+    environment = an_environment(delivery="gitops", gitops=gitops)
+    with pytest.raises(SlipwayError, match=r"gitops.checkout: no such directory .*manifests-repository; clone https"):
+        tree_root(tmp_path, environment)
+    (tmp_path / "manifests-repository").mkdir()
+    assert tree_root(tmp_path, environment) == tmp_path / "manifests-repository/clusters/ml"
 
 
 def test_a_lost_file_does_not_change_a_version_that_runs(project, monkeypatch) -> None:

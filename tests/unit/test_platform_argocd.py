@@ -61,6 +61,24 @@ def test_what_differs_is_asked_of_the_api_server_and_a_delivery_ends(full) -> No
     assert int(parameters["controller.sync.timeout.seconds"]) > 0
 
 
+def test_settings_are_in_its_config_maps(manifests) -> None:
+    sso = {"url": "https://argocd.example.com", "issuer": "https://id.example.com", "client_id": "argocd"}
+    access = {"admin_account": True, "single_sign_on": {**sso, "client_secret": "$other:key"}}
+    found = compiled(manifests, {"sync_timeout_seconds": 77, "access": access})
+    assert found["ConfigMap", "argocd-cmd-params-cm"]["data"]["controller.sync.timeout.seconds"] == "77"
+    assert found["ConfigMap", "argocd-cm"]["data"]["admin.enabled"] == "true"
+    assert json.loads(found["ConfigMap", "argocd-cm"]["data"]["oidc.config"])["clientSecret"] == "$other:key"
+
+
+def test_models_come_from_the_revision_and_the_directories_of_the_stacks(manifests) -> None:
+    gitops = {**GITOPS["gitops"], "revision": "v7", "stacks": ["eu", "us"]}
+    spec = compiled(manifests, delivery="gitops", gitops=gitops)["ApplicationSet", "model-serving"]["spec"]
+    (generator,) = [each["git"] for each in spec["generators"]]
+    assert generator["revision"] == spec["template"]["spec"]["source"]["targetRevision"] == "v7"
+    stacks = [each["path"].split("/")[2] for each in generator["directories"]]
+    assert stacks == ["eu", "eu", "us", "us"]
+
+
 def test_each_model_is_an_application_of_its_own(full) -> None:
     spec = full["ApplicationSet", "model-serving"]["spec"]
     directories = spec["generators"][0]["git"]["directories"]

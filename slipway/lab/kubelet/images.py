@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import SlipwayError
+from slipway.models.servers import MLSERVER
 
 #: Where a command is looked for after the image's own environment.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -107,8 +108,7 @@ def standard_images(mlserver: Path, kserve_storage: Path) -> dict[str, Any]:
             "env": {
                 "PYTHONUNBUFFERED": "1",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
-                # Inference in the server's own process: a pool would double memory and start-up for one model.
-                "MLSERVER_PARALLEL_WORKERS": "0",
+                **MLSERVER.settings,
                 # Its default is a line for each request: with probes and Prometheus three a second, which would push
                 # what a server has to say about its end out of the end of its log.
                 "MLSERVER_DEBUG": "false",
