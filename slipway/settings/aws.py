@@ -62,17 +62,23 @@ GPU_TAINT = f"{names.GPU}=present:NoSchedule"
 POOL_LABEL = f"{names.PREFIX}pool"
 TRAINING_TAINT = f"{POOL_LABEL}=training:NoSchedule"
 
-POOLS = {
-    "gpu": NodePool(instance_types=("g6.2xlarge",), maximum=4, disk_gb=200, gpu=True, taints=(GPU_TAINT,)),
-    "serving": NodePool(instance_types=("m7i.2xlarge",), minimum=2, maximum=10),
-    "system": NodePool(instance_types=("m7i.xlarge",), minimum=2, maximum=4),
-    "training": NodePool(
-        instance_types=("m7i.2xlarge", "m6i.2xlarge", "m7a.2xlarge"),
-        capacity="spot",
-        maximum=10,
-        taints=(TRAINING_TAINT,),
-    ),
-}
+
+def default_pools() -> dict[str, NodePool]:
+    """Return the node pools of a cluster whose settings name none.
+
+    Not a constant: the first instance of a model loads pydantic's plugins, half of what importing the settings took.
+    """
+    return {
+        "gpu": NodePool(instance_types=("g6.2xlarge",), maximum=4, disk_gb=200, gpu=True, taints=(GPU_TAINT,)),
+        "serving": NodePool(instance_types=("m7i.2xlarge",), minimum=2, maximum=10),
+        "system": NodePool(instance_types=("m7i.xlarge",), minimum=2, maximum=4),
+        "training": NodePool(
+            instance_types=("m7i.2xlarge", "m6i.2xlarge", "m7a.2xlarge"),
+            capacity="spot",
+            maximum=10,
+            taints=(TRAINING_TAINT,),
+        ),
+    }
 
 
 class DatabaseSettings(Frozen):
@@ -110,7 +116,8 @@ class EksSettings(Frozen):
         (), description="Networks that reach its API from outside the VPC; none: it has only a private address."
     )
     pools: Sorted[Annotated[str, Field(pattern=NAME)], NodePool] = Field(
-        POOLS, description="Node pools; pods choose by the label slipway.dev/pool. The default has four."
+        default_factory=default_pools,
+        description="Node pools; pods choose by the label slipway.dev/pool. The default has four.",
     )
     addons: Sorted[str, str] = Field(
         {}, description="Versions of EKS add-ons by name; for others AWS chooses when they are made, then they stay."

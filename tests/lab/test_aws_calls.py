@@ -17,7 +17,7 @@ from on_aws import ACCOUNT, REGION, ROLE, WHERE, on_aws
 
 from slipway.aws import access, account
 from slipway.errors import NotYet, SlipwayError
-from slipway.settings.aws import POOLS
+from slipway.settings.aws import default_pools
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -49,7 +49,7 @@ def ask():
             made = boto3.client(service, region_name=REGION, **credentials)
             if service == "service-quotas":
                 stub = Stubber(made)
-                for quota in account.needs(POOLS, dict.fromkeys((p.instance_types[0] for p in POOLS.values()), 1)):
+                for quota in account.needs(default_pools(), {p.instance_types[0]: 1 for p in default_pools().values()}):
                     asked = {"ServiceCode": "ec2", "QuotaCode": quota.code}
                     stub.add_response("get_service_quota", {"Quota": {"Value": limit}}, asked)
                 stub.activate()
@@ -80,7 +80,7 @@ def test_a_role_with_a_path_is_the_one_that_its_session_names_without(ask):
 
 def test_a_missing_quota_is_told_with_the_request_that_would_raise_it(ask):
     with pytest.raises(SlipwayError) as told:
-        account.check(on_aws(pools={"gpu": POOLS["gpu"].model_dump(mode="json")}), ask(limit=0))
+        account.check(on_aws(pools={"gpu": default_pools()["gpu"].model_dump(mode="json")}), ask(limit=0))
     assert str(told.value) == (
         f"{WHERE}.pools: want up to 32 vCPUs of On-Demand G and VT instances, the account's quota in eu-central-1 is 0;"
         " request more (`aws service-quotas request-service-quota-increase --service-code ec2"
