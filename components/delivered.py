@@ -49,7 +49,7 @@ class Delivered(pulumi.ComponentResource):
         super().__init__("slipway:model:Delivered", name, None, opts)
         options = pulumi.ResourceOptions(parent=self, ignore_changes=OWNED_BY_FLAGGER, protect=args.protect)
         pair = (args.compiled.primary, args.compiled.canary_service)
-        self._children = [Manifest(str(each["metadata"]["name"]), each, options) for each in pair]
+        self._children = [Manifest(each, options) for each in pair]
         self.outputs = {**outputs(args.url, args.target), "path": args.path}
         self.register_outputs(self.outputs)
 

@@ -46,7 +46,7 @@ def install(
                 options = pulumi.ResourceOptions(
                     parent=parent, depends_on=before, retain_on_delete=each["kind"] in kept or None
                 )
-                done.append(Manifest(logical_name(each), each, options))
+                done.append(Manifest(each, options, logical_name(each)))
     return done
 
 

@@ -1,17 +1,9 @@
 """Kyverno in an environment's cluster."""
 
-from components.system import Objects, Outputs, System, names
+from components.system import Controllers
 
 
-class Kyverno(System):
-    """The admission controller with the kinds of policies that it knows; no policy.
-
-    Outputs:
-        namespace: Where its controllers run.
-    """
+class Kyverno(Controllers):
+    """The admission controller with the kinds of policies that it knows; no policy."""
 
     TOKEN = "slipway:kyverno:Kyverno"
-
-    @staticmethod
-    def describe(objects: Objects) -> Outputs:
-        return {"namespace": names(objects, "Namespace")[0]}

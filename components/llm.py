@@ -44,19 +44,11 @@ class Llm(pulumi.ComponentResource):
     def __init__(self, name: str, args: LlmArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:llm:Llm", name, None, opts)
         # KServe looks for a copy when an LLMInferenceService is created, not later.
-        caches = {
-            cache["metadata"]["name"]: Manifest(
-                cache["metadata"]["name"], cache, pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
-            )
-            for cache in args.compiled.caches
-        }
+        copied = pulumi.ResourceOptions(parent=self, ignore_changes=["spec"])
+        caches = {cache["metadata"]["name"]: Manifest(cache, copied) for cache in args.compiled.caches}
         for manifest in args.compiled.inference_services:
             service = manifest["metadata"]["name"]
             needs = [caches[service]] if service in caches else []
-            Manifest(
-                service,
-                manifest,
-                pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=CREATE_ONLY),
-            )
+            Manifest(manifest, pulumi.ResourceOptions(parent=self, depends_on=needs, ignore_changes=CREATE_ONLY))
         self.outputs = outputs(args.url, args.target)
         self.register_outputs(self.outputs)

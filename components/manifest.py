@@ -28,14 +28,14 @@ class Manifest(pulumi.CustomResource):
     """One object.
 
     Args:
-        name: The logical name.
         manifest: The whole object, camelCase as in YAML.
         opts: Options of the resource; its provider comes from the parent.
+        name: The logical name; empty takes the object's.
     """
 
-    def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions, name: str = "") -> None:
         options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=VERSION))
-        super().__init__(token(manifest), name, dict(manifest), options)
+        super().__init__(token(manifest), name or manifest["metadata"]["name"], dict(manifest), options)
 
 
 class Provider(pulumi.ProviderResource):

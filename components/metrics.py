@@ -28,5 +28,5 @@ class Metrics(pulumi.ComponentResource):
     def __init__(self, name: str, args: MetricsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:metrics:Metrics", name, None, opts)
         for template in sorted(args.templates, key=lambda template: str(template["metadata"]["name"])):
-            Manifest(template["metadata"]["name"], template, pulumi.ResourceOptions(parent=self))
+            Manifest(template, pulumi.ResourceOptions(parent=self))
         self.register_outputs({})

@@ -67,15 +67,10 @@ class Model(pulumi.ComponentResource):
     def __init__(self, name: str, args: ModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         refuse(name, args)
         super().__init__("slipway:model:Model", name, None, opts)
-        services = {
-            _name(manifest): Manifest(
-                _name(manifest), manifest, pulumi.ResourceOptions(parent=self, ignore_changes=CREATE_ONLY)
-            )
-            for manifest in args.compiled.inference_services
-        }
+        once = pulumi.ResourceOptions(parent=self, ignore_changes=CREATE_ONLY)
+        services = {_name(manifest): Manifest(manifest, once) for manifest in args.compiled.inference_services}
         trio = [
             Manifest(
-                _name(manifest),
                 manifest,
                 pulumi.ResourceOptions(
                     parent=self,
@@ -85,16 +80,12 @@ class Model(pulumi.ComponentResource):
             )
             for manifest in _trio(args.compiled)
         ]
-        canary = Manifest(
-            _name(args.compiled.canary),
-            args.compiled.canary,
-            pulumi.ResourceOptions(parent=self, depends_on=trio, protect=args.protect),
-        )
+        guarded = pulumi.ResourceOptions(parent=self, depends_on=trio, protect=args.protect)
+        canary = Manifest(args.compiled.canary, guarded)
         # The mirroring, then the router that uses it, both once the target has moved.
         copies: list[Manifest] = []
         for manifest in args.compiled.copies:
-            opts = pulumi.ResourceOptions(parent=self, depends_on=[*trio, *copies])
-            copies.append(Manifest(_name(manifest), manifest, opts))
+            copies.append(Manifest(manifest, pulumi.ResourceOptions(parent=self, depends_on=[*trio, *copies])))
         self._children = [*services.values(), *trio, canary, *copies]
         self.outputs = outputs(args.url, args.target)
         self.register_outputs(self.outputs)

@@ -51,6 +51,14 @@ class System(pulumi.ComponentResource):
         return {}
 
 
+class Controllers(System):
+    """A system whose only output is the namespace of its controllers."""
+
+    @staticmethod
+    def describe(objects: Objects) -> Outputs:
+        return {"namespace": names(objects, "Namespace")[0]}
+
+
 def names(objects: Objects, *kinds: str) -> list[str]:
     """List the names of the objects of some kinds."""
     return [each["metadata"]["name"] for each in objects if each["kind"] in kinds]

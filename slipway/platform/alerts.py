@@ -29,7 +29,7 @@ _MODEL_OF_POD = '"model", "$1", "pod", "(.+)-v[0-9]+-predictor-.+"'
 _STATUS = "`slipway rollout status {{ $labels.model }} --stack <stack>`"
 _ROLLBACK = "`slipway rollout rollback {{ $labels.model }} --stack <stack>`"
 _GATEWAY = "`kubectl get pods -A -l app.kubernetes.io/name=traefik`"
-_GPU_MEMORY = "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"
+GPU_MEMORY = "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ MODELS = (
     ),
     Alert(
         "GpuMemoryFull",
-        f"{_GPU_MEMORY} > 0.95",
+        f"{GPU_MEMORY} > 0.95",
         15,
         "warning",
         "users",

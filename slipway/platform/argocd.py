@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from slipway.errors import SlipwayError
 from slipway.objects import Object
 from slipway.platform.argocd_access import notification_data, oidc, policy
 from slipway.platform.argocd_apps import compile_applications
@@ -78,13 +76,10 @@ def _with_data(each: Object, data: Mapping[str, Mapping[str, str]]) -> Object:
 def _credentials(settings: ArgoCdSettings, context: Context) -> Iterator[Object]:
     if settings.credentials is None:
         return
-    environment = context.environment
-    if environment.platform.secrets is None:
-        raise SlipwayError(
-            f"Pulumi.{environment.name}.yaml: slipway:platform.argocd.credentials: {settings.credentials} is in a"
-            " secret store, but platform.secrets is not set; set it, or make the Secret yourself"
-        )
-    wanted: dict[str, Any] = external_secret(NAMESPACE, "manifests-repository", settings.credentials)
+    if context.environment.platform.secrets is None:
+        problem = f"{settings.credentials} is in a secret store, but platform.secrets is not set; set it, or make the"
+        raise context.error("argocd.credentials", f"{problem} Secret yourself")
+    wanted = external_secret(NAMESPACE, "manifests-repository", settings.credentials)
     # By this label Argo CD knows it.
     labels = {"argocd.argoproj.io/secret-type": "repository"}
     wanted["spec"]["target"]["template"] = {"engineVersion": "v2", "metadata": {"labels": labels}}

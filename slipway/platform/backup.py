@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from slipway.aws import names
-from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import binding, deployment, manifest, service_account
@@ -53,7 +52,7 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
     )
     return (
         namespace(NAMESPACE),
-        *context.charts.read(DEFINITIONS),
+        *context.charts.read(f"{DEFINITIONS}/*.yaml"),
         service_account(NAMESPACE, "velero"),
         # To read, and one day to restore, every kind there is: Velero's own installation binds this role too.
         binding("cluster-admin", "velero", NAMESPACE, name="velero"),
@@ -73,8 +72,8 @@ def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
     if bucket and region:
         return bucket, region
     missing = "region" if bucket else "bucket"
-    field = at(f"Pulumi.{environment.name}.yaml", None, f"slipway:platform.backup.{missing}")
-    raise SlipwayError(f"{field}missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself")
+    problem = "missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself"
+    raise context.error(f"backup.{missing}", problem)
 
 
 def _location(settings: BackupSettings, bucket: str, region: str, context: Context) -> Object:

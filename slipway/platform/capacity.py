@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from slipway.aws import names
-from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import RBAC, binding, deployment, manifest, service_account
@@ -34,25 +33,24 @@ def compile_capacity(settings: CapacitySettings, context: Context) -> tuple[Obje
     Raises:
         SlipwayError: The cluster is not made by this program, so nobody knows its node pools.
     """
-    environment = context.environment
-    if environment.cluster.eks is None:
-        where = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.capacity")
-        raise SlipwayError(f"{where}it is for a cluster that is made here; set slipway:cluster.eks, or remove it")
+    if context.environment.cluster.eks is None:
+        raise context.error("capacity", "it is for a cluster that is made here; set slipway:cluster.eks, or remove it")
     return (_volumes(), service_account(NAMESPACE, NAME), *_rights(), _autoscaler(settings, context))
 
 
 def _volumes() -> Object:
     """Encrypted, and made in the zone of the pod that asks: a volume cannot follow it to another."""
-    metadata = {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
-    return {
-        **manifest("storage.k8s.io/v1", "StorageClass", "gp3"),
-        "metadata": metadata,
-        "provisioner": "ebs.csi.aws.com",
-        "parameters": {"type": "gp3", "encrypted": "true"},
-        "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer",
-        "allowVolumeExpansion": True,
-    }
+    return manifest(
+        "storage.k8s.io/v1",
+        "StorageClass",
+        "gp3",
+        annotations={"storageclass.kubernetes.io/is-default-class": "true"},
+        provisioner="ebs.csi.aws.com",
+        parameters={"type": "gp3", "encrypted": "true"},
+        reclaimPolicy="Delete",
+        volumeBindingMode="WaitForFirstConsumer",
+        allowVolumeExpansion=True,
+    )
 
 
 def _rights() -> tuple[Object, ...]:

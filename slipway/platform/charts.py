@@ -103,17 +103,8 @@ class Charts:
             raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason}")
         yield from filter(None, yaml.load_all(done.stdout, _Loader))
 
-    def read(self, path: str) -> tuple[Object, ...]:
-        """Read the objects of a file, or of every file of a directory, as they are."""
-        place = self.files / path
-        files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
-        try:
-            return tuple(each for file in files for each in yaml.load_all(file.read_text(), _Loader) if each)
-        except OSError:
-            raise SlipwayError(f"{place}: missing; run `make tools` again", ExitCode.MACHINE) from None
-
-    def read_all(self, pattern: str) -> tuple[Object, ...]:
-        """Read the objects of all files of a pattern, in the order of their names.
+    def read(self, pattern: str) -> tuple[Object, ...]:
+        """Read the objects of all files of a pattern as they are, in the order of the files' names.
 
         Raises:
             SlipwayError: There are none.
@@ -121,7 +112,7 @@ class Charts:
         found = sorted(self.files.glob(pattern))
         if not found:
             raise SlipwayError(f"{self.files / pattern}: missing; run `make tools` again", ExitCode.MACHINE)
-        return tuple(each for file in found for each in self.read(str(file.relative_to(self.files))))
+        return tuple(each for file in found for each in yaml.load_all(file.read_text(), _Loader) if each)
 
 
 @contextmanager

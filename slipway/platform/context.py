@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.errors import SlipwayError, at
 from slipway.models.spec import ModelSpec
 from slipway.platform.charts import Charts
 from slipway.settings.environment import Environment
@@ -42,3 +43,7 @@ class Context:
     charts: Charts
     models: tuple[ModelSpec, ...] = ()
     database: Database = TO_BE_MADE
+
+    def error(self, field: str, problem: str) -> SlipwayError:
+        """Return the error of a setting, `field` below `slipway:platform`."""
+        return SlipwayError(f"{at(f'Pulumi.{self.environment.name}.yaml', None, f'slipway:platform.{field}')}{problem}")

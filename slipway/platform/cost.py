@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.context import Context
 from slipway.platform.workloads import manifest
@@ -17,10 +16,7 @@ def compile_cost(settings: CostSettings, context: Context) -> tuple[Object, ...]
     """
     network = context.environment.platform.network
     if network is None:
-        raise SlipwayError(
-            f"{at(f'Pulumi.{context.environment.name}.yaml', None, 'slipway:platform.cost')}limits namespaces that"
-            " nothing declares; set slipway:platform.network too"
-        )
+        raise context.error("cost", "limits namespaces that nothing declares; set slipway:platform.network too")
     return (
         *_limits(context.environment.namespace, settings.models),
         *_limits(network.training_namespace, settings.training),
@@ -38,11 +34,8 @@ def _limits(namespace: str, quota: Quota) -> tuple[Object, Object]:
         "services.nodeports": "0",
     }
     # A namespace with a quota refuses pods that reserve nothing: those get this much.
-    container = {
-        "type": "Container",
-        "defaultRequest": {"cpu": "100m", "memory": "256Mi"},
-        "default": {"memory": "1Gi"},
-    }
+    reserved = {"cpu": "100m", "memory": "256Mi"}
+    container = {"type": "Container", "defaultRequest": reserved, "default": {"memory": "1Gi"}}
     return (
         manifest("v1", "ResourceQuota", "slipway", namespace, spec={"hard": hard}),
         manifest("v1", "LimitRange", "slipway", namespace, spec={"limits": [container]}),

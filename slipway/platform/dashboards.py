@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slipway.objects import Object
-from slipway.platform.alerts import DRIFTED, FAILING, UNSURE
+from slipway.platform.alerts import DRIFTED, FAILING, GPU_MEMORY, UNSURE
 from slipway.series import ASKED, EVIDENCE, LABELLED, LATENCY, REQUESTS, RIGHT, ROLLOUTS
 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
@@ -185,7 +185,7 @@ GPU = Dashboard(
         Panel(
             "Memory",
             "percentunit",
-            {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_FB_USED / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)"},
+            {"{{Hostname}} {{gpu}}": GPU_MEMORY},
             0.95,
         ),
         Panel("Temperature", "celsius", {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_GPU_TEMP"}),

@@ -39,7 +39,7 @@ def _definitions(context: Context) -> list[Object]:
     if context.environment.gateway.mirrors == "traefik":
         # Two kinds are used, but Traefik waits for all of its own (pkg/provider/kubernetes/crd/client.go, WatchAll).
         patterns.append(f"{TRAEFIK}/traefik.io_*.yaml")
-    return [each for pattern in patterns for each in context.charts.read_all(pattern)]
+    return [each for pattern in patterns for each in context.charts.read(pattern)]
 
 
 def _permissions(context: Context) -> list[Object]:
@@ -110,13 +110,10 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
         "selector": labels,
         "ports": [{"name": gateway.scheme, "port": outer, "targetPort": gateway.scheme}],
     }
-    entrance = manifest("v1", "Service", NAME, gateway.namespace, spec=service)
-    if settings.annotations:
-        entrance["metadata"]["annotations"] = dict(settings.annotations)
     return [
         manifest("apps/v1", "Deployment", NAME, gateway.namespace, spec=deployment),
-        entrance,
-        *([budget(gateway.namespace, NAME)] if settings.replicas > 1 else []),
+        manifest("v1", "Service", NAME, gateway.namespace, annotations=settings.annotations, spec=service),
+        *budget(gateway.namespace, NAME, settings.replicas),
     ]
 
 

@@ -7,7 +7,7 @@ answer is reviewed, like every other pin.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -44,7 +44,15 @@ def load(project: Path) -> Images:
 
 def references(objects: Iterable[Mapping[str, Any]]) -> set[str]:
     """List the images that objects name without a digest."""
-    return {image for each in objects for image in _named(each) if "@" not in image}
+    found: set[str] = set()
+
+    def note(image: str) -> str:
+        found.add(image)
+        return image
+
+    for each in objects:
+        _replaced(each, note)
+    return {image for image in found if "@" not in image}
 
 
 def pinned(objects: Iterable[Mapping[str, Any]], images: Images) -> tuple[Object, ...]:
@@ -55,17 +63,6 @@ def pinned(objects: Iterable[Mapping[str, Any]], images: Images) -> tuple[Object
         return f"{image}@{digest}" if digest else image
 
     return tuple(_replaced(each, pin) for each in objects)
-
-
-def _named(each: Mapping[str, Any]) -> Iterator[str]:
-    found: list[str] = []
-
-    def note(image: str) -> str:
-        found.append(image)
-        return image
-
-    _replaced(each, note)
-    yield from found
 
 
 def _replaced(each: Mapping[str, Any], change: Callable[[str], str]) -> Object:

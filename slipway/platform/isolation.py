@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.objects import Object
+from slipway.platform.workloads import manifest
 
 #: Answers with the node's own credentials to whoever asks: no opening to a network may include it.
 INSTANCE_METADATA = ipaddress.IPv4Network("169.254.169.254/32")
@@ -77,9 +78,4 @@ def _rule(direction: str, opening: Opening) -> Object:
 
 
 def _policy(namespace: str, name: str, spec: Object) -> Object:
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"podSelector": {}, **spec},
-    }
+    return manifest("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec={"podSelector": {}, **spec})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from slipway import documents
-from slipway.errors import SlipwayError
 from slipway.models.servers import MLSERVER
 from slipway.objects import Object
 from slipway.platform import runtimes
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
+from slipway.platform.workloads import budget
 from slipway.policy.stages import HOST_PATHS, POD_SECURITY, namespace
 from slipway.settings.policies import AUDIT
 from slipway.settings.serving import KserveSettings
@@ -43,8 +43,11 @@ def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, 
     }
     definitions = context.charts.render(DEFINITIONS, {})
     controller = [_adjusted(each, settings) for each in context.charts.render(CONTROLLER, values)]
+    # Without any controller, no model could be written.
+    manager = "kserve-controller-manager"
+    kept = budget(NAMESPACE, manager, settings.replicas, {"control-plane": manager})
     own = namespace(NAMESPACE, AUDIT, HOST_PATHS if cached else POD_SECURITY)
-    return (own, *definitions, *controller, *_runtimes(settings, context), *_budget(settings))
+    return (own, *definitions, *controller, *_runtimes(settings, context), *kept)
 
 
 def _adjusted(each: Object, settings: KserveSettings) -> Object:
@@ -63,22 +66,6 @@ def _runtimes(settings: KserveSettings, context: Context) -> list[Object]:
     if unknown := [name for name in settings.runtimes if name not in found]:
         near = documents.nearest(unknown[0], list(found))
         hint = f"nearest is {near!r}" if near else f"KServe has {', '.join(sorted(found))}"
-        where = f"Pulumi.{context.environment.name}.yaml: slipway:platform.kserve.runtimes: "
-        raise SlipwayError(f"{where}unknown runtime {unknown[0]!r}; {hint}")
+        raise context.error("kserve.runtimes", f"unknown runtime {unknown[0]!r}; {hint}")
     found[MLSERVER.runtime] = runtimes.adjusted(MLSERVER, found[MLSERVER.runtime], settings.mlserver)
     return [found[name] for name in settings.runtimes]
-
-
-def _budget(settings: KserveSettings) -> list[Object]:
-    """Keep one controller through a drain, where there are several: without any, no model could be written."""
-    if settings.replicas == 1:
-        return []
-    labels = {"control-plane": "kserve-controller-manager"}
-    return [
-        {
-            "apiVersion": "policy/v1",
-            "kind": "PodDisruptionBudget",
-            "metadata": {"name": "kserve-controller-manager", "namespace": NAMESPACE},
-            "spec": {"minAvailable": 1, "selector": {"matchLabels": labels}},
-        }
-    ]

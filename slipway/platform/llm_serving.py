@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from slipway import names
-from slipway.errors import SlipwayError
 from slipway.objects import Object
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
 from slipway.platform.kserve import MODULE, NAMESPACE
+from slipway.platform.workloads import manifest
 from slipway.policy.stages import namespace
 from slipway.settings.aws import POOL_LABEL
 from slipway.settings.policies import AUDIT
@@ -33,8 +33,8 @@ def compile_llm_serving(settings: LlmServingSettings, context: Context) -> tuple
         SlipwayError: KServe itself is not there.
     """
     if context.environment.platform.kserve is None:
-        where = f"Pulumi.{context.environment.name}.yaml: slipway:platform.llm_serving: "
-        raise SlipwayError(f"{where}needs platform.kserve, whose namespace and certificates it shares; add it")
+        problem = "needs platform.kserve, whose namespace and certificates it shares; add it"
+        raise context.error("llm_serving", problem)
     # What KServe's own chart declares is not declared a second time.
     apart = {"kserve": {"createSharedResources": False}}
     values = {"kserve": {"createSharedResources": False, "llmisvc": {"controller": {"replicas": settings.replicas}}}}
@@ -73,18 +73,14 @@ def _node_group(settings: NodeCacheSettings) -> Object:
     """Name the nodes of the pool: what `llm.node_cache.node_groups` of a model says."""
     volume = {"accessModes": ["ReadWriteOnce"], "storageClassName": "local-storage", "volumeMode": "Filesystem"}
     of_the_pool = [{"key": POOL_LABEL, "operator": "In", "values": [settings.pool]}]
-    return {
-        "apiVersion": "serving.kserve.io/v1alpha1",
-        "kind": "LocalModelNodeGroup",
-        "metadata": {"name": settings.pool},
-        "spec": {
-            "storageLimit": settings.size,
-            "persistentVolumeSpec": {
-                **volume,
-                "capacity": {"storage": settings.size},
-                "local": {"path": PATH},
-                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": of_the_pool}]}},
-            },
-            "persistentVolumeClaimSpec": {**volume, "resources": {"requests": {"storage": settings.size}}},
+    spec = {
+        "storageLimit": settings.size,
+        "persistentVolumeSpec": {
+            **volume,
+            "capacity": {"storage": settings.size},
+            "local": {"path": PATH},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": of_the_pool}]}},
         },
+        "persistentVolumeClaimSpec": {**volume, "resources": {"requests": {"storage": settings.size}}},
     }
+    return manifest("serving.kserve.io/v1alpha1", "LocalModelNodeGroup", settings.pool, spec=spec)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from slipway.aws import names
-from slipway.errors import SlipwayError, at
 from slipway.models.servers import STORAGE
 from slipway.objects import Object
 from slipway.platform import places
@@ -38,18 +37,15 @@ def compile_mlflow(settings: MlflowSettings, context: Context) -> tuple[Object, 
         SlipwayError: Several servers would write to one volume, or nothing would fetch the login of RDS.
     """
     environment, place = context.environment, artifacts(settings, context)
-    file, field = f"Pulumi.{environment.name}.yaml", "slipway:platform.mlflow"
     if settings.database == "rds" and not environment.cluster.eks:
-        where = at(file, None, f"{field}.database")
-        raise SlipwayError(f"{where}rds is made beside a cluster on AWS; set slipway:cluster.eks, or take 'postgres'")
+        problem = "rds is made beside a cluster on AWS; set slipway:cluster.eks, or take 'postgres'"
+        raise context.error("mlflow.database", problem)
     if settings.database == "rds" and not environment.platform.secrets:
-        where = at(file, None, f"{field}.database")
-        raise SlipwayError(f"{where}rds keeps its login in Secrets Manager; set slipway:platform.secrets too")
+        problem = "rds keeps its login in Secrets Manager; set slipway:platform.secrets too"
+        raise context.error("mlflow.database", problem)
     if settings.replicas > 1 and _writes(settings, place):
-        raise SlipwayError(
-            f"{at(file, None, f'{field}.replicas')}expected 1, since a volume has one writer, got {settings.replicas};"
-            " with database 'postgres' and artifacts in a bucket there is no volume"
-        )
+        problem = f"expected 1, since a volume has one writer, got {settings.replicas}; with database 'postgres' and"
+        raise context.error("mlflow.replicas", f"{problem} artifacts in a bucket there is no volume")
     return (
         namespace(NAMESPACE),
         service_account(NAMESPACE, "mlflow"),
@@ -148,7 +144,7 @@ def _server(settings: MlflowSettings, place: str | None, database: Database) -> 
         *([claim(NAMESPACE, "mlflow", settings.storage_gib)] if stored and settings.storage_gib else []),
         server,
         service(NAMESPACE, "mlflow", PORT),
-        *([budget(NAMESPACE, "mlflow")] if settings.replicas > 1 else []),
+        *budget(NAMESPACE, "mlflow", settings.replicas),
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from slipway.objects import Object
 from slipway.platform.context import Context
+from slipway.platform.systems import may_read
+from slipway.platform.workloads import RBAC
 from slipway.policy.kyverno import policies
 from slipway.policy.rule import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
 from slipway.policy.rules import rules
@@ -11,19 +13,10 @@ from slipway.settings.policies import PoliciesSettings
 
 #: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
 READER: Object = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "apiVersion": f"{RBAC}/v1",
     "kind": "ClusterRole",
-    "metadata": {
-        "name": "slipway-policies",
-        "labels": {"rbac.kyverno.io/aggregate-to-reports-controller": "true"},
-    },
-    "rules": [
-        {
-            "apiGroups": [INFERENCE_SERVICE.group],
-            "resources": [INFERENCE_SERVICE.resource, LLM_INFERENCE_SERVICE.resource],
-            "verbs": ["get", "list", "watch"],
-        }
-    ],
+    "metadata": {"name": "slipway-policies", "labels": {"rbac.kyverno.io/aggregate-to-reports-controller": "true"}},
+    "rules": [may_read(INFERENCE_SERVICE.group, INFERENCE_SERVICE.resource, LLM_INFERENCE_SERVICE.resource)],
 }
 
 

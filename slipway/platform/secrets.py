@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.aws import names
-from slipway.errors import SlipwayError, at
 from slipway.objects import Object
 from slipway.platform.charts import Chart
 from slipway.platform.context import Context
+from slipway.platform.workloads import manifest
 from slipway.policy.stages import namespace
 from slipway.settings.environment import Environment
 from slipway.settings.operating import SecretsSettings
 from slipway.settings.policies import AUDIT
 
-NAMESPACE = "external-secrets"
+NAMESPACE, GROUP = "external-secrets", "external-secrets.io"
 CHART = Chart(
     "external-secrets",
     "github.com/external-secrets/external-secrets/deploy/charts/external-secrets",
@@ -29,10 +29,8 @@ CHART = Chart(
 DEFINITIONS = tuple(
     f"github.com/external-secrets/external-secrets/config/crds/bases/{name}.yaml"
     for name in (
-        "external-secrets.io_clustersecretstores",
-        "external-secrets.io_externalsecrets",
-        "external-secrets.io_secretstores",
-        "generators.external-secrets.io_generatorstates",
+        *(f"{GROUP}_clustersecretstores", f"{GROUP}_externalsecrets", f"{GROUP}_secretstores"),
+        f"generators.{GROUP}_generatorstates",
     )
 )
 #: The one store of an environment.
@@ -45,11 +43,11 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
     Raises:
         SlipwayError: Nothing says which region it is.
     """
-    environment = context.environment
-    region = settings.region or (environment.cluster.eks.region if environment.cluster.eks else None)
+    eks = context.environment.cluster.eks
+    region = settings.region or (eks.region if eks else None)
     if region is None:
-        field = at(f"Pulumi.{environment.name}.yaml", None, "slipway:platform.secrets.region")
-        raise SlipwayError(f"{field}missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself")
+        problem = "missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself"
+        raise context.error("secrets.region", problem)
     values = {
         "replicaCount": settings.replicas,
         "leaderElect": settings.replicas > 1,
@@ -63,15 +61,11 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
         # Nothing writes into the store: its other way is shut.
         "processPushSecret": False,
     }
-    store = {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ClusterSecretStore",
-        "metadata": {"name": STORE},
-        "spec": {
-            "provider": {"aws": {"service": "SecretsManager", "region": region}},
-            "conditions": [{"namespaces": list(settings.namespaces)}],
-        },
+    spec = {
+        "provider": {"aws": {"service": "SecretsManager", "region": region}},
+        "conditions": [{"namespaces": list(settings.namespaces)}],
     }
+    store = manifest(f"{GROUP}/v1", "ClusterSecretStore", STORE, spec=spec)
     definitions = (each for path in DEFINITIONS for each in context.charts.read(path))
     return (namespace(NAMESPACE, AUDIT), *definitions, *context.charts.render(CHART, values), store)
 
@@ -90,15 +84,12 @@ def external_secret(where: str, name: str, key: Any, every: str = "1h0m0s") -> O
         key: Name or ARN of the entry, whose value is a JSON object.
         every: How soon a change of the entry arrives; asking costs (five cents for ten thousand times).
     """
-    return {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        # What reads the Secret must not be started before it is there.
-        "metadata": {"name": name, "namespace": where, "annotations": {"pulumi.com/waitFor": "condition=Ready"}},
-        "spec": {
-            "refreshInterval": every,
-            "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
-            "target": {"name": name, "creationPolicy": "Owner"},
-            "dataFrom": [{"extract": {"key": key}}],
-        },
+    spec = {
+        "refreshInterval": every,
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
+        "target": {"name": name, "creationPolicy": "Owner"},
+        "dataFrom": [{"extract": {"key": key}}],
     }
+    # What reads the Secret must not be started before it is there.
+    ready = {"pulumi.com/waitFor": "condition=Ready"}
+    return manifest(f"{GROUP}/v1", "ExternalSecret", name, where, annotations=ready, spec=spec)

@@ -123,10 +123,8 @@ class System:
 
 def claim(namespace: str, name: str, gib: int) -> Object:
     """Ask for a volume that one pod writes to."""
-    asked = manifest("v1", "PersistentVolumeClaim", name, namespace)
-    asked["metadata"]["annotations"] = dict(_SKIP_AWAIT)
-    size = {"requests": {"storage": f"{gib}Gi"}}
-    return {**asked, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": f"{gib}Gi"}}}
+    return manifest("v1", "PersistentVolumeClaim", name, namespace, annotations=_SKIP_AWAIT, spec=spec)
 
 
 def volume(name: str, gib: int | None) -> Object:

@@ -77,10 +77,12 @@ def spread(labels: Mapping[str, str]) -> list[Object]:
     return [{"maxSkew": 1, **where, **selector}]
 
 
-def budget(namespace: str, name: str) -> Object:
-    """Keep one pod of a Deployment through a drain."""
-    spec = {"minAvailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/name": name}}}
-    return manifest("policy/v1", "PodDisruptionBudget", name, namespace, spec=spec)
+def budget(namespace: str, name: str, replicas: int, labels: Mapping[str, str] | None = None) -> list[Object]:
+    """Keep one pod of a Deployment through a drain; a single replica has no budget, which would block every drain."""
+    if replicas == 1:
+        return []
+    spec = {"minAvailable": 1, "selector": {"matchLabels": labels or {"app.kubernetes.io/name": name}}}
+    return [manifest("policy/v1", "PodDisruptionBudget", name, namespace, spec=spec)]
 
 
 def binding(
@@ -126,9 +128,18 @@ def service_account(namespace: str, name: str) -> Object:
     return manifest("v1", "ServiceAccount", name, namespace, automountServiceAccountToken=False)
 
 
-def manifest(api_version: str, kind: str, name: str, namespace: str | None = None, **content: Any) -> Object:
+def manifest(
+    api_version: str,
+    kind: str,
+    name: str,
+    namespace: str | None = None,
+    *,
+    annotations: Mapping[str, str] | None = None,
+    **content: Any,
+) -> Object:
     """Declare an object of any kind; what is cluster-wide has no namespace."""
-    metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+    optional = {"namespace": namespace, "annotations": dict(annotations or {})}
+    metadata = {"name": name, **{key: value for key, value in optional.items() if value}}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
 
 

@@ -83,8 +83,10 @@ def store(run, monkeypatch):
         Database("slipway-prod-mlflow", database, options)
         Bucket("slipway-prod-artifacts", BucketArgs(keep_days=365, protect=True), options)
 
-    monkeypatch.setattr(environment, "main", declare)
-    ran = run("prod", preview=False)
+    # Undone at once: a test may take `up` too, which runs the whole program.
+    with monkeypatch.context() as patched:
+        patched.setattr(environment, "main", declare)
+        ran = run("prod", preview=False)
     assert ran.exit_status is None, ran.said
     return ran
 
