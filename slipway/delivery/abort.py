@@ -73,9 +73,8 @@ def take_back(kube: Kube, namespace: str, state: RolloutState, reason: str) -> R
 
     while time.monotonic() < deadline:
         if not hooked and state.candidate is not None:
-            kube.patch(
-                *CANARY, state.model, namespace, {"status": {"failedChecks": _threshold(state)}}, subresource="status"
-            )
+            failed = {"status": {"failedChecks": max(1, int(state.analysis.get("threshold") or 1))}}
+            kube.patch(*CANARY, state.model, namespace, failed, subresource="status")
         try:
             kube.wait_for(*CANARY, state.model, namespace, is_over, timeout=2 * state.interval + WORK / TICKS)
             break
@@ -95,7 +94,3 @@ def withdraw(kube: Kube, namespace: str, state: RolloutState) -> None:
     """Take an abort back, so that the same candidate may be tried again."""
     if state.abort:
         kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: None}}})
-
-
-def _threshold(state: RolloutState) -> int:
-    return max(1, int(state.analysis.get("threshold") or 1))

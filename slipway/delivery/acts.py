@@ -71,18 +71,13 @@ def act(state: RolloutState, recorded: Recorded, environment: Environment, now: 
         why = f"v{tried} was rejected ({recorded.rejected[tried]}); the target goes back to v{live}"
         return Act(situation, "", following, why)
     if live in recorded.rejected:
-        return Act(
-            situation, "", "retry", f"v{live} serves, but was rejected; the way back to v{tried} has not succeeded"
-        )
+        why = f"v{live} serves, but was rejected; the way back to v{tried} has not succeeded"
+        return Act(situation, "", "retry", why)
     if situation == "failed":
         why = f"v{live} serves; reject v{tried}, or `slipway rollout retry` if it was not v{tried}'s fault"
         return Act(situation, "", "rollback", why + _and(queued))
-    return Act(
-        situation,
-        "",
-        "retry",
-        f"the target selects v{tried}, but no rollout of it began: Flagger missed it; v{live} serves",
-    )
+    why = f"the target selects v{tried}, but no rollout of it began: Flagger missed it; v{live} serves"
+    return Act(situation, "", "retry", why)
 
 
 def _settled(state: RolloutState, recorded: Recorded, following: Apply, queued: str) -> Act:

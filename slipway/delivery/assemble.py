@@ -128,7 +128,8 @@ def points(
     for index, (before, at) in enumerate(pairwise(readings.grid)):
         over, last = end is not None and at > end, index == len(readings.grid) - 2
         # Flagger moves it just after a moment of the grid, so what is seen at the two ends may be neither.
-        known = [each for each in (*weights[index : index + 2], *_within(moves, before, at)) if each is not None]
+        moved = [weight for moment, weight in moves if before < moment <= at]
+        known = [each for each in (*weights[index : index + 2], *moved) if each is not None]
         weight = 0 if end is not None and before >= end else max(known, default=weight)
         if last and end is None and state.weight is not None:
             weight = state.weight
@@ -144,10 +145,6 @@ def points(
             )
         )
     return tuple(found)
-
-
-def _within(moves: Sequence[tuple[float, int]], before: float, at: float) -> list[int]:
-    return [weight for moved, weight in moves if before < moved <= at]
 
 
 def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> Exposure:

@@ -189,11 +189,8 @@ class Books:
         if only_from is not None and Connection(uri).aliases().get(model, {}).get(alias) != only_from:
             return ""
         before = move_alias(uri, model, alias, version)
-        return (
-            ""
-            if before == version
-            else f"registry: {alias} names version {version}" + (f" (was {before})" if before else "")
-        )
+        was = f" (was {before})" if before else ""
+        return "" if before == version else f"registry: {alias} names version {version}{was}"
 
     def note(
         self, action: Action, release_id: str, version: int, *, other: str, reason: str, now: float, incident: str = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -66,7 +65,9 @@ def collect(
         start = _weight_rose(prometheus, namespace, model, end, state.interval)
     if start is None:
         raise SlipwayError(f"{model}: no rollout has been seen in {environment.name}; {following} starts one")
-    grid = _grid(start, end, now, state.interval, running)
+    # One interval longer than the rollout, as its last requests are still answered.
+    after = end if running else end + state.interval
+    grid = measure.moments(start, min(after, now), state.interval, whole=not running and after <= now)
     try:
         readings = measure.read(prometheus, namespace, model, grid, state.interval)
     except SlipwayError:
@@ -92,26 +93,11 @@ def ask_judge(url: str | None, path: str, **parameters: str) -> Any:
 def _noted(kube: Kube, judge: str | None, namespace: str, model: str) -> list[Noted]:
     """Read the judge's ledger, which is exact; without it the Events of Kubernetes."""
     entries = ask_judge(judge, "ledger", namespace=namespace, model=model)
-    found = history.noted_in_ledger(_entries(entries), namespace, model)
-    if found:
+    if found := history.noted_in_ledger(entries or (), namespace, model):
         return found
     selector = f"involvedObject.kind=Canary,involvedObject.name={model}"
     path = kube.url_of("v1", "Event", namespace)
     return history.noted_in_events(kube.request("GET", path, params={"fieldSelector": selector})["items"])
-
-
-def _entries(answer: Any) -> Sequence[Mapping[str, Any]]:
-    if isinstance(answer, Mapping):
-        answer = answer.get("entries") or answer.get("items")
-    return [each for each in answer if isinstance(each, Mapping)] if isinstance(answer, list) else []
-
-
-def _grid(start: float, end: float, now: float, interval: float, running: bool) -> tuple[float, ...]:
-    """Return the moments to look at: one interval longer than the rollout, as its last requests are still answered."""
-    if running:
-        return measure.moments(start, end, interval, whole=False)
-    after = end + interval
-    return measure.moments(start, min(after, now), interval, whole=after <= now)
 
 
 def _weight_rose(prometheus: Prometheus, namespace: str, model: str, end: float, interval: float) -> float | None:
@@ -122,9 +108,8 @@ def _weight_rose(prometheus: Prometheus, namespace: str, model: str, end: float,
         )
     except SlipwayError:
         return None
-    points = [point for series in found for point in series.points]
     first = None
-    for at, weight in reversed(points):
+    for at, weight in reversed([point for series in found for point in series.points]):
         if weight > 0:
             first = at
         elif first is not None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 from slipway.delivery import readings
-from slipway.delivery.record import Measured, Point, RolloutRecord
+from slipway.delivery.record import RolloutRecord
 from slipway.rollout.policy import LIMIT, Policy
 
 #: Pixels: the whole drawing, the room for the scale at the left, for the names of lines at the right.
@@ -110,7 +111,7 @@ def charts(record: RolloutRecord) -> Charts:
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
     panels = list(_panels(record, policy, x))
-    placed = [_lowered(panel, TOP + TITLE + number * (PANEL + TITLE)) for number, panel in enumerate(panels)]
+    placed = [replace(panel, top=TOP + TITLE + number * (PANEL + TITLE)) for number, panel in enumerate(panels)]
     return Charts(
         height=TOP + len(panels) * (PANEL + TITLE) + BOTTOM,
         panels=tuple(placed),
@@ -123,33 +124,13 @@ def charts(record: RolloutRecord) -> Charts:
 
 def _panels(record: RolloutRecord, policy: Policy | None, x: Callable[[str], float]) -> Iterator[Panel]:
     yield _traffic(record, x)
-    yield _both(
-        record,
-        x,
-        "Latency, 95th percentile",
-        "ms",
-        lambda side: side.latency_p95_ms,
-        policy.latency_p95_ms if policy else None,
+    latency, success, correct = (
+        (policy.latency_p95_ms, policy.success_rate_percent, policy.correct_percent) if policy else (None, None, None)
     )
-    yield _both(
-        record,
-        x,
-        "Requests answered",
-        "%",
-        lambda side: side.success_percent,
-        policy.success_rate_percent if policy else None,
-        ceiling=100,
-    )
+    yield _both(record, x, "Latency, 95th percentile", "ms", "latency_p95_ms", latency)
+    yield _both(record, x, "Requests answered", "%", "success_percent", success)
     if any(side.labelled for point in record.points for side in (point.primary, point.canary)):
-        yield _both(
-            record,
-            x,
-            "Labelled predictions that were right",
-            "%",
-            lambda side: side.correct_percent,
-            policy.correct_percent if policy else None,
-            ceiling=100,
-        )
+        yield _both(record, x, "Labelled predictions that were right", "%", "correct_percent", correct)
     if readings.evidence(record) is not None:
         yield _evidence(record, x)
 
@@ -179,23 +160,20 @@ def _both(
     record: RolloutRecord,
     x: Callable[[str], float],
     title: str,
-    unit: str,
-    value: Callable[[Measured], float | None],
+    unit: Literal["ms", "%"],
+    measure: Literal["latency_p95_ms", "success_percent", "correct_percent"],
     bound: float | None,
-    ceiling: float | None = None,
 ) -> Panel:
-    sides: tuple[tuple[str, str, Callable[[Point], Measured]], ...] = (
-        ("primary", f"v{record.stable_version}", lambda point: point.primary),
-        ("canary", f"v{record.candidate_version}", lambda point: point.canary),
-    )
-    found = [[(point.at, value(of(point))) for point in record.points] for _, _, of in sides]
-    known = [each for row in found for _, each in row if each is not None] + ([bound] if bound is not None else [])
+    versions = {"primary": record.stable_version, "canary": record.candidate_version}
+    rows: dict[str, list[tuple[str, float | None]]] = {
+        side: [(point.at, getattr(getattr(point, side), measure)) for point in record.points] for side in versions
+    }
+    known = [each for row in rows.values() for _, each in row if each is not None]
+    known += [] if bound is None else [bound]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     # A rate is seen from below the worst to 100 %, a latency from zero.
-    scale = _Scale(max(0.0, low - (100 - low) * 0.15 - 0.5), 100) if ceiling else _Scale(0.0, max(high * 1.1, 1.0))
-    lines = [
-        _line(side, name, row, x, scale.y, unit) for (side, name, _), row in zip(sides, found, strict=True) if any(row)
-    ]
+    scale = _Scale(max(0.0, low - (100 - low) * 0.15 - 0.5), 100) if unit == "%" else _Scale(0.0, max(high * 1.1, 1.0))
+    lines = [_line(side, f"v{versions[side]}", row, x, scale.y, unit) for side, row in rows.items() if row]
     rule = None if bound is None else Rule(scale.y(bound), f"objective {bound:g} {unit}")
     return Panel(f"{title}, {unit}", 0, tuple(_rules(scale)), rule, _named_apart(lines))
 
@@ -237,9 +215,7 @@ def _named_apart(lines: Sequence[Line]) -> tuple[Line, ...]:
     middle = (lines[0].name_y + lines[1].name_y) / 2
     upper = 0 if lines[0].name_y <= lines[1].name_y else 1
     moved = {upper: middle - APART / 2, 1 - upper: middle + APART / 2}
-    return tuple(
-        Line(line.side, line.name, moved[number], line.segments, line.dots) for number, line in enumerate(lines)
-    )
+    return tuple(replace(line, name_y=moved[number]) for number, line in enumerate(lines))
 
 
 def _rules(scale: _Scale) -> Iterator[Rule]:
@@ -256,7 +232,3 @@ def _times(span: float) -> Iterator[Mark]:
     pace = next((each for each in _PACES if span / each <= TIMES), _PACES[-1])
     for moment in range(0, int(span) + 1, pace):
         yield Mark(round(LEFT + moment / span * (WIDTH - LEFT - RIGHT), 1), readings.clock(moment))
-
-
-def _lowered(panel: Panel, top: float) -> Panel:
-    return Panel(panel.title, top, panel.scale, panel.bound, panel.lines, panel.area)

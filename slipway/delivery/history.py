@@ -118,14 +118,11 @@ def decisions(noted: Sequence[Noted], start: float, end: float, abort: str = "")
                 kind, reason = ("aborted", abort) if abort else ("rolled-back", last_halt or reason)
             weight = 0
         over = kind in ("promoted", "rolled-back", "aborted")
-        found.append(Decision(at=iso(each.at), kind=kind, weight=weight, reason=_times(reason, each.count)))
+        reason += f" ({each.count} times)" if each.count > 1 else ""
+        found.append(Decision(at=iso(each.at), kind=kind, weight=weight, reason=reason))
     return tuple(found)
 
 
 def failed_checks(noted: Iterable[Noted], start: float, until: float) -> int:
     """Count the checks that failed between two moments."""
     return sum(each.count for each in noted if start <= each.at <= until and each.kind == "halted")
-
-
-def _times(reason: str, count: int) -> str:
-    return f"{reason} ({count} times)" if count > 1 else reason

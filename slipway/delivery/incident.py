@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -98,16 +98,16 @@ def _lines(incident: Incident) -> Iterator[str]:
     if incident.promoted:
         since = f" at {incident.rollout.ended}" if incident.rollout and incident.rollout.ended else ""
         yield f"It was promoted{since}: everybody has been answered by it since."
-    yield from _table("What changed", ("", incident.serves, incident.rejected), _changed(incident.changes))
+    changed = [(each.what, each.before, each.after) for each in incident.changes]
+    yield from _table("What changed", ("", incident.serves, incident.rejected), changed)
     if incident.rollout is not None:
+        decided = [(each.at, f"{each.weight}%", each.kind, each.reason) for each in incident.rollout.decisions]
         yield from _table("What was measured", ("", "users", "candidate"), _measured(incident.rollout))
-        yield from _table("Timeline", ("at", "weight", "what", "why"), _timeline(incident.rollout))
+        yield from _table("Timeline", ("at", "weight", "what", "why"), decided)
 
 
 def _exposure(rollout: RolloutRecord | None) -> Iterator[str]:
-    yield ""
-    yield "## Who was exposed"
-    yield ""
+    yield from ("", "## Who was exposed", "")
     if rollout is None:
         yield "Unknown: its rollout could not be read any more."
     elif not rollout.points:
@@ -121,24 +121,16 @@ def _exposure(rollout: RolloutRecord | None) -> Iterator[str]:
         )
 
 
-def _changed(found: tuple[Change, ...]) -> list[tuple[str, ...]]:
-    return [(each.what, each.before, each.after) for each in found]
-
-
-def _timeline(rollout: RolloutRecord) -> list[tuple[str, ...]]:
-    return [(each.at, f"{each.weight}%", each.kind, each.reason) for each in rollout.decisions]
-
-
 def _measured(rollout: RolloutRecord) -> list[tuple[str, ...]]:
-    users, candidate = (readings.total(rollout, "primary"), readings.total(rollout, "canary"))
+    users, candidate = readings.total(rollout, "primary"), readings.total(rollout, "canary")
     worst = [_worst(rollout, side) for side in ("primary", "canary")]
     evidence = max((each.evidence for each in rollout.points if each.evidence is not None), default=None)
     return [
         ("requests", str(users.requests), str(candidate.requests)),
-        ("answered with 2xx", _percent(users.success_percent), _percent(candidate.success_percent)),
+        ("answered with 2xx", *(readings.percent(side.success_percent) for side in (users, candidate))),
         ("worst p95 of an interval", *("-" if value is None else f"{value:g} ms" for value in worst)),
         ("labelled predictions", str(users.labelled), str(candidate.labelled)),
-        ("of these right", _percent(users.correct_percent), _percent(candidate.correct_percent)),
+        ("of these right", *(readings.percent(side.correct_percent) for side in (users, candidate))),
         ("evidence against it, at most", "", "-" if evidence is None else f"{evidence:.3g} (limit {LIMIT:g})"),
     ]
 
@@ -148,16 +140,12 @@ def _worst(rollout: RolloutRecord, side: str) -> float | None:
     return max((value for value in found if value is not None), default=None)
 
 
-def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     if not rows:
         return
     yield from ("", f"## {title}", "")
     for row in (heads, tuple("---" for _ in heads), *rows):
         yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} %"
 
 
 def _columns(columns: tuple[object, ...]) -> str:

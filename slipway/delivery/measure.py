@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from slipway import names
 from slipway.clients.prometheus import Prometheus, Sample, Series, growth
@@ -54,7 +54,7 @@ class Readings:
     counts: tuple[Series, ...] = ()
     latencies: tuple[Series, ...] = ()
     labels: tuple[Series, ...] = ()
-    flagger: tuple[Series, ...] = field(default=())
+    flagger: tuple[Series, ...] = ()
 
 
 def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, ...], interval: float) -> Readings:
@@ -82,7 +82,7 @@ def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, 
     )
 
     def ask(expression: str) -> tuple[Series, ...]:
-        even = grid if len(grid) < 2 or _even(grid, interval) else grid[:-1]
+        even = grid if len(grid) < 2 or abs(grid[-1] - grid[-2] - interval) < 0.01 else grid[:-1]
         found = prometheus.query_range(expression, even[0], even[-1], interval)
         if even is grid:
             return found
@@ -227,10 +227,6 @@ def _at(series: Series, grid: Sequence[float]) -> Mapping[int, float]:
     return {
         places[round(at, 2)]: value for at, value in series.points if round(at, 2) in places and not math.isnan(value)
     }
-
-
-def _even(grid: Sequence[float], interval: float) -> bool:
-    return abs(grid[-1] - grid[-2] - interval) < 0.01
 
 
 def _key(labels: Mapping[str, str]) -> Key:

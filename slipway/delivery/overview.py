@@ -36,7 +36,10 @@ def overview(
     now = time.time()
     running = [name for name, each in found.items() if each.situation(now) == "running"]
     evidence = _evidence(environment, notices) if running else {}
-    holds = {name: _hold(environment, name) for name in running}
+    holds = dict[str, str]()
+    for name in running:
+        verdict = ask_judge(judge_of(environment), "verdict", namespace=environment.namespace, model=name)
+        holds[name] = (verdict or {}).get("waits_for") or ""
     rows = [
         row(each, written[name], evidence.get(name) if name in running else None, holds.get(name, ""), environment, now)
         for name, each in found.items()
@@ -112,8 +115,3 @@ def _evidence(environment: Environment, notices: list[str]) -> dict[str, float]:
     except SlipwayError as error:
         notices.append(f"{error}; the evidence is unknown")
         return {}
-
-
-def _hold(environment: Environment, model: str) -> str:
-    said = ask_judge(judge_of(environment), "verdict", namespace=environment.namespace, model=model)
-    return str(said.get("waits_for") or "") if isinstance(said, dict) else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
-from slipway.delivery.record import Decision, Measured, RolloutRecord
+from slipway.delivery.record import Measured, RolloutRecord
 from slipway.rollout.policy import LIMIT
 from slipway.times import epoch
 
@@ -93,17 +94,23 @@ def seconds(record: RolloutRecord, moment: str) -> float:
 
 def duration(record: RolloutRecord) -> float:
     """Return the seconds from the start to the end, or to what was seen last."""
-    moments = [record.ended, *(point.at for point in record.points[-1:]), *_moments(record.decisions[-1:])]
-    return max((seconds(record, moment) for moment in moments if moment), default=0.0)
+    last = (*(point.at for point in record.points[-1:]), *(decision.at for decision in record.decisions[-1:]))
+    return max((seconds(record, moment) for moment in (record.ended, *last) if moment), default=0.0)
+
+
+def percent(value: float | None) -> str:
+    """Write 99.95 as `99.9 %`: rounded down, because less than all is never 100; "-" without a measurement."""
+    return "-" if value is None else f"{math.floor(value * 10) / 10:.1f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write 1234.5 as `1,234 ms`; "-" without a measurement."""
+    return "-" if value is None else f"{value:,.0f} ms"
 
 
 def clock(span: float) -> str:
     """Write seconds as 2:05."""
     return f"{int(span) // 60}:{int(span) % 60:02d}"
-
-
-def _moments(decisions: Iterable[Decision]) -> Iterable[str]:
-    return (decision.at for decision in decisions)
 
 
 def _newest(values: Iterable[float | None]) -> float | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.delivery import drawings, readings
-from slipway.delivery.record import Decision, Measured, RolloutRecord
+from slipway.delivery.record import Measured, RolloutRecord
 from slipway.rollout.policy import LIMIT, Policy
 
 TEMPLATE = Path(__file__).with_name("report.html")
@@ -70,13 +70,14 @@ def as_html(records: Sequence[RolloutRecord], generated: str) -> str:
     from jinja2 import Environment, StrictUndefined
 
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page.filters.update(percent=_percent, ms=_milliseconds, clock=readings.clock, evidence=_evidence, moment=_moment)
+    page.filters.update(
+        percent=readings.percent, ms=readings.milliseconds, clock=readings.clock, evidence=_evidence, moment=_moment
+    )
     template = page.from_string(TEMPLATE.read_text())
-    environments = ", ".join(dict.fromkeys(record.environment for record in records))
     return template.render(
         rollouts=[_shown(record) for record in records],
         generated=generated,
-        environments=environments,
+        environments=", ".join(dict.fromkeys(record.environment for record in records)),
         limit=LIMIT,
         geometry={
             "width": drawings.WIDTH,
@@ -92,6 +93,7 @@ def _shown(record: RolloutRecord) -> dict[str, Any]:
     """Put together what the template shows of one rollout."""
     policy = Policy.parse(record.policy) if record.policy else None
     known = [point.evidence for point in record.points if point.evidence is not None]
+    kinds = [decision.kind for decision in record.decisions]
     return {
         "record": record,
         "outcome": readings.OUTCOMES[record.outcome],
@@ -107,7 +109,7 @@ def _shown(record: RolloutRecord) -> dict[str, Any]:
             for number, decision in enumerate(record.decisions, 1)
         ],
         "points": [(readings.clock(readings.seconds(record, point.at)), point) for point in record.points],
-        "checks": _checks(record.decisions),
+        "checks": ", ".join(f"{kinds.count(kind)} {said}" for kind, said in KINDS.items() if kind in kinds),
     }
 
 
@@ -125,26 +127,12 @@ def _objectives(policy: Policy) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _checks(decisions: Sequence[Decision]) -> str:
-    """Count decisions by kind, as `3 advanced, 2 held`."""
-    kinds = [decision.kind for decision in decisions]
-    return ", ".join(f"{kinds.count(kind)} {said}" for kind, said in KINDS.items() if kind in kinds)
-
-
 def _totals(record: RolloutRecord) -> dict[str, Any]:
     def side(measured: Measured) -> dict[str, Any]:
         counts = measured.model_dump(include={"requests", "failed", "labelled", "right"})
         return {**counts, "success_percent": measured.success_percent, "correct_percent": measured.correct_percent}
 
     return {"primary": side(readings.total(record, "primary")), "canary": side(readings.total(record, "canary"))}
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g} %" if value < 99.995 else f"{value:.5g} %"
-
-
-def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f} ms"
 
 
 def _evidence(value: float | None) -> str:

@@ -49,9 +49,8 @@ def retry(kube: Kube, books: Books, up: Up) -> list[str]:
     _wait(kube, namespace, state, _has_looked, "has not noticed that the target went back")
     up()
     _wait(kube, namespace, state, _runs, "has not begun the rollout")
-    said = books.note(
-        "retried", release, version, other=state.release(state.seen.live_version), reason="", now=time.time()
-    )
+    live = state.release(state.seen.live_version)
+    said = books.note("retried", release, version, other=live, reason="", now=time.time())
     return [f"{model}: the rollout of v{version} has begun again", *filter(None, [said])]
 
 

@@ -68,16 +68,13 @@ def _promoted(books: Books, state: RolloutState, now: float) -> list[str]:
         return [f"{model}: v{live} serves; nothing to settle"]
     release = books.release_id(state, live)
     before = books.pin().stable if books.pinned else state.release(max(acts.old(state, written), default=None))
+    other = "" if before == release else before
     done = take(
         [
-            Step(
-                "ledger",
-                lambda: books.note(
-                    "settled", release, live, other="" if before == release else before, reason="promoted", now=now
-                ),
-            ),
+            Step("ledger", lambda: books.note("settled", release, live, other=other, reason="promoted", now=now)),
             Step("record", lambda: books.settle(release)),
-            Step("alias", lambda: _alias(books, live), may_wait=True),
+            # An alias that the environment follows names the wanted version, so it stays.
+            Step("alias", lambda: books.move_alias(live) if books.pinned else "", may_wait=True),
         ]
     )
     following = acts.act(state, books.recorded(), books.environment, now)
@@ -112,8 +109,3 @@ def _news(books: Books, state: RolloutState, written: Recorded) -> bool:
     if books.pinned:
         return written.stable != live or written.wanted in written.rejected
     return state.seen.phase == "Succeeded"
-
-
-def _alias(books: Books, live: int) -> str:
-    """Let the alias name what serves; one that an environment follows is what people want next: it is not ours."""
-    return books.move_alias(live) if books.pinned else ""

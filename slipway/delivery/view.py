@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TextIO
 
 from slipway.delivery import readings
@@ -133,15 +134,12 @@ class _Screen:
         self.live.update(screen(models, found, trouble), refresh=True)
 
 
-class _Lines:
+class _Lines(AbstractContextManager[object]):
     """Prints one line for each change, or as a sign of life."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.said: dict[str, tuple[object, float]] = {}
-
-    def __enter__(self) -> None:
-        """Nothing has to be set up."""
 
     def __exit__(self, *_: object) -> None:
         """Nothing has to be put back."""
@@ -222,17 +220,8 @@ def _bar(share: float, style: str) -> list[tuple[str, str]]:
 
 def _qualities(side: Measured) -> tuple[str, str, str]:
     """Write success rate, p95, share of right answers; "-" for what nobody has measured."""
-    success, correct = side.success_percent, side.correct_percent
-    return (
-        "-" if success is None else _percent(success),
-        "-" if side.latency_p95_ms is None else f"{side.latency_p95_ms:,.0f} ms",
-        "-" if correct is None else f"{_percent(correct)} of {side.labelled:,}",
-    )
-
-
-def _percent(value: float) -> str:
-    """Write 99.95, rounded down: what was not all is never said to be 100."""
-    return f"{math.floor(value * 10) / 10:.1f} %"
+    correct = readings.percent(side.correct_percent) + (f" of {side.labelled:,}" if side.labelled else "")
+    return readings.percent(side.success_percent), readings.milliseconds(side.latency_p95_ms), correct
 
 
 def _number(value: float) -> str:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipway.engine import state_lock
 from slipway.engine.killed_runs import PROJECT, real_pulumi, without_pending_creates
@@ -167,14 +167,16 @@ class Deployment:
         heard = _Heard()
 
         def on_event(event: EngineEvent) -> None:
-            _listen(event, heard, on_step or _ignore)
+            _listen(event, heard, on_step)
 
         with tempfile.TemporaryDirectory(prefix="slipway-") as directory:
             outcome = Path(directory) / "outcome.json"
             variables = {OUTCOME: str(outcome), **({HELD_BACK: held_back} if held_back else {})}
             try:
                 stack = self._select(variables)
-                getattr(stack, operation)(on_event=on_event, color="never", **_hidden(operation))
+                # A preview has no results that could show the configuration's secrets.
+                hidden = {} if operation == "preview" else {"show_secrets": False}
+                getattr(stack, operation)(on_event=on_event, color="never", **hidden)
             except automation.CommandError as error:
                 raise read_outcome(outcome) or self._explain(error, heard) from None
         return Summary(
@@ -233,22 +235,13 @@ class Deployment:
         return SlipwayError(f"{first} (+{rest} more)" if rest else first, code)
 
 
-def _hidden(operation: str) -> dict[str, Any]:
-    """Keep the configuration's secrets out of results."""
-    return {} if operation == "preview" else {"show_secrets": False}
-
-
-def _ignore(step: Step) -> None:
-    """Show no progress."""
-
-
 def gist(said: str) -> str:
     """Return the line of an error that says it: the first that is no heading (`1 error occurred:`)."""
     lines = [line.strip().removeprefix("* ") for line in said.splitlines() if line.strip()]
     return next((line for line in lines if not _HEADING.fullmatch(line)), lines[0])
 
 
-def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep) -> None:
+def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep | None) -> None:
     if event.diagnostic_event and not event.diagnostic_event.ephemeral:
         said = _COLOUR.sub("", event.diagnostic_event.message).strip()
         severity = event.diagnostic_event.severity
@@ -257,10 +250,9 @@ def _listen(event: EngineEvent, heard: _Heard, on_step: OnStep) -> None:
             lists[severity].append(gist(said) if severity == "error" else said)
     elif event.summary_event:
         heard.changes = {str(getattr(op, "value", op)): n for op, n in event.summary_event.resource_changes.items()}
-    else:
+    elif on_step is not None:
         begun, ended, failed = event.resource_pre_event, event.res_outputs_event, event.res_op_failed_event
-        happened = begun or ended or failed
-        if happened is not None:
+        if happened := begun or ended or failed:
             what = happened.metadata
             op = str(getattr(what.op, "value", what.op))
             on_step(Step(op, what.type, what.urn.rpartition("::")[2], done=begun is None, failed=failed is not None))

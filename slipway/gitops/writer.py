@@ -113,7 +113,8 @@ def compare(root: Path, environment: str, wanted: Files) -> Outcome:
     outcome = reconcile(wanted, index, disk)
     fresh = Index(environment=environment, files={name: digest(found) for name, found in outcome.texts.items()})
     # Without a model there is no tree; an index that is there stays, and says so.
-    before, after = _read(root, path), _dump(fresh) if outcome.texts or index else None
+    text = json.dumps(fresh.model_dump(), indent=2, sort_keys=True) + "\n"
+    before, after = _read(root, path), text if outcome.texts or index else None
     last = () if before == after else (Change(path, before, after),)
     return Outcome(outcome.texts, (*outcome.changes, *last), outcome.notices)
 
@@ -151,7 +152,3 @@ def _read_index(file: Path, environment: str) -> dict[str, str]:
     if index and (index.environment != environment or any(not p.startswith(f"{environment}/") for p in index.files)):
         raise SlipwayError(f"{where}names files of another environment; restore it (git checkout)")
     return dict(index.files) if index else {}
-
-
-def _dump(index: Index) -> str:
-    return json.dumps(index.model_dump(), indent=2, sort_keys=True) + "\n"

@@ -5,7 +5,7 @@ The program registers what stands here, `slipway plan` prints it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -139,26 +139,20 @@ def plan_environment(
             notices += llm.notices(name, plan)
         else:
             compiled[name] = compile_model(specs[name], plan, environment)
-    said, refused = _policies(environment, [*compiled.values(), *llms.values()], observed or {})
+    declared: dict[str, CompiledModel | CompiledLlm] = {**compiled, **llms}
+    services = [each for objects in declared.values() for each in objects.inference_services]
+    running = {name for seen in (observed or {}).values() for name in seen.services}
+    said, refused = preview.violations(environment, services, running)
     notices += said
     if refused:
-        problems, compiled, llms = refused, {}, {}
+        problems, compiled, llms, declared = refused, {}, {}, {}
     if observed:
-        declared: dict[str, CompiledModel | CompiledLlm] = {**compiled, **llms}
         for name, each in declared.items():
             notices += serving_changes(each.inference_services, observed[name].services)
         for name, objects in compiled.items():
             if observed[name].target_version not in (None, plans[name].target.version):
                 notices += _pace(specs[name], plans[name], objects, environment)
     return EnvironmentPlan(environment, specs, wanted, observed, plans, compiled, llms, tuple(notices), tuple(problems))
-
-
-def _policies(
-    environment: Environment, compiled: Sequence[CompiledModel | CompiledLlm], observed: Mapping[str, ObservedModel]
-) -> tuple[list[str], list[SlipwayError]]:
-    """Hold what is compiled to the environment's policies."""
-    objects = (each for model in compiled for each in model.inference_services)
-    return preview.violations(environment, objects, {name for seen in observed.values() for name in seen.services})
 
 
 def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:
@@ -218,14 +212,10 @@ def _pinned(
     if not path.exists():
         live = [name for name, seen in observed.items() if seen.live_version is not None]
         if live:
-            problems.append(
-                SlipwayError(
-                    f"{at(documents.display(path))}no such file, yet {environment.name} serves {', '.join(live)};"
-                    " restore it (to take everything down: `pulumi destroy`)"
-                )
-            )
-            return {}
-        notices.append(f"{documents.display(path)}: no such file, so no model runs in {environment.name}")
+            trouble = f"{at(documents.display(path))}no such file, yet {environment.name} serves {', '.join(live)};"
+            problems.append(SlipwayError(f"{trouble} restore it (to take everything down: `pulumi destroy`)"))
+        else:
+            notices.append(f"{documents.display(path)}: no such file, so no model runs in {environment.name}")
         return {}
     pins = load_pins(path)
     notices += [

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.gitops.render import render
-from slipway.gitops.writer import Outcome
 from slipway.planning import guard, regions, verification
 from slipway.planning.environment import EnvironmentPlan, plan_environment
 from slipway.rollout.observed import ObservedModel
@@ -43,18 +42,13 @@ def prepare(
     plan = plan_environment(checkout, environment, observed, held_back, earlier)
     problems = [*plan.problems, *_verify(plan, preview, warnings)]
     tree = None
-    if environment.delivery == "gitops" and not problems:
+    if environment.delivery == "gitops" and not problems and plan.observed is not None:
         try:
-            tree = _tree(checkout, plan)
+            tree = render(checkout.root, environment, plan.shared(), plan.compiled, plan.observed)
         except SlipwayError as error:
             problems.append(error)
-    return replace(
-        plan,
-        notices=(*notices, *plan.notices),
-        warnings=tuple(warnings),
-        problems=tuple(problems),
-        tree=tree,
-    )
+    notices += plan.notices
+    return replace(plan, notices=tuple(notices), warnings=tuple(warnings), problems=tuple(problems), tree=tree)
 
 
 def _observe(
@@ -85,10 +79,3 @@ def _verify(plan: EnvironmentPlan, preview: bool, warnings: list[str]) -> list[S
         return found
     warnings.append(f"{away[0]}; the bytes are not verified, an up would stop here")
     return [error for error in found if error not in away]
-
-
-def _tree(checkout: Checkout, plan: EnvironmentPlan) -> Outcome | None:
-    """Compare the plan with the files by which Argo CD delivers; None where the cluster was not seen."""
-    if plan.observed is None:
-        return None
-    return render(checkout.root, plan.environment, plan.shared(), plan.compiled, plan.observed)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from slipway.documents import Frozen
@@ -61,14 +60,6 @@ class Timeline(Frozen):
     requests: float
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Consecutive looks at one share of the traffic, before it is known how many requests come."""
-
-    weight: int
-    shown: bool = True
-
-
 def predict(canary: Object, environment: str, requests_per_second: float) -> Timeline:
     """Compute the timeline of one model, whose plan has passed `compile.refusals`.
 
@@ -83,8 +74,8 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     immediate = bool(canary["spec"].get("skipAnalysis"))
     judged = policy is not None
     steps = tuple(
-        _step(stage, policy or thresholds(canary), judged, interval, requests_per_second)
-        for stage in (() if immediate else _stages(analysis, policy is not None and policy.shadow))
+        _step(weight, shown, policy or thresholds(canary), judged, interval, requests_per_second)
+        for weight, shown in (() if immediate else _stages(analysis, policy is not None and policy.shadow))
     )
     # Without analysis the look that notices is the one that promotes and says Succeeded.
     before = interval * (0.5 if immediate else 1.5)
@@ -105,19 +96,17 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
     )
 
 
-def _stages(analysis: Object, shadow: bool) -> Iterator[Stage]:
-    """Yield what Flagger goes through (scheduler.go, runCanary and runBlueGreen).
+def _stages(analysis: Object, shadow: bool) -> Iterator[tuple[int, bool]]:
+    """Yield Flagger's weights and whether users see the answers (scheduler.go, runCanary and runBlueGreen).
 
     The look that counts the first iteration is the one that would give the first weight.
     """
     if "stepWeights" in analysis:
-        for weight in analysis["stepWeights"]:
-            yield Stage(int(weight))
+        yield from ((int(weight), True) for weight in analysis["stepWeights"])
     else:
-        for _ in range(int(analysis["iterations"])):
-            yield Stage(100 if shadow else 0, shown=False)
+        yield from [(100 if shadow else 0, False)] * int(analysis["iterations"])
         if not shadow:
-            yield Stage(100)
+            yield 100, True
 
 
 def thresholds(canary: Object) -> Policy:
@@ -132,24 +121,24 @@ def thresholds(canary: Object) -> Policy:
     )
 
 
-def _step(stage: Stage, policy: Policy, judged: bool, interval: int, rate: float) -> Step:
+def _step(weight: int, shown: bool, policy: Policy, judged: bool, interval: int, rate: float) -> Step:
     # Rounded, so that 0.1 x 600 is 60 also in binary; never none, so that the time stays finite.
-    a_look = max(round(rate * stage.weight * interval / 100, 6), 1e-6)
-    pause = policy.pauses.get(str(stage.weight), 0)
+    a_look = max(round(rate * weight * interval / 100, 6), 1e-6)
+    pause = policy.pauses.get(str(weight), 0)
     # Without a judge nothing holds: too few requests fail the check. Nor does it where there is nothing to be asked.
-    for_requests = math.ceil(policy.min_requests / a_look) if judged and stage.weight else 1
+    for_requests = math.ceil(policy.min_requests / a_look) if judged and weight else 1
     for_pause = math.ceil(pause / interval)
     looks = max(1, for_requests, for_pause)
     held_by: Literal["", "requests", "pause"] = ""
     if looks > 1:
         held_by = "requests" if for_requests >= for_pause else "pause"
     return Step(
-        weight=stage.weight,
-        shown=stage.shown,
+        weight=weight,
+        shown=shown,
         intervals=looks,
         seconds=looks * interval,
-        requests=round(a_look * looks, 3) if stage.weight else 0.0,
-        min_requests=policy.min_requests if stage.weight else 0,
+        requests=round(a_look * looks, 3) if weight else 0.0,
+        min_requests=policy.min_requests if weight else 0,
         pause_seconds=pause,
         held_by=held_by,
     )
