@@ -141,10 +141,9 @@ def desk(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Desk:
     for model in promoted:
         stage.declare(model, steps=(100,))
     # Flagger asks nobody about this one.
-    canary = stage.kube.get(*cluster.CANARY, "unheard", NAMESPACE)
-    canary["spec"]["analysis"] |= {"webhooks": [], "metrics": []}
-    canary["spec"]["analysis"]["stepWeights"] = [*range(50, 101)]
-    stage.kube.replace(canary, strict=False)
+    # A patch, because Flagger may write the Canary at the same time.
+    unasked = {"webhooks": [], "metrics": [], "stepWeights": [*range(50, 101)]}
+    stage.kube.patch(*cluster.CANARY, "unheard", NAMESPACE, {"spec": {"analysis": unasked}})
     for model in [*HELD, *promoted]:
         stage.phase(model, "Initialized")
         for version in (1, 2):

@@ -114,7 +114,9 @@ def test_a_better_version_is_promoted_in_the_time_that_is_predicted_for_the_labs
     # Both have the steps; only the clock differs, and where between two looks the target was moved.
     took = datetime.fromisoformat(record.ended) - datetime.fromisoformat(record.started)
     looks = 2 + sum(step.intervals for step in timeline.steps) + AFTER_PROMOTION - 1
-    assert took.total_seconds() / 10 == pytest.approx(looks, abs=1.2 + sum(p.failed_checks > 0 for p in record.points))
+    # On a busy machine a look may also fail or hold, for want of requests; both moments are whole seconds.
+    more = sum(p.failed_checks > 0 for p in record.points) + sum(each.kind == "held" for each in record.decisions)
+    assert took.total_seconds() / 10 == pytest.approx(looks, abs=1.3 + more)
     assert found.comparison is not None
     assert found.comparison.requests > 0
 
