@@ -76,9 +76,7 @@ class Cluster(pulumi.ComponentResource):
         role = roles.service_role(f"{name}-cluster", "eks.amazonaws.com", ["AmazonEKSClusterPolicy"], own)
         # EKS would make it by itself, keeping everything for ever.
         logs = cloudwatch.LogGroup(
-            name,
-            cloudwatch.LogGroupArgs(name=f"/aws/eks/{name}/cluster", retention_in_days=settings.log_days),
-            own,
+            name, cloudwatch.LogGroupArgs(name=f"/aws/eks/{name}/cluster", retention_in_days=settings.log_days), own
         )
         cluster = eks.Cluster(
             name,

@@ -11,28 +11,18 @@ from dataclasses import dataclass
 import pulumi
 
 from components.manifest import Manifest
-from components.model import OWNED_BY_FLAGGER, outputs
-from slipway.compile import CompiledModel
-from slipway.models.release import Release
+from components.model import OWNED_BY_FLAGGER, ModelArgs, outputs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DeliveredArgs:
-    """What `Delivered` takes.
+class DeliveredArgs(ModelArgs):
+    """Arguments of `Delivered`: those of `Model`, of which `protect` is about the pair of Services.
 
     Args:
-        compiled: The objects.
-        target: The release that the target selects.
-        url: Where users ask.
-        path: Directory of the model's files, in the repository that Argo CD reads.
-        protect: Whether Pulumi refuses to delete the pair: users come through it.
+        path: Directory of the model's files in the repository that Argo CD reads.
     """
 
-    compiled: CompiledModel
-    target: Release
-    url: str
     path: str
-    protect: bool
 
 
 class Delivered(pulumi.ComponentResource):

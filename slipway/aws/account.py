@@ -6,7 +6,7 @@ A first `up` takes twenty minutes; what AWS would refuse at the end of them is s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,14 @@ STANDARD = {"on-demand": Quota("L-1216C47A", "On-Demand Standard"), "spot": Quot
 GPU = {"on-demand": Quota("L-DB2E81BA", "On-Demand G and VT"), "spot": Quota("L-3819A6DF", "Spot G and VT")}
 #: Of a pool's first instance type; for others nothing is asked.
 FAMILIES = {**dict.fromkeys("acdhimrtz", STANDARD), "g": GPU}
+
+#: botocore's exceptions where this machine has no usable credentials.
+NO_CREDENTIALS = (
+    *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"),
+    *("TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError"),
+)
+#: Codes of AWS's services for credentials that they do not accept.
+REFUSED_CREDENTIALS = ("InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch", "UnrecognizedClientException")
 
 
 def check(environment: Environment, client: Client | None = None) -> None:
@@ -86,22 +94,15 @@ def explain(error: Exception, where: str) -> SlipwayError:
     kind = type(error).__name__
     # An error of the service carries its answer; all others come from this machine.
     refused = getattr(error, "response", {}).get("Error", {})
-    if kind in ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "SSOTokenLoadError") or (
-        kind in ("UnauthorizedSSOTokenError", "CredentialRetrievalError", "ProfileNotFound")
-    ):
-        said = "no AWS credentials; sign in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
-        return SlipwayError(f"{where}: {said}", ExitCode.UNREACHABLE)
-    if refused.get("Code") in (
-        "InvalidClientTokenId",
-        "ExpiredToken",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-    ):
-        said = f"AWS does not take the credentials ({refused['Code']}); sign in again"
-        return SlipwayError(f"{where}: {said}, in a shell without the lab's variables", ExitCode.UNREACHABLE)
+    if kind in NO_CREDENTIALS:
+        problem = "no AWS credentials; sign in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+        return SlipwayError(f"{where}: {problem}", ExitCode.UNREACHABLE)
+    if refused.get("Code") in REFUSED_CREDENTIALS:
+        problem = f"AWS does not take the credentials ({refused['Code']}); sign in again"
+        return SlipwayError(f"{where}: {problem}, in a shell without the lab's variables", ExitCode.UNREACHABLE)
     if refused:
-        said = str(refused.get("Message", "")).splitlines()[0] if refused.get("Message") else kind
-        return SlipwayError(f"{where}: AWS refuses ({refused.get('Code')}): {said}")
+        message = str(refused.get("Message") or kind).splitlines()[0]
+        return SlipwayError(f"{where}: AWS refuses ({refused.get('Code')}): {message}")
     return SlipwayError(f"{where}: AWS cannot be reached ({kind})", ExitCode.UNREACHABLE)
 
 
@@ -138,7 +139,9 @@ def described(eks: Any, name: str) -> Mapping[str, Any] | None:
 
 def _check_quotas(settings: EksSettings, where: str, ask: Client) -> None:
     """Compare what the smallest and the largest cluster of these settings run with what the account may."""
-    cpus = _cpus(ask("ec2"), [pool.instance_types[0] for pool in settings.pools.values()])
+    kinds = sorted({pool.instance_types[0] for pool in settings.pools.values()})
+    found = ask("ec2").describe_instance_types(InstanceTypes=kinds)["InstanceTypes"]
+    cpus = {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}
     quotas = ask("service-quotas")
     for quota, (least, most) in needs(settings.pools, cpus).items():
         limit = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)["Quota"]["Value"]
@@ -166,8 +169,3 @@ def needs(pools: Mapping[str, NodePool], cpus: Mapping[str, int]) -> dict[Quota,
             least[family[pool.capacity]] += pool.minimum * cpus[kind]
             most[family[pool.capacity]] += pool.maximum * cpus[kind]
     return {quota: (least[quota], most[quota]) for quota in most}
-
-
-def _cpus(ec2: Any, kinds: Iterable[str]) -> dict[str, int]:
-    found = ec2.describe_instance_types(InstanceTypes=sorted(set(kinds)))["InstanceTypes"]
-    return {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}

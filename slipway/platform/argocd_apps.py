@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from slipway.objects import Object
 from slipway.platform.argocd_access import MODELS, PLATFORM, deployer
@@ -34,29 +33,16 @@ def compile_applications(
 ) -> tuple[Object, ...]:
     """Say what is delivered; the models, if they come by Git, with an Application for each."""
     found: list[Object] = []
-    if environment.delivery == "gitops" and environment.gitops:
-        found += [
-            _project(
-                MODELS,
-                {environment.gitops.repository},
-                {environment.namespace},
-                destination,
-                access,
-                namespaceResourceWhitelist=_kinds(KINDS),
-            ),
-            _model_serving(environment.gitops, destination, environment),
-        ]
+    gitops = environment.gitops
+    if environment.delivery == "gitops" and gitops:
+        kinds = {"namespaceResourceWhitelist": _kinds(KINDS)}
+        found.append(_project(MODELS, {gitops.repository}, {environment.namespace}, destination, access, kinds))
+        found.append(_model_serving(gitops, destination, environment))
     if applications:
-        found.append(
-            _project(
-                PLATFORM,
-                {each.repository for each in applications.values()},
-                {each.namespace for each in applications.values()},
-                destination,
-                access,
-                namespaceResourceBlacklist=_kinds(FORBIDDEN),
-            )
-        )
+        repositories = {each.repository for each in applications.values()}
+        namespaces = {each.namespace for each in applications.values()}
+        kinds = {"namespaceResourceBlacklist": _kinds(FORBIDDEN)}
+        found.append(_project(PLATFORM, repositories, namespaces, destination, access, kinds))
     for name, each in sorted(applications.items()):
         spec = {
             "project": PLATFORM,
@@ -69,7 +55,7 @@ def compile_applications(
 
 
 def _project(
-    name: str, repositories: set[str], namespaces: set[str], destination: str, access: Access, **kinds: Any
+    name: str, repositories: set[str], namespaces: set[str], destination: str, access: Access, kinds: Object
 ) -> Object:
     spec = {
         "sourceRepos": sorted(repositories),
@@ -109,9 +95,7 @@ def _model_serving(gitops: GitOps, destination: str, environment: Environment) -
     spec = {
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
-        "generators": [
-            {"git": {**source, "directories": directories}},
-        ],
+        "generators": [{"git": {**source, "directories": directories}}],
         # A directory that is gone by mistake must not take a protected model away.
         "syncPolicy": {
             "applicationsSync": "create-update" if environment.protect else "sync",
@@ -123,11 +107,7 @@ def _model_serving(gitops: GitOps, destination: str, environment: Environment) -
 
 
 def _sync_policy(*, prune: bool) -> Object:
-    return {
-        "automated": {"prune": prune, "selfHeal": True},
-        "syncOptions": list(OPTIONS),
-        "retry": RETRY,
-    }
+    return {"automated": {"prune": prune, "selfHeal": True}, "syncOptions": list(OPTIONS), "retry": RETRY}
 
 
 def _object(kind: str, name: str, spec: Object) -> Object:

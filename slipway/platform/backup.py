@@ -50,6 +50,8 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
         volumes={"plugins": {"emptyDir": {}}},
         token=True,
     )
+    place = {"provider": "velero.io/aws", "config": {"region": region}}
+    snapshots = [manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE, spec=place)]
     return (
         namespace(NAMESPACE),
         *context.charts.read(f"{DEFINITIONS}/*.yaml"),
@@ -58,7 +60,7 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
         binding("cluster-admin", "velero", NAMESPACE, name="velero"),
         server,
         _location(settings, bucket, region, context),
-        *([_snapshots(region)] if settings.volumes else []),
+        *(snapshots if settings.volumes else ()),
         _schedule(settings),
     )
 
@@ -88,11 +90,6 @@ def _location(settings: BackupSettings, bucket: str, region: str, context: Conte
         "config": config,
     }
     return manifest("velero.io/v1", "BackupStorageLocation", "default", NAMESPACE, spec=spec)
-
-
-def _snapshots(region: str) -> Object:
-    spec = {"provider": "velero.io/aws", "config": {"region": region}}
-    return manifest("velero.io/v1", "VolumeSnapshotLocation", "default", NAMESPACE, spec=spec)
 
 
 def _schedule(settings: BackupSettings) -> Object:

@@ -84,9 +84,7 @@ FLEET = Dashboard(
             DRIFTED,
         ),
         Panel(
-            "Servers that answer",
-            "short",
-            {"{{service}}": 'sum by (service) (up{job="models",service=~".+-primary"})'},
+            "Servers that answer", "short", {"{{service}}": 'sum by (service) (up{job="models",service=~".+-primary"})'}
         ),
     ),
 )
@@ -182,12 +180,7 @@ GPU = Dashboard(
     "GPU: are they worth their price?",
     (
         Panel("Used", "percent", {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_GPU_UTIL"}),
-        Panel(
-            "Memory",
-            "percentunit",
-            {"{{Hostname}} {{gpu}}": GPU_MEMORY},
-            0.95,
-        ),
+        Panel("Memory", "percentunit", {"{{Hostname}} {{gpu}}": GPU_MEMORY}, 0.95),
         Panel("Temperature", "celsius", {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_GPU_TEMP"}),
         Panel("Power", "watt", {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_POWER_USAGE"}),
         Panel("Faults (XID)", "short", {"{{Hostname}} {{gpu}}": "DCGM_FI_DEV_XID_ERRORS"}),
@@ -206,11 +199,7 @@ DELIVERY = Dashboard(
         number("Automation rate", "percentunit", "slipway:automation_ratio"),
         number("Oldest model", "s", "max(slipway:model_age_seconds)"),
         Panel("Age of what users have", "s", {"{{model}}": "slipway:model_age_seconds"}),
-        Panel(
-            "Ends of rollouts, a day",
-            "short",
-            {"{{outcome}}": f"sum by (outcome) (increase({ROLLOUTS}[1d]))"},
-        ),
+        Panel("Ends of rollouts, a day", "short", {"{{outcome}}": f"sum by (outcome) (increase({ROLLOUTS}[1d]))"}),
         Panel("Who takes the steps", "short", {"{{by}}": "sum by (by) (increase(slipway_delivery_steps_total[1d]))"}),
     ),
 )

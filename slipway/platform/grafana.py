@@ -23,12 +23,7 @@ def compile_grafana(namespace: str, admin: str) -> tuple[Object, ...]:
         namespace: Where, beside Prometheus.
         admin: The Secret that holds its admin, with the keys `user`, `password`.
     """
-    datasource = {
-        "name": "Prometheus",
-        **DATASOURCE,
-        "url": f"http://prometheus:{PROMETHEUS_PORT}",
-        "isDefault": True,
-    }
+    datasource = {"name": "Prometheus", **DATASOURCE, "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True}
     folder = {"name": "slipway", "type": "file", "options": {"path": _DASHBOARDS}, "allowUiUpdates": False}
     boards = {f"{board.uid}.json": json.dumps(compile_dashboard(board), indent=1) for board in DASHBOARDS}
     files = {

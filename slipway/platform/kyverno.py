@@ -37,8 +37,4 @@ def compile_kyverno(settings: KyvernoSettings, context: Context) -> tuple[Object
             "forceFailurePolicyIgnore": {"enabled": False},
         },
     }
-    return (
-        namespace(NAMESPACE, AUDIT),
-        *context.charts.render(DEFINITIONS, {}),
-        *context.charts.render(CHART, values),
-    )
+    return (namespace(NAMESPACE, AUDIT), *context.charts.render(DEFINITIONS, {}), *context.charts.render(CHART, values))

@@ -23,9 +23,8 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
     measured = sorted({server.metrics_port for server in SERVERS})
     # vLLM answers requests and Prometheus at one port.
     llm = (VLLM_PORT,) if environment.platform.llm_serving else ()
-    registry = (
-        {"mlflow": Opening((pods_of(places.MLFLOW),), (places.MLFLOW_PORT,))} if environment.platform.mlflow else {}
-    )
+    mlflow = Opening((pods_of(places.MLFLOW),), (places.MLFLOW_PORT,))
+    registry = {"mlflow": mlflow} if environment.platform.mlflow else {}
     store = Opening((pods_of(places.FEATURE_STORE),), (places.FEATURE_STORE_PORT,))
     features = {"feature-store": store} if environment.platform.feature_store else {}
     return (

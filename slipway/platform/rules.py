@@ -70,10 +70,6 @@ def _objective(model: ModelSpec, what: str, bound: float) -> Object:
 
 
 def _alert(alert: Alert, highest: Tier) -> Object:
-    labels = {
-        "severity": alert.severity,
-        "impact": alert.impact,
-        "tier": tier(alert.severity, alert.impact, highest),
-    }
+    labels = {"severity": alert.severity, "impact": alert.impact, "tier": tier(alert.severity, alert.impact, highest)}
     made = {"alert": alert.name, "expr": alert.query, "for": f"{alert.minutes}m", "labels": labels}
     return {**made, "annotations": {"summary": alert.summary, "then": alert.then}}

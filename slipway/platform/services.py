@@ -134,19 +134,12 @@ def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
 
 def _kubeconfig() -> Object:
     """Write a kubeconfig of a pod's own service account, whose token Kubernetes changes every hour."""
+    cluster = {"server": "https://kubernetes.default.svc", "certificate-authority": f"{_ACCOUNT}/ca.crt"}
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "pod",
         "contexts": [{"name": "pod", "context": {"cluster": "own", "user": "account"}}],
-        "clusters": [
-            {
-                "name": "own",
-                "cluster": {
-                    "server": "https://kubernetes.default.svc",
-                    "certificate-authority": f"{_ACCOUNT}/ca.crt",
-                },
-            }
-        ],
+        "clusters": [{"name": "own", "cluster": cluster}],
         "users": [{"name": "account", "user": {"tokenFile": f"{_ACCOUNT}/token"}}],
     }
