@@ -46,7 +46,11 @@ def rollback(kube: Kube, books: Books, *, reason: str | None = None, to: str | N
             to = to or (f"v{before.seen.live_version}" if before.candidate else None)
     what = _what(books, state, written, reason or "", to)
     if what is None:
-        return [*said, f"{model}: nothing left to do: {_done(books)}"]
+        done = "what is wanted serves"
+        if books.entries:
+            last = books.entries[-1]
+            done = f"{last.release or f'v{last.version}'} was rejected at {last.at}"
+        return [*said, f"{model}: nothing left to do: {done}"]
     said += reject(kube, books, what)
     return [*(said or [f"{model}: v{what.version} is rejected already"]), _then(what, books)]
 
@@ -79,20 +83,13 @@ def _what(books: Books, state: RolloutState, written: Recorded, reason: str, to:
     if back == live or (back is None and books.entries and books.entries[-1].action == "rejected"):
         return None
     if back is None:
+        earlier = next((each.other for each in reversed(books.entries) if each.other), f"v{max(1, live - 1)}")
         raise SlipwayError(
-            f"{state.model}: v{live} serves, nothing is tried; to go back to an earlier release name it:"
-            f" --to {_example(books, live)}"
+            f"{state.model}: v{live} serves, nothing is tried; to go back to an earlier release name it: --to {earlier}"
         )
     if back in written.rejected:
         raise SlipwayError(f"{state.model}: v{back} was rejected ({written.rejected[back]}); name another with --to")
     return Rejected(state, live, back, reason)
-
-
-def _done(books: Books) -> str:
-    if not books.entries:
-        return "what is wanted serves"
-    last = books.entries[-1]
-    return f"{last.release or f'v{last.version}'} was rejected at {last.at}"
 
 
 def _version(to: str | None) -> int | None:
@@ -102,11 +99,6 @@ def _version(to: str | None) -> int | None:
     if not version:
         raise SlipwayError(f"--to {to}: expected a release or a version, as v7 or v7-0123456789ab")
     return version
-
-
-def _example(books: Books, live: int) -> str:
-    found = [each.other for each in books.entries if each.other]
-    return found[-1] if found else f"v{max(1, live - 1)}"
 
 
 def _then(what: Rejected, books: Books) -> str:

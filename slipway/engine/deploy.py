@@ -75,11 +75,6 @@ class Summary:
     warnings: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
 
-    @property
-    def changed(self) -> int:
-        """How many resources are not left as they are."""
-        return sum(count for op, count in self.changes.items() if op != "same")
-
 
 OnStep = Callable[[Step], None]
 

@@ -96,7 +96,8 @@ def in_turn(
         candidate, seen = each.candidate, observed.get(name, ObservedModel())
         begun = candidate and candidate.version in (seen.target_version, seen.live_version)
         if candidate and not begun and before.serves.get(name) != candidate.version:
-            there = before.away or f"which serves {_version(before.serves.get(name))}"
+            version = before.serves.get(name)
+            there = before.away or f"which serves {'none' if version is None else f'v{version}'}"
             notices.append(f"{name}: {candidate.id} waits for stack {before.stack}, {there}")
             each = replace(each, candidate=None)
         kept[name] = each
@@ -147,7 +148,3 @@ def _chain(checkout: Checkout, environment: Environment) -> list[str]:
         chain.append(environment.after)
         environment = checkout.stack(environment.after)
     return chain
-
-
-def _version(version: int | None) -> str:
-    return "none" if version is None else f"v{version}"
