@@ -86,7 +86,8 @@ def kube(lab: Any, platform: Compiled) -> Kube:
         list(pool.map(kube.apply, [*(each for each in missing if each["kind"] == NAMESPACE[1]), *definitions]))
     for each in definitions:
         kube.wait_for(*DEFINITION, each["metadata"]["name"], None, established, timeout=60)
-    return Kube.from_kubeconfig(lab.kubeconfig)
+    # On a busy machine the API server takes more than half a minute for KServe's definitions, megabytes of schemas.
+    return Kube.from_kubeconfig(lab.kubeconfig, timeout=180)
 
 
 def identity(each: Object) -> tuple[str, str, str, str]:
