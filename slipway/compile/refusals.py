@@ -89,7 +89,7 @@ def _objectives(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     for field, bound in (("latency_p95_ms", objectives.latency_p95_ms), ("latency_p99_ms", objectives.latency_p99_ms)):
         if bound is not None and bound.at_most >= largest:
             yield (
-                f"{field_of(spec, f'objectives.{field}')}{bound} can never fail: MLServer's histogram ends at"
+                f"{field_of(spec, f'objectives.{field}')}{bound} can never fail: its server's histogram ends at"
                 f" {largest:g} ms; set less than that"
             )
 

@@ -28,7 +28,9 @@ def adjusted(server: Server, found: Object, image: str, name: str | None = None)
     ]
     (container,) = spec["containers"]
     container["image"] = image
-    container["env"] += [{"name": name, "value": value} for name, value in server.settings.items()]
+    # KServe's runtimes for other servers ship no variables.
+    own = ({"name": name, "value": value} for name, value in server.settings.items())
+    container["env"] = [*container.get("env", ()), *own]
     # Ready once the model is loaded; KServe's own default only asks whether the port is open.
     container["readinessProbe"] = _probe(server, server.ready, period=1, failures=3)
     container["livenessProbe"] = _probe(server, server.live, period=10, failures=6) | {"initialDelaySeconds": 60}

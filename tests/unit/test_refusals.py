@@ -176,7 +176,7 @@ def test_a_latency_that_the_histogram_cannot_show_is_refused() -> None:
     assert refused(a_spec(objectives=objectives)) == []
     (line,) = refused(a_spec(objectives={**objectives, "latency_p99_ms": {"at_most": 10000}}))
     assert line == (
-        "models/churn.yaml: objectives.latency_p99_ms: at most 10000 can never fail: MLServer's histogram ends at"
+        "models/churn.yaml: objectives.latency_p99_ms: at most 10000 can never fail: its server's histogram ends at"
         " 10000 ms; set less than that"
     )
 

@@ -11,6 +11,7 @@ from projects import CHECKOUT
 
 from slipway import names, series
 from slipway.models.servers import SERVERS, Server
+from slipway.platform import runtimes
 
 SOURCES = [file for root in ("slipway", "components", "stacks") for file in sorted((CHECKOUT / root).rglob("*.py"))]
 
@@ -50,6 +51,15 @@ def test_a_model_can_change_nothing_that_its_server_is_found_and_loaded_by(serve
     ports = {name for name, value in server.settings.items() if value == str(server.metrics_port)}
     assert ports
     assert ports <= server.reserved
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.runtime)
+def test_a_runtime_that_kserve_ships_without_variables_gets_those_of_the_server(server: Server) -> None:
+    formats = [{"name": server.model_format, "version": "1"}]
+    spec = {"annotations": {}, "supportedModelFormats": formats, "containers": [{"name": "kserve-container"}]}
+    made = runtimes.adjusted(server, {"metadata": {"name": server.runtime}, "spec": spec}, "image")
+    (container,) = made["spec"]["containers"]
+    assert {each["name"]: each["value"] for each in container["env"]} == server.settings
 
 
 def test_users_requests_are_told_from_probes_by_their_path() -> None:
