@@ -15,8 +15,13 @@ from slipway.judge.run import Run
 from slipway.rollout.observed import SETTLED
 from slipway.rollout.policy import LIMIT, Policy
 
-#: By the definition of the quantiles: the share of requests that may be slower.
-SLOW_P95, SLOW_P99 = 0.05, 0.01
+#: What is counted for each signal of a policy: all requests, and the bad among them (fields of a tally).
+COUNTED = {
+    "errors": ("requests", "failed"),
+    "slow-p95": ("timed", "slow_p95"),
+    "slow-p99": ("timed", "slow_p99"),
+    "wrong": ("labelled", "wrong"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,8 @@ def signals(policy: Policy, counts: Counts) -> Iterator[Signal]:
     def of(tally: Tally, name: str) -> int:
         return int(getattr(tally, name))
 
-    yield Signal("errors", windows("requests", "failed"), 1 - policy.success_rate_percent / 100)
-    yield Signal("slow-p95", windows("timed", "slow_p95"), SLOW_P95)
-    if policy.latency_p99_ms is not None:
-        yield Signal("slow-p99", windows("timed", "slow_p99"), SLOW_P99)
-    if policy.correct_percent:
-        yield Signal("wrong", windows("labelled", "wrong"), 1 - policy.correct_percent / 100)
+    for name, allowed in policy.allowed().items():
+        yield Signal(name, windows(*COUNTED[name]), allowed)
 
 
 def finding(look: Look) -> Finding:

@@ -6,7 +6,7 @@ random (Poisson), each is bad at random. The random numbers are seeded, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from slipway.documents import Frozen
 from slipway.judge.evidence import Signal, Window
@@ -55,7 +55,7 @@ def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
     """Play rollouts of candidates that are worse in one way; an immediate rollout finds nothing, so it has none."""
     if not timeline.steps:
         return ()
-    signals = allowances(policy)
+    signals = policy.allowed()
     return tuple(
         _exposure(timeline, name, allowed, factor, len(signals))
         for name, allowed in signals.items()
@@ -63,21 +63,6 @@ def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
         # Four times as many as a third cannot be bad; no multiple of none is.
         if 0 < factor * allowed <= 1
     )
-
-
-def allowances(policy: Policy) -> Mapping[str, float]:
-    """Return the share of bad that a policy allows, by signal."""
-    found = {"errors": _beyond(policy.success_rate_percent), "slow-p95": _beyond(95)}
-    if policy.latency_p99_ms is not None:
-        found["slow-p99"] = _beyond(99)
-    if policy.correct_percent is not None:
-        found["wrong"] = _beyond(policy.correct_percent)
-    return found
-
-
-def _beyond(percent: float) -> float:
-    # Rounded, so that ten times a tenth is all also in binary.
-    return round(1 - percent / 100, 9)
 
 
 def _exposure(timeline: Timeline, name: str, allowed: float, factor: float, signals: int) -> Exposure:

@@ -36,6 +36,20 @@ class Policy(Frozen):
     #: Whether users never get the candidate: it is asked copies of their requests for as long as the rollout is held.
     shadow: bool = False
 
+    def allowed(self) -> dict[str, float]:
+        """Return the share of requests that may be bad, by signal; which signals there are depends on the policy alone.
+
+        By the definition of a quantile 5 % of the requests may be slower than the 95th.
+        """
+        kept = {
+            "errors": self.success_rate_percent,
+            "slow-p95": 95.0,
+            "slow-p99": None if self.latency_p99_ms is None else 99.0,
+            "wrong": self.correct_percent,
+        }
+        # Rounded, so that ten times a tenth is all also in binary.
+        return {signal: round(1 - percent / 100, 9) for signal, percent in kept.items() if percent is not None}
+
     def text(self) -> str:
         """Write it in its one form: equal policies are equal texts."""
         return json.dumps(self.model_dump(exclude_defaults=True), sort_keys=True, separators=(",", ":"))

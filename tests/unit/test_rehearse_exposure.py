@@ -8,7 +8,7 @@ from test_rehearse_predict import POLICY, a_canary, predicted
 
 from slipway.planning.timeline import Timeline
 from slipway.rehearse import exposure
-from slipway.rehearse.exposure import Exposure, allowances, exposures
+from slipway.rehearse.exposure import Exposure, exposures
 from slipway.rollout.policy import Policy
 
 
@@ -22,16 +22,6 @@ def a_few(timeline: Timeline, policy: Policy, *factors: float) -> tuple[Exposure
     """Play fewer rollouts than a table has, of other factors."""
     with patch.multiple(exposure, FACTORS=factors, PLAYED=40):
         return exposures(timeline, policy)
-
-
-def test_the_signals_are_those_that_the_policy_asks_for() -> None:
-    assert list(allowances(POLICY)) == ["errors", "slow-p95"]
-    assert list(allowances(POLICY.model_copy(update={"latency_p99_ms": 400.0, "correct_percent": 90.0}))) == [
-        "errors",
-        "slow-p95",
-        "slow-p99",
-        "wrong",
-    ]
 
 
 def test_the_worse_the_candidate_the_fewer_users_it_reaches() -> None:
