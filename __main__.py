@@ -1,10 +1,10 @@
-"""The program that `pulumi up` runs: declares the environment of the stack."""
+"""The program that `pulumi up` runs."""
 
 import pulumi
 
 from stacks import pacing
 
-# Before the imports of all that the program is made of.
+# Before the program's imports.
 pacing.collect_rarely()
 
 from stacks.environment import main  # noqa: E402

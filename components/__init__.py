@@ -1,4 +1,4 @@
-"""Pulumi components: thin, they take compiled manifests.
+"""Pulumi components that register compiled manifests.
 
-The type token of each is part of every URN: another one needs an alias, or everything under it is replaced.
+Each type token is part of every URN: a changed token needs an alias, or everything under it is replaced.
 """

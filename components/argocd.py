@@ -1,17 +1,17 @@
-"""Argo CD in an environment's cluster.
+"""Component for Argo CD.
 
-What it delivers (projects, the models' ApplicationSet, further Applications) is declared after its servers, so it is
-deleted before them: an Application that takes its objects with it needs them for that.
+Applications are declared after the servers, so they are deleted first: an Application that deletes its objects needs
+the servers for that.
 """
 
 from components.system import Objects, Outputs, System, names
 
 
 class ArgoCd(System):
-    """The servers, and what they deliver.
+    """Argo CD's servers and the Applications that they deliver.
 
     Outputs:
-        delivers: Names of the Applications and ApplicationSets that are declared here.
+        delivers: Names of the Applications and ApplicationSets.
     """
 
     TOKEN = "slipway:argocd:ArgoCd"

@@ -1,14 +1,14 @@
-"""Velero in an environment's cluster.
+"""Component for Velero.
 
-Its service account `velero/velero` needs to read, write, delete in the bucket, and to make snapshots; on EKS it has a
-role for that. docs/operations.md has the drill: a backup that was never restored is none.
+The service account `velero/velero` needs rights to read, write and delete in the bucket and to make snapshots; on EKS
+it has a role for that. The restore drill is in docs/operations.md.
 """
 
 from components.system import Objects, Outputs, System
 
 
 class Backup(System):
-    """The server with its definitions, the bucket that it writes to, the schedule by which it does.
+    """Velero with its definitions, storage location and schedule.
 
     Outputs:
         location: Where backups are, as `s3://<bucket>/<environment>`.

@@ -1,9 +1,9 @@
-"""Nodes with volumes of a cluster on AWS, as pods ask for them."""
+"""Component for node and volume provisioning on AWS."""
 
 from components.system import System
 
 
 class Capacity(System):
-    """The autoscaler of node pools, with the default class of volumes."""
+    """The cluster autoscaler and the default storage class."""
 
     TOKEN = "slipway:capacity:Capacity"

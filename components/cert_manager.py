@@ -1,9 +1,9 @@
-"""cert-manager in an environment's cluster; on EKS it is an add-on instead."""
+"""Component for cert-manager; on EKS cert-manager is an add-on instead."""
 
 from components.system import Controllers
 
 
 class CertManager(Controllers):
-    """The controllers with their definitions."""
+    """cert-manager's controllers and definitions."""
 
     TOKEN = "slipway:cert_manager:CertManager"

@@ -1,8 +1,4 @@
-"""A cluster of an environment's own, on AWS.
-
-Cluster("slipway-prod", ClusterArgs(settings=eks, subnets=network.private_subnets, protect=True),
-        ResourceOptions(providers=[aws]))
-"""
+"""Component for an EKS cluster."""
 
 from __future__ import annotations
 
@@ -28,13 +24,7 @@ VIEWER, ADMIN = f"{ACCESS}AmazonEKSViewPolicy", f"{ACCESS}AmazonEKSClusterAdminP
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClusterArgs:
-    """What `Cluster` takes.
-
-    Args:
-        settings: Of the environment.
-        subnets: Private ones, in two zones at least.
-        protect: Whether AWS, too, refuses to delete it.
-    """
+    """Arguments of `Cluster`: private subnets in two zones or more; if `protect`, AWS refuses to delete it too."""
 
     settings: EksSettings
     subnets: Sequence[pulumi.Input[str]]
@@ -42,17 +32,16 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """The control plane, with those who may use it.
+    """EKS control plane and its access entries.
 
-    Secrets are encrypted by a key of our own; the API has no public address unless the settings name who reaches it.
+    Secrets are encrypted by a key of the environment; the API has no public address unless the settings name its
+    clients.
 
     Outputs:
-        name: The cluster's name.
-        arn: The cluster.
-        kubeconfig: For people with the AWS CLI; Pulumi's plugin uses the same. It holds no secret.
-        security_group: Of the nodes; what they reach must let it in.
+        kubeconfig: For clients with the AWS CLI, Pulumi's plugin included. It holds no secret.
+        security_group: Of the nodes; what they connect to must admit it.
         key_arn: The key of its Secrets.
-        admitted: What a client of its API waits for.
+        admitted: Access entries that a client of the API waits for.
     """
 
     name: pulumi.Output[str]
@@ -74,7 +63,7 @@ class Cluster(pulumi.ComponentResource):
         )
         kms.Alias(name, kms.AliasArgs(name=f"alias/{name}", target_key_id=key.key_id), own)
         role = roles.service_role(f"{name}-cluster", "eks.amazonaws.com", ["AmazonEKSClusterPolicy"], own)
-        # EKS would make it by itself, keeping everything for ever.
+        # EKS would create the group itself, without an expiry.
         logs = cloudwatch.LogGroup(
             name, cloudwatch.LogGroupArgs(name=f"/aws/eks/{name}/cluster", retention_in_days=settings.log_days), own
         )
@@ -87,7 +76,7 @@ class Cluster(pulumi.ComponentResource):
                 access_config=eks.ClusterAccessConfigArgs(
                     authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
                 ),
-                # Those that EKS puts in by itself could not be configured, nor updated.
+                # Add-ons that EKS installs by itself can be neither configured nor updated.
                 bootstrap_self_managed_addons=False,
                 deletion_protection=args.protect,
                 enabled_cluster_log_types=LOGS,

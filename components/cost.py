@@ -1,16 +1,16 @@
-"""What models with training may take of an environment's cluster.
+"""Component for the resource quotas of models and training.
 
-The amounts have no defaults, since they are the environment's budget: cores, GiB, GPUs, pods.
+The amounts have no defaults, because they are the environment's budget: cores, GiB, GPUs and pods.
 """
 
 from components.system import Objects, Outputs, System
 
 
 class Cost(System):
-    """A quota for each of the two namespaces, with what a container reserves that says nothing.
+    """Quota for each of the two namespaces, and the default requests of containers that declare none.
 
     Outputs:
-        quotas: What each namespace may reserve, by its name.
+        quotas: Hard limits by namespace.
     """
 
     TOKEN = "slipway:cost:Cost"

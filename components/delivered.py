@@ -1,7 +1,4 @@
-"""One model whose objects come by Git.
-
-Delivered("churn", DeliveredArgs(compiled=compiled, target=release, url=url, path=path, protect=True), options)
-"""
+"""Component for a model whose objects come by Git."""
 
 from __future__ import annotations
 
@@ -26,13 +23,14 @@ class DeliveredArgs(ModelArgs):
 
 
 class Delivered(pulumi.ComponentResource):
-    """The pair of Services, which is Flagger's from then on; all else of the model is Argo CD's to apply.
+    """The pair of Services, which Flagger owns once created; Argo CD applies all other objects of the model.
 
-    Flagger cannot make the pair itself (it copies the target's clusterIPs, which the API server refuses), yet puts the
-    target's spec with its annotations into it at every look: two appliers in one object, if it came by Git too.
+    Flagger cannot create the pair: it copies the target's clusterIPs, which the API server refuses. But at each check
+    it copies the target's spec and annotations into the pair, so the pair would have two appliers if it came by Git
+    too.
     """
 
-    #: What the program says about the model: url, release, digest, version, path.
+    #: Exported facts about the model: url, release, digest, version, path.
     outputs: dict[str, object]
 
     def __init__(self, name: str, args: DeliveredArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -44,5 +42,5 @@ class Delivered(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     async def registered(self) -> None:
-        """Return when the engine has dealt with the pair, well or not."""
+        """Return when the engine has processed the pair, even if it failed."""
         await asyncio.gather(*(child.urn.future() for child in self._children), return_exceptions=True)

@@ -1,7 +1,7 @@
-"""Feast in an environment's cluster.
+"""Component for Feast.
 
-On EKS its registry is a file in the bucket `features`, its online store DynamoDB, both by the role of its service
-account; elsewhere both are files on a volume.
+On EKS the registry is a file in the bucket `features` and the online store is DynamoDB, both used by the role of the
+service account; elsewhere both are files on a volume.
 """
 
 from components.system import Objects, Outputs, System
@@ -9,10 +9,10 @@ from slipway.platform.feature_store import NAME, NAMESPACE, PORT
 
 
 class FeatureStore(System):
-    """The server of features; models with training may ask it, nobody else.
+    """Feast's feature server; only models and training may send requests to it.
 
     Outputs:
-        url: Where it answers within the cluster.
+        url: Its URL inside the cluster.
     """
 
     TOKEN = "slipway:feature_store:FeatureStore"

@@ -1,9 +1,9 @@
-"""Flagger in an environment's cluster; it needs the definitions of Gateway API, which `Gateway` installs."""
+"""Component for Flagger; it needs the definitions of Gateway API, which `Gateway` installs."""
 
 from components.system import Controllers
 
 
 class Flagger(Controllers):
-    """The controller with its definitions."""
+    """Flagger's controller and definitions."""
 
     TOKEN = "slipway:flagger:Flagger"

@@ -1,13 +1,13 @@
-"""The Gateway that users reach, in an environment's cluster."""
+"""Component for the environment's Gateway."""
 
 from components.system import Objects, Outputs, System, names
 
 
 class Gateway(System):
-    """Gateway API with its definitions, the Gateway, behind it Traefik.
+    """Gateway API's definitions, the Gateway and Traefik.
 
     Outputs:
-        namespace: Where it is.
+        namespace: The Gateway's namespace.
         gateway: Its name, which routes refer to.
     """
 

@@ -1,4 +1,4 @@
-"""How the objects of an installed system become resources, in the order that they need."""
+"""Registration of a system's objects in the order of their dependencies."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ import pulumi
 from components.manifest import Manifest
 from slipway.policy.stages import audited
 
-#: Waited for by everything else: objects live in namespaces, custom ones need their definitions.
+#: All other objects wait for these: they need their namespaces and definitions.
 FIRST = ("Namespace", "CustomResourceDefinition")
-#: They start with what they need; taken away before it, they can still clean up (Kyverno removes its webhooks).
+#: Created after their dependencies and deleted before them, so they can clean up (Kyverno removes its webhooks).
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
-#: An admission webhook refuses everything while nothing answers it, so it comes after what answers.
+#: An admission webhook refuses every object until its server answers, so it comes after the server.
 LAST = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
 def install(
     parent: pulumi.ComponentResource, objects: Sequence[Mapping[str, Any]], kept: Collection[str] = ()
 ) -> list[Manifest]:
-    """Register objects: namespaces with definitions, the rest, workloads, then webhooks with objects of the new kinds.
+    """Register namespaces and definitions, then other objects, workloads, and last webhooks and custom objects.
 
     Args:
-        parent: The component that they belong to.
-        objects: Whole manifests; each of a kind of its own name within a namespace. A namespace that says nothing of
-            policies is audited.
-        kept: Kinds that stay in the cluster when the component goes.
+        objects: Whole manifests, each with a unique name within its kind and namespace. A namespace without a policy
+            stage is audited.
+        kept: Kinds that stay in the cluster when the component is deleted.
     """
     objects = [_forced(audited(each)) for each in objects]
     own = {(each["spec"]["group"], each["spec"]["names"]["kind"]) for each in objects if each["kind"] == FIRST[1]}
@@ -51,7 +50,7 @@ def install(
 
 
 def _forced(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Take a definition that another installer put there before: with fields of two owners no `up` would go on."""
+    """Take over a definition of another installer: fields with two owners would fail every later `up`."""
     if manifest["kind"] != FIRST[1]:
         return manifest
     metadata = manifest["metadata"]
@@ -60,6 +59,6 @@ def _forced(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def logical_name(manifest: Mapping[str, Any]) -> str:
-    """Name a resource as `kubectl` names its object: `<namespace>/<name>`; its kind is in the type."""
+    """Return `<namespace>/<name>`, as `kubectl` prints it; the type holds the kind."""
     metadata = manifest["metadata"]
     return "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))

@@ -1,14 +1,14 @@
-"""KServe in an environment's cluster; it needs cert-manager, which signs the certificate of its webhooks."""
+"""Component for KServe; it needs cert-manager, which signs the certificate of its webhooks."""
 
 from components.system import Objects, Outputs, System, names
 
 
 class Kserve(System):
-    """The controller with its definitions, its webhooks, its runtimes.
+    """KServe's controller, definitions, webhooks and runtimes.
 
     Outputs:
-        namespace: Where its controllers run.
-        runtimes: What a setting `runtime` may name.
+        namespace: Of its controllers.
+        runtimes: Allowed values of a setting `runtime`.
     """
 
     TOKEN = "slipway:kserve:Kserve"

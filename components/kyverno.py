@@ -1,9 +1,9 @@
-"""Kyverno in an environment's cluster."""
+"""Component for Kyverno."""
 
 from components.system import Controllers
 
 
 class Kyverno(Controllers):
-    """The admission controller with the kinds of policies that it knows; no policy."""
+    """Kyverno's admission controller and its kinds of policies; no policy."""
 
     TOKEN = "slipway:kyverno:Kyverno"

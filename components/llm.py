@@ -1,8 +1,6 @@
-"""One LLM as its users see it.
+"""Component for one LLM.
 
-Llm("assistant", LlmArgs(compiled=compile_llm(spec, plan, environment), target=plan.target, url="http://…"), options)
-
-Its outputs are those of `Model`: url, release, digest, version; the release is the one that is tried or serves.
+Its outputs are those of `Model`; the release is the candidate during a rollout, otherwise the stable one.
 """
 
 from __future__ import annotations
@@ -19,13 +17,7 @@ from slipway.models.release import Release
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LlmArgs:
-    """What `Llm` takes.
-
-    Args:
-        compiled: The objects.
-        target: The release that the plan is about.
-        url: Where users ask for chat completions, in the manner of OpenAI's API.
-    """
+    """Arguments of `Llm`: the plan's release and the URL for chat completions of OpenAI's API."""
 
     compiled: CompiledLlm
     target: Release
@@ -35,10 +27,10 @@ class LlmArgs:
 class Llm(pulumi.ComponentResource):
     """The LLMInferenceServices of a model, after the copies of their weights.
 
-    They are created once and never updated: their weights are moved by `slipway rollout step`.
+    They are created once and never updated: `slipway rollout step` changes their traffic weights.
     """
 
-    #: What the program says about the model: url, release, digest, version.
+    #: Exported facts about the model: url, release, digest, version.
     outputs: dict[str, object]
 
     def __init__(self, name: str, args: LlmArgs, opts: pulumi.ResourceOptions | None = None) -> None:

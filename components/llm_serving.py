@@ -1,9 +1,9 @@
-"""KServe's controller for LLMs in an environment's cluster."""
+"""Component for KServe's LLM controller."""
 
 from components.system import System
 
 
 class LlmServing(System):
-    """The controller with its definitions, its webhooks, its presets for vLLM, the copies of weights on nodes."""
+    """KServe's LLM controller, its definitions, webhooks and vLLM presets, and the cache of weights on nodes."""
 
     TOKEN = "slipway:llm_serving:LlmServing"

@@ -1,7 +1,7 @@
-"""One Kubernetes object as a Pulumi resource.
+"""Kubernetes objects as Pulumi resources.
 
-pulumi_kubernetes has a class per kind; importing them costs half a second, and their constructors know fewer fields
-than the API server does. The engine only sees a type token with properties, so that is all there is here.
+pulumi_kubernetes has a class per kind, which takes half a second to import, and its constructors know fewer fields than
+the API server. The engine only sees a type token and properties.
 """
 
 from __future__ import annotations
@@ -18,20 +18,14 @@ VERSION = metadata.version("pulumi-kubernetes")
 
 
 def token(manifest: Mapping[str, Any]) -> str:
-    """Say the Pulumi type of an object: the core group, which has no name in Kubernetes, has one here."""
+    """Return the Pulumi type of an object; Kubernetes' unnamed core group is called `core`."""
     api_version = manifest["apiVersion"]
     group_version = api_version if "/" in api_version else f"core/{api_version}"
     return f"{PACKAGE}:{group_version}:{manifest['kind']}"
 
 
 class Manifest(pulumi.CustomResource):
-    """One object.
-
-    Args:
-        manifest: The whole object, camelCase as in YAML.
-        opts: Options of the resource; its provider comes from the parent.
-        name: The logical name; empty takes the object's.
-    """
+    """Resource for one Kubernetes object, given whole, camelCase as in YAML, and named like it by default."""
 
     def __init__(self, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions, name: str = "") -> None:
         options = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(version=VERSION))
@@ -39,16 +33,15 @@ class Manifest(pulumi.CustomResource):
 
 
 class Provider(pulumi.ProviderResource):
-    """The Kubernetes provider of one cluster.
+    """Kubernetes provider of one cluster.
 
     Args:
-        name: The logical name.
-        kubeconfig: A file, or the content of one; never left to the plugin, which would take an ambient one.
-        identifier: The cluster's identity: the provider, with all that it made, is replaced only if this changes.
+        kubeconfig: A file or its content; without one the plugin would use an ambient kubeconfig.
+        identifier: The cluster's identity; a change replaces the provider and all its objects.
         context: The kubeconfig's context; None takes its current one.
-        namespace: Where an object goes that names none.
-        edits_config_maps: Whether a ConfigMap whose content changes is changed in place; else it is deleted first.
-        opts: What must be there before anything that it makes, and goes after it.
+        namespace: Namespace of objects that name none.
+        edits_config_maps: Whether a changed ConfigMap is updated in place instead of replaced.
+        opts: Dependencies of all its objects.
     """
 
     def __init__(
@@ -69,7 +62,7 @@ class Provider(pulumi.ProviderResource):
             "namespace": namespace,
             "enableServerSideApply": True,
             "enableConfigMapMutable": edits_config_maps or None,
-            # An `up` that was killed after it created an object, before it noted that, can be repeated.
+            # Lets an `up` be repeated that was killed after it created an object and before it recorded that.
             "upsertExistingObjects": True,
             # Without a timeout an address that swallows packets hangs a preview; the default of 50 requests a second
             # makes one of a thousand models wait for a minute and more.

@@ -1,4 +1,4 @@
-"""The metric templates that all models of an environment share."""
+"""Component for the MetricTemplates that all models of an environment share."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from components.manifest import Manifest
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MetricsArgs:
-    """What `Metrics` takes.
-
-    Args:
-        templates: Compiled MetricTemplates.
-    """
+    """Arguments of `Metrics`: the compiled MetricTemplates."""
 
     templates: tuple[Mapping[str, Any], ...]
 
 
 class Metrics(pulumi.ComponentResource):
-    """The queries that decide about a candidate."""
+    """MetricTemplates with the queries that decide a rollout."""
 
     def __init__(self, name: str, args: MetricsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:metrics:Metrics", name, None, opts)

@@ -1,10 +1,10 @@
-"""MLflow in an environment's cluster.
+"""Component for MLflow.
 
-Secrets that must be in the store of secrets first; without a store, an operator makes them in namespace `mlflow`:
+These Secrets must be in the secret store first; without a store, an operator creates them in namespace `mlflow`:
 
-- `mlflow-admin`: `username`, `password` (never the old default, which MLflow refuses), `flask_secret_key`
+- `mlflow-admin`: `username`, `password` (MLflow refuses its old default), `flask_secret_key`
 - `mlflow-database`: `username`, `password`; RDS makes its own
-- `mlflow-s3`: `access_key`, `secret_key`; only for an S3 that is not of AWS
+- `mlflow-s3`: `access_key`, `secret_key`; only for an S3 service outside AWS
 """
 
 from components.system import Objects, Outputs, System
@@ -12,11 +12,11 @@ from slipway.platform.mlflow import NAMESPACE, PORT
 
 
 class Mlflow(System):
-    """The tracking server with its registry, behind a login, and its database where that is a pod.
+    """MLflow's tracking server and registry with authentication, and its database if that is a pod.
 
     Outputs:
-        url: Where it answers within the cluster.
-        artifacts: Where clients put models; none is a volume of the server's.
+        url: Its URL inside the cluster.
+        artifacts: Where clients store models; None is a volume of the server.
     """
 
     TOKEN = "slipway:mlflow:Mlflow"

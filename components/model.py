@@ -1,4 +1,4 @@
-"""One model as its users see it."""
+"""Component for one model."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from slipway.compile import CompiledModel
 from slipway.models.release import Release
 from slipway.objects import Object
 
-#: KServe fills its object in, and a changed label restarts production pods: created once, never updated.
+#: KServe writes defaults into its object, and a changed label restarts production pods: never updated.
 CREATE_ONLY = ["spec", "metadata.labels", "metadata.annotations"]
-#: Flagger writes the pair, with what it copies from the target, after we have created it.
+#: Flagger copies fields of the target into the pair after its creation.
 OWNED_BY_FLAGGER = ["spec", "metadata.labels", "metadata.annotations"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelArgs:
-    """What `Model` takes.
+    """Arguments of `Model`.
 
     Args:
-        compiled: The objects.
-        target: The release that the target selects.
-        url: Where users ask.
-        protect: Whether Pulumi refuses to delete the Canary: with it goes the route.
+        target: The release that the target Service selects.
+        url: URL for users' requests.
+        protect: Whether Pulumi refuses to delete the Canary, whose deletion removes the route.
     """
 
     compiled: CompiledModel
@@ -38,10 +37,10 @@ class ModelArgs:
 
 
 def refuse(name: str, args: ModelArgs) -> None:
-    """Check what the order of creation rests on.
+    """Check that the objects belong together, as the order of creation requires.
 
     Raises:
-        ValueError: The objects do not belong together.
+        ValueError: Duplicate InferenceServices, or a Service that selects none of them.
     """
     declared = [_name(service) for service in args.compiled.inference_services]
     if len(set(declared)) != len(declared):
@@ -55,13 +54,13 @@ def refuse(name: str, args: ModelArgs) -> None:
 
 
 class Model(pulumi.ComponentResource):
-    """The InferenceServices of a model, the three Services in front of them, and its Canary.
+    """The InferenceServices of a model, their three Services, and the Canary.
 
-    The stable InferenceService comes first and is awaited; then the Services; then the Canary, since Flagger looks for
-    all three at once. A candidate is awaited before the target moves to it.
+    The stable InferenceService becomes ready first, then the Services are created, then the Canary, because Flagger
+    reads all three at once. A candidate becomes ready before the target moves to it.
     """
 
-    #: What the program says about the model: url, release, digest, version.
+    #: Exported facts about the model: url, release, digest, version.
     outputs: dict[str, object]
 
     def __init__(self, name: str, args: ModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -82,7 +81,7 @@ class Model(pulumi.ComponentResource):
         ]
         guarded = pulumi.ResourceOptions(parent=self, depends_on=trio, protect=args.protect)
         canary = Manifest(args.compiled.canary, guarded)
-        # The mirroring, then the router that uses it, both once the target has moved.
+        # The mirroring and then the router that uses it, both after the target has moved.
         copies: list[Manifest] = []
         for manifest in args.compiled.copies:
             copies.append(Manifest(manifest, pulumi.ResourceOptions(parent=self, depends_on=[*trio, *copies])))
@@ -91,13 +90,13 @@ class Model(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     async def registered(self) -> None:
-        """Return when the engine has dealt with every object of the model, well or not."""
+        """Return when the engine has processed every object of the model, even if some failed."""
         urns = [child.urn.future() for child in self._children]
         await asyncio.gather(*urns, return_exceptions=True)
 
 
 def outputs(url: str, target: Release) -> dict[str, object]:
-    """Say what users get of a model, and where."""
+    """Return the exported facts about a model."""
     return {"url": url, "release": target.id, "digest": target.artifact.digest, "version": target.version}
 
 
@@ -106,7 +105,7 @@ def _trio(compiled: CompiledModel) -> tuple[Object, Object, Object]:
 
 
 def _selected(service: Object, declared: Iterable[str]) -> str:
-    """Say which of the declared InferenceServices a Service selects; of none, nothing."""
+    """Return the declared InferenceService that a Service selects; empty if it selects none."""
     return next((name for name in declared if names.selector(name) == service["spec"]["selector"]), "")
 
 

@@ -1,7 +1,7 @@
-"""Prometheus, Alertmanager and Grafana in an environment's cluster.
+"""Component for Prometheus, Alertmanager and Grafana.
 
-What was measured stays when the component goes: the volumes, and the namespace that holds them. People reach Grafana
-by `kubectl port-forward -n monitoring service/grafana 3000`.
+Volumes and their namespace stay when the component is deleted. Open Grafana by
+`kubectl port-forward -n monitoring service/grafana 3000`.
 """
 
 from components.system import DATA, Objects, Outputs, System
@@ -10,7 +10,7 @@ from slipway.settings.monitoring import NAMESPACE
 
 
 class Monitoring(System):
-    """What measures, what warns, what shows.
+    """Prometheus, Alertmanager and Grafana.
 
     Outputs:
         prometheus: Its URL inside the cluster.

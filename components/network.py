@@ -1,13 +1,13 @@
-"""The namespaces of models with those of training, in an environment's cluster.
+"""Component for the namespaces of models and training.
 
-Needs a network plugin that honours NetworkPolicy; where the plugin has none, the policies are accepted, without effect.
+It needs a network plugin that enforces NetworkPolicy; other plugins accept the policies without effect.
 """
 
 from components.system import Objects, Outputs, System, names
 
 
 class Network(System):
-    """Two namespaces, shut in both directions but for what their settings name.
+    """Two namespaces, closed in both directions except for the configured openings.
 
     Outputs:
         namespaces: Their names.

@@ -1,8 +1,4 @@
-"""Everything under the models of one environment.
-
-platform = Platform("prod")
-Flagger("prod", SystemArgs(objects=…), ResourceOptions(parent=platform, providers=[provider]))
-"""
+"""Parent component of an environment's systems."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ import pulumi
 
 
 class Platform(pulumi.ComponentResource):
-    """The parent of the systems: what depends on it waits for all of them.
+    """Parent of the systems; its dependents wait for all of them.
 
-    The program registers its outputs after the last system: those of each, by name.
+    The program registers its outputs, those of each system by name, after the last system.
     """
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -1,10 +1,10 @@
-"""The policies of an environment's cluster."""
+"""Component for Kyverno's policies."""
 
 from components.system import Objects, Outputs, System, names
 
 
 class Policies(System):
-    """Each rule twice: one policy that audits, one that refuses; a namespace's label chooses.
+    """Two policies for each rule, one that audits and one that enforces; a namespace's label chooses between them.
 
     Outputs:
         names: Of the policies.

@@ -1,7 +1,7 @@
-"""External Secrets in an environment's cluster.
+"""Component for External Secrets.
 
-On EKS its service account gets the role that may read `slipway/<environment>/*`; elsewhere an operator gives its pods
-credentials of AWS.
+On EKS its service account has the role that may read `slipway/<environment>/*`; elsewhere an operator gives its pods
+AWS credentials.
 """
 
 from components.system import Objects, Outputs, System
@@ -9,7 +9,7 @@ from slipway.platform.secrets import STORE
 
 
 class Secrets(System):
-    """The controller with the kinds that it knows, and the store that they ask.
+    """External Secrets' controller, definitions and ClusterSecretStore.
 
     Outputs:
         store: Name of the ClusterSecretStore.

@@ -1,15 +1,15 @@
-"""The judge and observe in an environment's cluster; the judge's ledger stays when the component goes."""
+"""Component for the judge and observe; the judge's ledger stays when the component is deleted."""
 
 from components.system import DATA, Objects, Outputs, System
 from slipway.platform.services import JUDGE, JUDGE_PORT, NAMESPACE, OBSERVE, OBSERVE_PORT
 
 
 class Services(System):
-    """What decides about rollouts, what knows whether answers were right.
+    """The judge, which decides rollouts, and observe, which measures quality.
 
     Outputs:
-        judge: Where Flagger asks, from inside of the cluster.
-        observe: Where applications send.
+        judge: URL for Flagger, inside the cluster.
+        observe: URL for applications, inside the cluster.
     """
 
     TOKEN = "slipway:services:Services"

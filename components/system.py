@@ -1,4 +1,4 @@
-"""The base of the systems that an environment installs.
+"""Base class of the platform's components.
 
 Flagger("prod", SystemArgs(objects=compile_flagger(settings, context)), ResourceOptions(providers=[provider]))
 """
@@ -15,28 +15,24 @@ from components.installing import install
 
 Objects = Sequence[Mapping[str, Any]]
 Outputs = dict[str, Any]
-#: What was measured or decided outlives what measured it: a volume, with the namespace that it would go with.
+#: Measurements and decisions outlive their system: volumes and the namespaces that hold them.
 DATA = ("Namespace", "PersistentVolumeClaim")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SystemArgs:
-    """Arguments of every system.
-
-    Args:
-        objects: Compiled by the module of the system's name in `slipway.platform`.
-    """
+    """Arguments of every system: the objects compiled by the module of its name in `slipway.platform`."""
 
     objects: Objects
 
 
 class System(pulumi.ComponentResource):
-    """The objects of one system, in the order that they need."""
+    """The objects of one system, in the order of their dependencies."""
 
     TOKEN: ClassVar[str]
-    #: Kinds that stay in the cluster when the component goes.
+    #: Kinds that stay in the cluster when the component is deleted.
     KEPT: ClassVar[Collection[str]] = ()
-    #: What the program exports about it.
+    #: Exported by the program.
     outputs: Outputs
 
     def __init__(self, name: str, args: SystemArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -47,12 +43,12 @@ class System(pulumi.ComponentResource):
 
     @staticmethod
     def describe(objects: Objects) -> Outputs:
-        """Return the outputs; a system has none by default."""
+        """Return the outputs; by default there are none."""
         return {}
 
 
 class Controllers(System):
-    """A system whose only output is the namespace of its controllers."""
+    """System whose only output is the namespace of its controllers."""
 
     @staticmethod
     def describe(objects: Objects) -> Outputs:

@@ -1,4 +1,4 @@
-"""Makes the project's own Python environment, `.venv`.
+"""Setup of the project's own Python environment, `.venv`.
 
 Run by the Makefile as `python3 -m slipway.bootstrap`, before anything is installed: standard library only.
 """
@@ -13,17 +13,17 @@ from pathlib import Path
 from slipway.progress import say, step
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-#: The oldest Python that the pinned packages run on (pyproject.toml says the same).
+#: Oldest Python version of the pinned packages (as in pyproject.toml).
 PYTHON = (3, 11)
-#: Seconds that the packages took on two otherwise idle cores with an empty cache: to run, to test.
+#: Seconds of an installation on two otherwise idle cores with an empty cache.
 USUAL = {"requirements.txt": 60, "requirements-dev.txt": 70}
 
 
 def main(arguments: list[str]) -> int:
-    """Make or complete the environment; nothing is printed when there is nothing to do.
+    """Make or complete the environment, silently if it is complete; return the exit code.
 
     Args:
-        arguments: `--dev` adds what the tests need.
+        arguments: `--dev` adds the packages of the tests.
     """
     if sys.version_info < PYTHON:
         found = ".".join(map(str, sys.version_info[:2]))
@@ -33,12 +33,12 @@ def main(arguments: list[str]) -> int:
     requirements = "requirements-dev.txt" if "--dev" in arguments else "requirements.txt"
     home = CHECKOUT / ".venv"
     stamps = {name: home / f"{name}.installed" for name in USUAL}
-    # A development environment holds all of the other.
+    # A development environment includes the other.
     enough = {requirements, "requirements-dev.txt"}
     if any(stamps[name].exists() and stamps[name].read_text() == _key(name) for name in enough):
         return 0
     if not any(stamp.exists() for stamp in stamps.values()):
-        # No stamp: there is none, or an interrupted one, whose packages may lie there in part.
+        # No stamp: the environment is missing, or its installation was interrupted.
         with step("make the Python environment .venv"):
             made = _run(sys.executable, "-m", "venv", "--clear", str(home))
         if made:
@@ -63,7 +63,7 @@ def _key(requirements: str) -> str:
 
 
 def _run(*command: str) -> str | None:
-    """Run a command quietly; returns the line that says why it failed, or None."""
+    """Run a command quietly; return the line with the reason of its failure, or None."""
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return None

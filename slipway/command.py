@@ -1,4 +1,4 @@
-"""What every command line shares: known failures as one line on stderr, and addresses to listen at."""
+"""Helpers of every command line: known failures as one line on stderr, and addresses to listen at."""
 
 from __future__ import annotations
 
@@ -20,11 +20,7 @@ def run(command: Callable[[], object]) -> None:
 
 
 def address(listen: str) -> tuple[str, int]:
-    """Read the value of `--listen`: a host, in brackets if it is an IPv6 address, and a port.
-
-    Raises:
-        SlipwayError: It is something else.
-    """
+    """Read `--listen`: a host, in brackets if it is an IPv6 address, and a port. Raises SlipwayError."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise SlipwayError(f"--listen: expected <host>:<port>, as 127.0.0.1:9092, got {listen!r}")

@@ -1,7 +1,7 @@
-"""YAML documents with a typed model behind them.
+"""YAML documents with a typed model.
 
-What people write is refused with the file, the line and the nearest valid key. What the program writes has one
-canonical form, so that equal content is equal bytes.
+Errors name the file, the line and the nearest valid key. The program writes one canonical form: equal content is equal
+bytes.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _TEXT, _SEQUENCE, _MAPPING = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "s
 
 
 class Frozen(BaseModel):
-    """Immutable data that takes no unknown key and converts no type."""
+    """Base of immutable data without unknown keys and without conversion of types."""
 
-    # Built when first used: a stack that has no LLM does not pay for the models of one.
+    # Built when first used: a stack without LLMs does not pay for their models.
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
     #: Whether the program is the only writer of such a document.
     written_by_slipway: ClassVar[bool] = False
@@ -47,15 +47,15 @@ def _by_key(value: dict[Key, Value]) -> dict[Key, Value]:
     return dict(sorted(value.items()))
 
 
-#: A dictionary whose order never depends on who wrote it.
+#: A dictionary in the order of its keys.
 Sorted = Annotated[dict[Key, Value], AfterValidator(_by_key)]
 
 
 class _Loader(yaml.CSafeLoader):
-    """The safe loader without the silent "last one wins" of a repeated key, and with tuples for lists.
+    """The safe loader, but it refuses a repeated key and makes tuples of lists, as frozen models need.
 
-    Frozen models take no lists. PyYAML's own construction makes a generator for each mapping and looks up a function
-    for each scalar, which took a seventh of the time of planning a thousand models.
+    PyYAML's own construction makes a generator for each mapping and looks up a function for each scalar, which took a
+    seventh of the time of planning a thousand models.
     """
 
     def construct_document(self, node: Any) -> Any:
@@ -73,7 +73,7 @@ class _Loader(yaml.CSafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise ConstructorError(None, None, "expected a text or a number as the key", key.start_mark)
             if key.value in seen:
-                raise ConstructorError(None, None, f"the key {key.value!r} stands twice", key.start_mark)
+                raise ConstructorError(None, None, f"duplicate key {key.value!r}", key.start_mark)
             seen.add(key.value)
         self.flatten_mapping(node)
         return {self.construct_document(key): self.construct_document(value) for key, value in node.value}
@@ -92,8 +92,8 @@ def read(path: Path, model: type[Model]) -> Model:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise SlipwayError(f"{at(display(path), line)}malformed YAML: {error.problem or error.context}") from None
     except RecursionError:
-        said = "nested too deeply, or an alias within its own anchor"
-        raise SlipwayError(f"{at(display(path))}malformed YAML: {said}") from None
+        reason = "nested too deeply, or an alias within its own anchor"
+        raise SlipwayError(f"{at(display(path))}malformed YAML: {reason}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SlipwayError(f"{at(display(path))}malformed YAML: {str(error).splitlines()[0]}") from None
     if content is None:
@@ -110,7 +110,7 @@ def read(path: Path, model: type[Model]) -> Model:
 
 
 def line_of(path: Path, *loc: int | str) -> int | None:
-    """Say on which line of a document a field stands, for messages about documents that were read before."""
+    """Return the line of a field in a document, for messages about a document that was read before."""
     try:
         return _line(yaml.compose(path.read_text(), Loader=yaml.CSafeLoader), loc)
     except (OSError, yaml.YAMLError):
@@ -118,21 +118,21 @@ def line_of(path: Path, *loc: int | str) -> int | None:
 
 
 def dump(model: Frozen) -> str:
-    """Return the canonical text: fields in their order, defaults left out; what the program writes has a version."""
+    """Return the canonical text: fields in order, without defaults; the program's own documents have a version."""
     version = {schema.VERSION: schema.NEWEST} if model.written_by_slipway else {}
-    # Leaving defaults out keeps a document as it is when its type grows an optional field.
+    # Without defaults a document stays the same when its type gets an optional field.
     content = {**version, **model.model_dump(exclude_defaults=True)}
     text = yaml.dump(_plain(content), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
     return (HEADER if model.written_by_slipway else "") + str(text)
 
 
 def write(path: Path, model: Frozen) -> None:
-    """Write one document; a reader sees the old one or the new one, never a part."""
+    """Write one document atomically."""
     write_text(path, dump(model))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file through a temporary one beside it."""
+    """Write a file atomically, through a temporary one beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -147,7 +147,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
-    """Keep other processes that ask for the same directory waiting: two changes of one file are one after the other."""
+    """Hold the lock of a directory; other processes that lock it wait."""
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -158,7 +158,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def display(path: Path) -> str:
-    """Name a file as a user would: relative to the project or the working directory when it is inside."""
+    """Return a file's name for messages: relative to the project or the working directory if it is inside."""
     absolute = Path(os.path.abspath(path))
     for base in (os.environ.get("SLIPWAY_PROJECT"), os.getcwd()):
         if base and absolute.is_relative_to(os.path.abspath(base)):
@@ -167,24 +167,24 @@ def display(path: Path) -> str:
 
 
 def frozen(content: Any) -> Any:
-    """Turn lists into tuples, as frozen models take no others."""
+    """Return content with tuples for lists, as frozen models need."""
     if isinstance(content, dict):
         return {key: frozen(value) for key, value in content.items()}
     return tuple(frozen(item) for item in content) if isinstance(content, list) else content
 
 
 def dotted(loc: Sequence[int | str]) -> str:
-    """Write the place of a field: `gates[0].metric`."""
+    """Return the place of a field, such as `gates[0].metric`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc if part != "[key]").lstrip(".")
 
 
 def problems(error: ValidationError) -> list[ErrorDetails]:
-    """List what pydantic found; missing keys last, as they are mostly misspelt ones."""
+    """List pydantic's errors; missing keys last, since most are misspelt."""
     return sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
 
 
 def more(count: int) -> str:
-    """Say how many problems stay unsaid."""
+    """Return the number of problems that a message leaves out, as its suffix."""
     return f" (+{count - 1} more)" if count > 1 else ""
 
 
@@ -194,7 +194,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Say in words what is wrong with one field and what was expected."""
+    """Return in words the error of one field, with the expected value."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key; {_valid_key(str(error['loc'][-1]), error['loc'][:-1], model)}"
@@ -266,7 +266,7 @@ def _expected_at(model: type[BaseModel], loc: Sequence[int | str]) -> str:
 
 
 def _valid_key(word: str, loc: Sequence[int | str], model: type[BaseModel]) -> str:
-    """Say which key was meant: the nearest one beside it, else one of that name elsewhere in the document."""
+    """Return a hint for an unknown key: the nearest one beside it, or one of that name elsewhere."""
     known = list((schema.model_at(model, loc) or model).model_fields)
     if near := nearest(word, known):
         return f"nearest valid key is {near!r}"
@@ -275,7 +275,7 @@ def _valid_key(word: str, loc: Sequence[int | str], model: type[BaseModel]) -> s
 
 
 def _line(root: Any, loc: Sequence[int | str]) -> int:
-    """Follow `loc` as far as the document has it; a key's own line, else that of what encloses it."""
+    """Return the line of the field at `loc`, or of the last part of `loc` that the document has."""
     node, line = root, 1
     for part in loc:
         if isinstance(node, yaml.MappingNode):
@@ -292,7 +292,7 @@ def _line(root: Any, loc: Sequence[int | str]) -> int:
 
 
 def _plain(content: Any) -> Any:
-    """Turn tuples into lists, which YAML has."""
+    """Return content with lists for tuples, as YAML needs."""
     if isinstance(content, dict):
         return {key: _plain(value) for key, value in content.items()}
     return [_plain(item) for item in content] if isinstance(content, tuple | list) else content

@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""Errors for users, and the exit codes of `slipway`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class ExitCode(IntEnum):
     meaning: str
 
     def __new__(cls, value: int, meaning: str = "") -> ExitCode:
-        """Make a code with its meaning; with a value alone, `ExitCode(2)` looks one up."""
+        """Return a code with its meaning; `ExitCode(2)` looks one up."""
         made = int.__new__(cls, value)
         made._value_, made.meaning = value, meaning
         return made
@@ -28,12 +28,7 @@ class ExitCode(IntEnum):
 
 
 class SlipwayError(Exception):
-    """One line for a person: the thing, the file and field, what was expected, what to do.
-
-    Args:
-        message: The line; no newline in it.
-        exit_code: What the command exits with.
-    """
+    """An error for a user, in one line: the thing, the file and field, what was expected, what to do."""
 
     def __init__(self, message: str, exit_code: ExitCode = ExitCode.USER) -> None:
         super().__init__(message)
@@ -41,12 +36,9 @@ class SlipwayError(Exception):
 
 
 class SeveralErrors(SlipwayError):
-    """Everything that is wrong, one line each.
+    """Several errors, one line each.
 
-    The exit code is the lowest of theirs: while an input is wrong (2), to wait for another writer (4) does not help.
-
-    Args:
-        errors: At least one.
+    The exit code is the lowest one: while an input is wrong (2), to wait for another writer (4) does not help.
     """
 
     def __init__(self, errors: Sequence[SlipwayError]) -> None:
@@ -54,27 +46,23 @@ class SeveralErrors(SlipwayError):
 
 
 def refuse(problems: Sequence[SlipwayError]) -> None:
-    """Raise what is wrong, if anything is.
+    """Raise one error for all problems, if there are any.
 
     Raises:
-        SlipwayError: There is a problem; of several, all are in its text.
+        SlipwayError: There is a problem; its text has all of them.
     """
     if problems:
         raise problems[0] if len(problems) == 1 else SeveralErrors(problems)
 
 
 class NotYet(SlipwayError):
-    """What is asked for does not exist, for sure: the program is what makes it.
-
-    Args:
-        message: The line.
-    """
+    """Error about a thing that does not exist yet, because the program itself makes it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, ExitCode.UNREACHABLE)
 
 
 def at(file: str, line: int | None = None, field: str | None = None) -> str:
-    """Say where, as the prefix of a message: `models/churn.yaml:12: rollout.steps: `."""
+    """Return a place as the prefix of a message: `models/churn.yaml:12: rollout.steps: `."""
     where = f"{file}:{line}" if line else file
     return f"{where}: {field}: " if field else f"{where}: "

@@ -1,4 +1,4 @@
-"""Says what a long step is doing, for how long, against how long it usually takes."""
+"""Progress lines of long steps: elapsed and usual time."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 
-#: Seconds between two signs of life: longer silences make people think that a program hangs.
+#: Seconds between two progress lines: after a longer silence a program seems to hang.
 HEARTBEAT = 10.0
 
 _lock = threading.Lock()
 
 
 def say(line: str) -> None:
-    """Print one whole line at once, also from several threads."""
+    """Print one whole line, safely from several threads."""
     with _lock:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
@@ -27,10 +27,11 @@ def step(what: str, usual_seconds: float | None = None) -> Iterator[None]:
 
     Args:
         what: The step, as `build kube-apiserver`.
-        usual_seconds: What it took on two otherwise idle cores, if that is worth saying.
+        usual_seconds: Its usual time on two otherwise idle cores, if it is known.
     """
     usual = f" (usually {_duration(usual_seconds)})" if usual_seconds and usual_seconds >= HEARTBEAT else ""
-    start, done = time.monotonic(), threading.Event()
+    start = time.monotonic()
+    done = threading.Event()
 
     def beat() -> None:
         while not done.wait(HEARTBEAT):

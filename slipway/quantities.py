@@ -1,7 +1,7 @@
-"""Amounts as Kubernetes writes them.
+"""Kubernetes quantities.
 
-Only canonical quantities (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes) are taken: the API server and
-KServe's webhook rewrite any other, which would show as a difference at every preview.
+Only canonical ones (apimachinery pkg/api/resource, Quantity.CanonicalizeBytes) are accepted: the API server and
+KServe's webhook rewrite any other, which every preview would show as a difference.
 """
 
 from __future__ import annotations
@@ -14,17 +14,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
-#: Unit to how many of it make one of the next.
+#: Unit to (number of units in the next larger one, that unit).
 _LARGER = {"m": (1000, ""), **{unit: (1024, larger) for unit, larger in pairwise(_BINARY)}}
 
 
 def _canonical(units: str, expected: str) -> Callable[[str], str]:
-    """Return a validator of quantities.
-
-    Args:
-        units: The units that may follow the number, as a pattern.
-        expected: What a quantity looks like, for messages.
-    """
+    """Return a validator of quantities whose unit matches the pattern `units`; messages say what was `expected`."""
 
     def validate(value: str) -> str:
         match = re.fullmatch(rf"([1-9][0-9]*)({units})", value)

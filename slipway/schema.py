@@ -1,4 +1,4 @@
-"""What a typed document may hold, read from its model: the types at a place, every key there is."""
+"""Schema of a typed document: the types at a place, and all keys with their meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from slipway.errors import SlipwayError
 
-#: One place in the location of an error (pydantic's `loc`), or in a document.
+#: A place in a document (pydantic's `loc`).
 Loc = Sequence[int | str]
 #: The key of a file's schema version. A file without it was written before there were versions.
 VERSION = "schema_version"
@@ -20,11 +20,7 @@ NEWEST = 1
 
 
 def unversioned(content: Any, where: Callable[[], str]) -> Any:
-    """Return a document without its schema version.
-
-    Args:
-        content: What the file holds.
-        where: Returns the file with the line and the field, for the message.
+    """Return a document without its schema version; `where` returns the place for the message.
 
     Raises:
         SlipwayError: This Slipway does not read that version.
@@ -32,7 +28,7 @@ def unversioned(content: Any, where: Callable[[], str]) -> Any:
     if not isinstance(content, Mapping) or VERSION not in content:
         return content
     version = content[VERSION]
-    # Pulumi hands over a setting as a text.
+    # Pulumi passes a setting as a text.
     if str(version) != str(NEWEST):
         newer = str(version).isdigit() and int(version) > NEWEST
         remedy = "upgrade Slipway" if newer else f"write {NEWEST}, or remove it"
@@ -41,7 +37,7 @@ def unversioned(content: Any, where: Callable[[], str]) -> Any:
 
 
 def members(annotation: Any) -> list[Any]:
-    """List what a value may be, apart from None: `X | None` is `[X]`."""
+    """List the types of a value other than None: `X | None` is `[X]`."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return members(get_args(annotation)[0])
@@ -51,12 +47,12 @@ def members(annotation: Any) -> list[Any]:
 
 
 def is_model(annotation: Any) -> bool:
-    """Tell whether something has keys of its own."""
+    """Return whether a type is a model, which has keys."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def at(annotation: Any, loc: Loc) -> list[Any]:
-    """List the types that may stand at a place; none where the type has no such place."""
+    """List the types at a place; none if there is no such place."""
     if not loc:
         return members(annotation)
     first, rest, found = loc[0], loc[1:], list[Any]()
@@ -64,7 +60,7 @@ def at(annotation: Any, loc: Loc) -> list[Any]:
     for each in several:
         origin, args = get_origin(each), get_args(each)
         if is_model(each):
-            # Among several models pydantic says the name of the one that it tried.
+            # Among several models pydantic names the one that it tried.
             if len(several) > 1 and first == each.__name__:
                 found += at(each, rest)
             elif first in each.model_fields:
@@ -82,7 +78,7 @@ def model_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
 
 
 def inner(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """List the models below a field, each with what stands between: `[]` in a list, `.<name>` in a mapping."""
+    """List the models below a field, each with its path: `[]` in a list, `.<name>` in a mapping."""
     for each in members(annotation):
         origin, args = get_origin(each), get_args(each)
         if is_model(each):
@@ -94,7 +90,7 @@ def inner(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
 
 
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """List every key of a document with its field, dotted, each after the one that holds it."""
+    """List every dotted key of a document with its field, each after its parent."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}", field
         for path, below in inner(field.annotation):
@@ -102,7 +98,7 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
 
 
 def meaning(field: FieldInfo) -> str:
-    """Say what a field is for: its description, or the first sentence of the model that it holds."""
+    """Return the meaning of a field: its description, or the first line of its model's docstring."""
     if field.description:
         return field.description
     docs = [model.__dict__.get("__doc__") for _, model in inner(field.annotation)]
@@ -110,19 +106,19 @@ def meaning(field: FieldInfo) -> str:
 
 
 _WORDS: dict[Any, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-#: What a bound is called (annotated_types, which pydantic makes of a Field's arguments).
+#: Words for bounds (annotated_types, which pydantic makes of a Field's arguments).
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def values(field: FieldInfo) -> str:
-    """Say what values a field has, with its bounds."""
+    """Return the values of a field in words, with its bounds."""
     named = [(word, getattr(each, name, None)) for each in field.metadata for name, word in _BOUNDS.items()]
     bounds = [f"{word} {bound}" for word, bound in named if bound is not None]
     return ", ".join([words(field.annotation), *bounds])
 
 
 def words(annotation: Any) -> str:
-    """Say what values a type has."""
+    """Return the values of a type in words."""
     found = list[str]()
     for each in members(annotation):
         origin, args = get_origin(each), get_args(each)

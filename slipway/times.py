@@ -1,4 +1,4 @@
-"""Times as Kubernetes and our own records write them, and durations as Go writes them."""
+"""Times of Kubernetes and of our records, and durations of Go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 def epoch(text: str | None) -> float | None:
-    """Read a time of RFC 3339 as seconds since the epoch; None where there is none.
+    """Return a time of RFC 3339 as seconds since the epoch; None for no text.
 
     Raises:
         ValueError: The text is no time.
@@ -16,16 +16,16 @@ def epoch(text: str | None) -> float | None:
 
 
 def iso(moment: float) -> str:
-    """Write seconds since the epoch in whole seconds, as the API server does: `2026-11-21T16:30:05Z`."""
+    """Return seconds since the epoch as text in whole seconds, as the API server: `2026-11-21T16:30:05Z`."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def stamp(moment: float) -> str:
-    """Write seconds since the epoch to the millisecond: `2026-11-21T16:30:05.250Z`."""
+    """Return seconds since the epoch as text in milliseconds: `2026-11-21T16:30:05.250Z`."""
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def seconds(duration: str) -> float:
-    """Read a duration of Go, as far as Flagger takes it: `1m30s` is 90."""
+    """Return the seconds of a Go duration in the units of Flagger: `1m30s` is 90."""
     units = {"h": 3600.0, "m": 60.0, "s": 1.0}
     return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)([hms])", duration))

@@ -1,1 +1,1 @@
-"""What an environment is: typed settings, and the order in which its layers are declared."""
+"""Stacks: the settings of an environment and the order of its layers."""

@@ -1,4 +1,4 @@
-"""The AWS part of an environment: from the account to nodes that are Ready."""
+"""AWS resources of an environment, from VPC to nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stacks.ground import Ground
 
 
 def declare(environment: Environment) -> Ground:
-    """Declare it all; the settings have been checked."""
+    """Declare all AWS resources; the settings have been checked."""
     import pulumi_aws
 
     settings, name = names.eks(environment), names.prefix(environment)
@@ -33,7 +33,7 @@ def declare(environment: Environment) -> Ground:
         name,
         pulumi_aws.ProviderArgs(
             region=settings.region,
-            # Credentials of another account end a run before it changes anything there.
+            # Credentials of another account fail before any change.
             allowed_account_ids=[settings.account],
             default_tags=pulumi_aws.ProviderDefaultTagsArgs(tags=tags),
         ),
@@ -84,8 +84,8 @@ def declare(environment: Environment) -> Ground:
     )
     repositories = Images(name, images, options)
     databases = _stores(environment, vpc, cluster, options)
-    told = {"cluster": cluster.name, "kubeconfig": cluster.kubeconfig, "repositories": repositories.urls}
-    pulumi.export("aws", told)
+    exported = {"cluster": cluster.name, "kubeconfig": cluster.kubeconfig, "repositories": repositories.urls}
+    pulumi.export("aws", exported)
     return Ground(kubeconfig=cluster.kubeconfig, ready=[*rest.installed, *cluster.admitted], databases=databases)
 
 
@@ -104,7 +104,7 @@ def _pod_role(
 def _stores(
     environment: Environment, vpc: Vpc, cluster: Cluster, options: pulumi.ResourceOptions
 ) -> Mapping[str, Database]:
-    """Declare the buckets and the database of what the environment installs."""
+    """Declare the buckets and database of the installed systems."""
     settings, protect, installed = names.eks(environment), environment.protect, environment.platform
     wanted: dict[names.Purpose, object] = {"mlflow": installed.mlflow, "backup": installed.backup}
     wanted["features"] = installed.feature_store

@@ -1,4 +1,4 @@
-"""What an environment's cluster stands on: nothing of ours, unless the stack makes the cluster itself."""
+"""Access to the environment's cluster, which the stack creates on AWS."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from slipway.settings.environment import Environment
 from stacks import aws
 from stacks.ground import Ground
 
-#: A cluster that there is not: without a kubeconfig the plugin would look for an ambient one.
+#: A kubeconfig without clusters: given none, the plugin would use an ambient one.
 NO_CLUSTER = '{"apiVersion": "v1", "kind": "Config", "clusters": [], "contexts": [], "users": []}'
 
 
 def prepare(environment: Environment) -> Callable[[], Ground]:
-    """Refuse now what AWS would refuse later.
+    """Check the AWS account.
 
     Returns:
-        What declares the ground.
+        Function that declares the ground.
 
     Raises:
-        SlipwayError: There are no credentials, they are of another account, or it has no room.
+        SlipwayError: There are no credentials, they are of another account, or its quotas are too small.
     """
     if environment.cluster.eks is None:
         file = environment.cluster.kubeconfig

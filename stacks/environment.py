@@ -1,4 +1,4 @@
-"""One environment, declared: read, plan, refuse, register."""
+"""The program of one environment: read, plan, check, register."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from slipway.settings.environment import Environment
 from stacks import cloud, joined, pacing, platform, settings
 from stacks.ground import Ground
 
-#: What the language host takes as "the user has been told" (sdk/python/cmd/pulumi-language-python-exec); any other
-#: status makes it add a line of its own, an exception makes it add a stack trace.
+#: Exit status of errors that are already logged (sdk/python/cmd/pulumi-language-python-exec); for any other status the
+#: language host adds a line, for an exception a stack trace.
 TOLD = 32
 
 
 async def main() -> None:
-    """Declare the stack that is running; what is wrong is said in one line each, before anything is registered."""
+    """Declare the running stack; errors are reported in one line each before anything is registered."""
     pacing.quiet()
     try:
         environment, checkout = settings.read(), Checkout(Path.cwd())
@@ -51,7 +51,7 @@ async def main() -> None:
     joined.tell(environment)
     ground = lay()
     systems = install(environment, installs, ground) if installs else None
-    # Where Argo CD applies a stack's models, these are in the same tree.
+    # With Git delivery, MetricTemplates are in the models' tree.
     has_models = "models" in environment.layers
     shared = () if has_models and environment.delivery == "gitops" else plan.shared()
     if shared or plan.compiled or plan.llms:
@@ -66,9 +66,9 @@ async def main() -> None:
 
 
 def install(environment: Environment, steps: Sequence[platform.Step], ground: Ground) -> Platform:
-    """Register the systems under the models."""
+    """Register the systems below the models."""
     systems = Platform(environment.name)
-    # A corrected alert must not take its ConfigMap away for a moment.
+    # A corrected alert must not delete its ConfigMap for a moment.
     way = provider(environment, f"{environment.name}-platform", ground, ground.ready, edits_config_maps=True)
     options = pulumi.ResourceOptions(parent=systems, providers=[way])
     done: dict[str, System] = {}
@@ -90,14 +90,12 @@ def provider(
     *,
     edits_config_maps: bool = False,
 ) -> Provider:
-    """Declare a way to the environment's cluster.
+    """Declare a provider for the environment's cluster.
 
     Args:
-        environment: Whose.
-        name: The provider's; its objects name it in the state.
-        ground: What the cluster stands on.
-        under: What must be there before its objects, and goes after them: one edge here instead of one for each.
-        edits_config_maps: Whether a changed ConfigMap is changed in place.
+        name: The provider's name in the state.
+        under: Dependencies of all its objects: one edge here instead of one for each object.
+        edits_config_maps: Whether a changed ConfigMap is updated in place.
     """
     return Provider(
         name,
@@ -111,7 +109,7 @@ def provider(
 
 
 def say(plan: EnvironmentPlan) -> None:
-    """Log what a plan has to tell.
+    """Log a plan's notices and warnings.
 
     Raises:
         SlipwayError: The plan has problems.
@@ -124,7 +122,7 @@ def say(plan: EnvironmentPlan) -> None:
 
 
 async def declare(plan: EnvironmentPlan, options: pulumi.ResourceOptions) -> None:
-    """Register all models, in the order of their names."""
+    """Register all models in the order of their names."""
     environment, compiled = plan.environment, plan.compiled
     gitops = environment.gitops if environment.delivery == "gitops" else None
     outputs: dict[str, dict[str, object]] = {}

@@ -1,4 +1,4 @@
-"""The ground of an environment: how its cluster is reached."""
+"""Access to an environment's cluster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,7 @@ from slipway.platform.context import Database
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground:
-    """The way to the cluster.
-
-    Args:
-        kubeconfig: A file, or the content of one.
-        ready: What everything in the cluster waits for.
-        databases: Those outside of the cluster, by the name of the system that each belongs to.
-    """
+    """Access to the cluster: a kubeconfig file or its content, dependencies of all objects, databases by system."""
 
     kubeconfig: pulumi.Input[str]
     ready: Sequence[pulumi.Resource] = ()

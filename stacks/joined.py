@@ -1,4 +1,4 @@
-"""How stacks of one cluster, each with layers of its own, find each other."""
+"""References between stacks that share a cluster."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pulumi
 from slipway.errors import ExitCode, SlipwayError
 from slipway.settings.environment import LAYERS, Environment
 
-#: The output in which a stack says what it is.
+#: Output that describes a stack.
 OUTPUT = "stack"
 
 
 def tell(environment: Environment) -> None:
-    """Say to other stacks what this one declares, where."""
+    """Export the stack's cluster, namespace and layers."""
     pulumi.export(
         OUTPUT,
         {
@@ -24,10 +24,10 @@ def tell(environment: Environment) -> None:
 
 
 async def check(environment: Environment) -> None:
-    """See that the stack under this one is there, for the same cluster, with the layers that this one leaves out.
+    """Check that the stack below this one is deployed, shares its cluster, and declares the layers that this one omits.
 
     Raises:
-        SlipwayError: It is not; a preview of a stack whose platform has not been deployed only says so.
+        SlipwayError: It does not; a preview only warns if the other stack is not deployed.
     """
     other = environment.platform_stack
     if other is None:
@@ -36,14 +36,16 @@ async def check(environment: Environment) -> None:
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{other}"
     found = (await pulumi.StackReference(name, stack_name=name).get_output_details(OUTPUT)).value
     if not found:
-        said = f"{where} has not been deployed; `slipway up -s {other}` comes first"
+        problem = f"{where} has not been deployed; `slipway up -s {other}` comes first"
         if not pulumi.runtime.is_dry_run():
-            raise SlipwayError(said, ExitCode.UNREACHABLE)
-        pulumi.log.warn(said)
+            raise SlipwayError(problem, ExitCode.UNREACHABLE)
+        pulumi.log.warn(problem)
         return
     for field, own in (("cluster", environment.cluster.identifier), ("namespace", environment.namespace)):
         if found[field] != own:
-            raise SlipwayError(f"{where} is for {field} {found[field]}, this stack for {own}; both must name one")
+            raise SlipwayError(f"{where} has {field} {found[field]}, this stack has {own}; set both to the same")
     lacking = [layer for layer in LAYERS if layer not in (*environment.layers, *found["layers"])]
     if lacking:
-        raise SlipwayError(f"{where} declares {', '.join(found['layers'])}; nobody declares {', '.join(lacking)}")
+        raise SlipwayError(
+            f"{where} declares {', '.join(found['layers'])}; add {', '.join(lacking)} to slipway:layers of one of them"
+        )

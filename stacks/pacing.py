@@ -1,8 +1,7 @@
-"""How fast resources are handed to the engine.
+"""Pace of resource registrations.
 
-The SDK takes resources as fast as a program makes them, keeps all that are pending in memory, and asks the engine to
-log four debug messages for each, one blocking call at a time, whether anybody wants them or not. At a thousand models
-that is most of the time and of the memory of a preview (docs/performance.md).
+The SDK registers resources as fast as a program makes them, keeps all pending ones in memory, and sends four blocking
+debug messages for each. At a thousand models that takes most of a preview's time and memory (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from pathlib import Path
 
 import pulumi
 
-#: Models that are registered at once. Between 10 and 50 it makes no difference, and the engine's own parallelism (four
-#: for each core) is below it; a model whose server never gets ready keeps one place, not everything behind it.
+#: Models registered at once. Values between 10 and 50 perform alike and exceed the engine's parallelism (four for each
+#: core); a model whose server never becomes ready blocks one place only.
 WINDOW = 25
 
-#: Set to anything, the SDK's own debug messages reach the engine.
+#: If set, the SDK's debug messages reach the engine.
 SDK_DEBUG = "SLIPWAY_SDK_DEBUG"
 
 
 async def paced(declare: Iterable[Callable[[], Awaitable[None]]]) -> None:
-    """Declare things one after the other, with at most WINDOW of them unfinished.
+    """Declare resources in order, with at most WINDOW of them unfinished.
 
     Args:
-        declare: Each registers resources and returns what ends when the engine has dealt with them.
+        declare: Each registers resources and returns an awaitable that ends when the engine has processed them.
     """
     running: set[asyncio.Future[None]] = set()
     for one in declare:
@@ -40,29 +39,28 @@ async def paced(declare: Iterable[Callable[[], Awaitable[None]]]) -> None:
 
 
 def quiet() -> None:
-    """Keep the SDK's debug messages from the engine, unless somebody asked for them.
+    """Drop the SDK's debug messages unless they were requested.
 
-    Only safe together with `paced`: without pending resources piling up, nothing waits on the time that these take.
+    Only safe together with `paced`: without pending resources piling up, nothing waits for the messages.
     """
     if not os.environ.get(SDK_DEBUG) and not _debugging():
         pulumi.log.debug = _say_nothing
 
 
 def collect_rarely() -> None:
-    """Search for cycles after each 10,000 new objects, not after each 700, which is Python's default.
+    """Search for cycles after every 10,000 new objects instead of 700, Python's default.
 
-    Imports, plans and compiled objects leave hundreds of thousands of objects that stay, and that would be searched
-    again and again while they grow.
+    Imports, plans and compiled objects leave hundreds of thousands of permanent objects, and each search visits them.
     """
     gc.set_threshold(10_000)
 
 
 def _say_nothing(*args: object, **kwargs: object) -> None:
-    """Take a debug message."""
+    """Drop a debug message."""
 
 
 def _debugging() -> bool:
-    """Tell whether `pulumi` was started with --debug or -d: the engine tells no program, but its processes show it."""
+    """Return whether `pulumi` runs with --debug or -d, which only its process shows."""
     pid = os.getppid()
     with contextlib.suppress(OSError, ValueError):
         while pid > 1:

@@ -1,4 +1,4 @@
-"""The platform layer: which systems an environment declares, in which order."""
+"""Platform layer: the systems of an environment and their order."""
 
 from __future__ import annotations
 
@@ -68,10 +68,9 @@ class Step:
 
     Args:
         system: Its row of the table.
-        needs: Names of the systems that must be there before.
-        context: The environment.
-        objects: Its objects, compiled.
-        locked: The digests of their images.
+        needs: Names of the systems that it depends on.
+        objects: Its compiled objects.
+        locked: Digests of their images.
     """
 
     system: Row[Any]
@@ -81,20 +80,20 @@ class Step:
     locked: Images
 
     def install(self, options: pulumi.ResourceOptions, database: Database | None) -> System:
-        """Register the system; only now is it known where a database outside of the cluster will answer."""
+        """Register the system; the address of an external database is known only now."""
         objects = self.system.objects(replace(self.context, database=database)) if database else self.objects
         args = SystemArgs(objects=images.pinned(objects, self.locked))
         return COMPONENTS[self.system](self.context.environment.name, args, options)
 
 
 def prepare(environment: Environment, checkout: Checkout) -> list[Step]:
-    """Compile the systems that the settings name, all of them before anything is registered.
+    """Compile the configured systems before anything is registered.
 
     Returns:
-        Each, after what it needs.
+        The systems, dependencies first.
 
     Raises:
-        SlipwayError: One of them cannot be compiled, or the tools that render charts are not built.
+        SlipwayError: A system cannot be compiled, or the tools that render charts are not built.
     """
     if environment.platform == Platform():
         return []
@@ -107,10 +106,10 @@ def prepare(environment: Environment, checkout: Checkout) -> list[Step]:
 
 
 def inspect(environment: Environment, compiled: Mapping[str, tuple[Object, ...]], locked: Images) -> None:
-    """Say what is worth knowing before anything is registered.
+    """Check the compiled objects before anything is registered.
 
     Raises:
-        SlipwayError: An up would change what is not pinned, be refused by a policy, or fail half-way.
+        SlipwayError: An up would install unpinned images, be refused by a policy, or fail half-way.
     """
     say_unlocked(environment, compiled, locked)
     refuse_pods(environment, compiled)
@@ -118,12 +117,12 @@ def inspect(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]
 
 
 def look(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
-    """Look at the cluster; a preview goes on without it, and so does an `up` that makes it.
+    """Check the cluster; a preview continues without it, and so does an `up` that creates it.
 
     Raises:
         SlipwayError: An up would fail half-way.
     """
-    # On EKS cert-manager is an add-on; where an `up` was stopped before it, the next one brings it.
+    # On EKS cert-manager is an add-on, which this `up` may install first.
     brought = ("cert-manager.io",) if environment.cluster.eks else ()
     try:
         for notice in preflight.check(cluster.connect(environment, Path.cwd()), compiled, brought):
@@ -133,36 +132,36 @@ def look(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -
     except SlipwayError as error:
         if not pulumi.runtime.is_dry_run():
             raise
-        # That it is away, a stack with models says too.
+        # A stack with models reports an unreachable cluster itself.
         if error.exit_code is not ExitCode.UNREACHABLE or "models" not in environment.layers:
             pulumi.log.warn(f"{error}; an up would stop here")
 
 
 def say_unlocked(environment: Environment, compiled: Mapping[str, tuple[Object, ...]], locked: Images) -> None:
-    """Say which images have no digest in the lock file.
+    """Log the images without a digest in the lock file.
 
     Raises:
-        SlipwayError: Some have none where policies are enforced, and this is no preview.
+        SlipwayError: There are some, policies are enforced, and this is no preview.
     """
     named = {image for objects in compiled.values() for image in images.references(objects)}
     lacking = sorted(named - set(locked.images))
     if not lacking:
         return
-    said = (
+    problem = (
         f"{images.FILE}: {len(lacking)} of {len(named)} images have no digest, so a moved tag would change what runs:"
         f" {lacking[0]} first; run `slipway images lock` and commit the file"
     )
     network = environment.platform.network
     if network and network.stage == ENFORCE and not pulumi.runtime.is_dry_run():
-        raise SlipwayError(said)
-    pulumi.log.info(said)
+        raise SlipwayError(problem)
+    pulumi.log.info(problem)
 
 
 def refuse_pods(environment: Environment, compiled: Mapping[str, tuple[Object, ...]]) -> None:
-    """Hold the platform's own pods to its policies.
+    """Check the platform's pods against its policies.
 
     Raises:
-        SlipwayError: Some would be refused; all but the last are logged.
+        SlipwayError: The last violation; the others are logged.
     """
     found = pods.violations(environment, [each for objects in compiled.values() for each in objects])
     for problem in found[:-1]:

@@ -1,4 +1,4 @@
-"""The only reader of Pulumi's configuration."""
+"""Reader of Pulumi's configuration."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from slipway.settings.stack_file import refuse_namespaces, refuse_secrets
 
 
 def read() -> Environment:
-    """Read the settings of the stack that is running.
+    """Read the settings of the running stack.
 
     Raises:
-        SlipwayError: A setting is missing, unknown or wrong.
+        SlipwayError: A setting is missing, unknown or invalid.
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
     config, prefix, source = pulumi.Config(), f"{project}:", f"Pulumi.{stack}.yaml"
-    # Config can only be asked for keys that are known; an unknown one must be refused, so all are listed first.
+    # All keys are listed, because unknown ones must be refused.
     given = get_config_env()
     refuse_namespaces(given, source)
     refuse_secrets(filter(is_config_secret, given), source)
@@ -31,5 +31,5 @@ def read() -> Environment:
 
 
 def _value(text: str | None) -> Any:
-    """Read an object or a list, which Pulumi hands over as JSON."""
+    """Return a setting; Pulumi passes objects and lists as JSON."""
     return json.loads(text) if text and text[0] in "{[" else text

@@ -1,1 +1,1 @@
-"""What stands on AWS under an environment; only stacks that have something there import this."""
+"""Components for AWS resources, imported only by stacks on AWS."""

@@ -1,8 +1,4 @@
-"""Add-ons of a cluster on AWS.
-
-Addons("slipway-prod", AddonsArgs(cluster=cluster.name, settings=eks, names=AFTER_NODES, after=nodes.groups),
-       ResourceOptions(providers=[aws]))
-"""
+"""Component for EKS add-ons."""
 
 from __future__ import annotations
 
@@ -17,14 +13,7 @@ from slipway.settings.aws import EksSettings
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AddonsArgs:
-    """What `Addons` takes.
-
-    Args:
-        cluster: Name of the cluster.
-        settings: Of the environment: the versions.
-        names: Which ones.
-        after: What their pods need.
-    """
+    """Arguments of `Addons`; `settings` has the versions, `after` the resources that the add-ons' pods need."""
 
     cluster: pulumi.Input[str]
     settings: EksSettings
@@ -33,11 +22,7 @@ class AddonsArgs:
 
 
 class Addons(pulumi.ComponentResource):
-    """Parts of a cluster that EKS itself installs, and updates.
-
-    Outputs:
-        installed: Each of them.
-    """
+    """Add-ons that EKS installs and updates."""
 
     installed: list[pulumi.Resource]
 

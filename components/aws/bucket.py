@@ -1,8 +1,4 @@
-"""A private bucket that forgets nothing.
-
-Bucket("slipway-prod-mlflow-123456789012-eu-central-1", BucketArgs(keep_days=365, protect=True),
-       ResourceOptions(providers=[aws]))
-"""
+"""Component for a private, versioned bucket."""
 
 from __future__ import annotations
 
@@ -19,12 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BucketArgs:
-    """What `Bucket` takes.
+    """Arguments of `Bucket`.
 
     Args:
-        keep_days: How long a version of an object can be deleted by nobody who may not lift that; the years after a
-            model was retired in which it can still be asked what it was.
-        protect: Whether Pulumi refuses to delete it.
+        keep_days: Days for which the object lock protects a version, so that a retired model can still be audited.
+        protect: Whether Pulumi refuses to delete the bucket.
     """
 
     keep_days: int
@@ -32,11 +27,7 @@ class BucketArgs:
 
 
 class Bucket(pulumi.ComponentResource):
-    """Encrypted, versioned, object-locked, never public, by TLS only; its name is the component's.
-
-    Outputs:
-        arn: The bucket.
-    """
+    """Encrypted, versioned, object-locked, private bucket, reached by TLS only; its name is the component's."""
 
     arn: pulumi.Output[str]
 
@@ -107,7 +98,7 @@ class Bucket(pulumi.ComponentResource):
 
 
 def _lifecycle(bucket: s3.Bucket, keep_days: int) -> s3.BucketLifecycleConfigurationArgs:
-    """Forget what was overwritten or deleted once nothing locks it, and what an interrupted upload has left."""
+    """Expire noncurrent versions once their lock ends, and the parts of interrupted uploads."""
     from pulumi_aws import s3
 
     rule = s3.BucketLifecycleConfigurationRuleArgs(

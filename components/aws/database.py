@@ -1,8 +1,4 @@
-"""A PostgreSQL database.
-
-Database("slipway-prod-mlflow", DatabaseArgs(settings=eks.database, database="mlflow", vpc_id=…, subnets=…,
-         reached_from=cluster.security_group, protect=True), ResourceOptions(providers=[aws]))
-"""
+"""Component for a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -18,15 +14,13 @@ PORT = 5432
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DatabaseArgs:
-    """What `Database` takes.
+    """Arguments of `Database`.
 
     Args:
-        settings: How large it is, how it is kept.
-        database: Name of the first database in it.
-        vpc_id: Where it stands.
-        subnets: Private ones, in two zones at least.
-        reached_from: The only security group that it answers.
-        protect: Whether AWS, too, refuses to delete it; without, it leaves no last snapshot either.
+        database: Name of the first database.
+        subnets: Private subnets in at least two zones.
+        reached_from: The only security group that may connect.
+        protect: Whether AWS, too, refuses to delete it; without protection it leaves no final snapshot either.
     """
 
     settings: DatabaseSettings
@@ -38,11 +32,11 @@ class DatabaseArgs:
 
 
 class Database(pulumi.ComponentResource):
-    """Encrypted, private, backed up; RDS makes its password, changes it, keeps it in Secrets Manager.
+    """Encrypted, private database with backups; RDS creates and rotates its password in Secrets Manager.
 
     Outputs:
         host: Its address.
-        secret_arn: In Secrets Manager: JSON with `username`, `password`. The password is in no state of Pulumi's.
+        secret_arn: Secret with `username` and `password`. The password is not in Pulumi's state.
     """
 
     host: pulumi.Output[str]

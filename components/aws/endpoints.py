@@ -1,8 +1,4 @@
-"""Ways to AWS's services that do not leave the VPC.
-
-Endpoints("slipway-prod", EndpointsArgs(services=("s3", "sts"), region="eu-central-1", network="10.0.0.0/16",
-          vpc_id=…, subnets=…), ResourceOptions(providers=[aws]))
-"""
+"""Component for private endpoints of AWS services."""
 
 from __future__ import annotations
 
@@ -14,15 +10,7 @@ import pulumi
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EndpointsArgs:
-    """What `Endpoints` takes.
-
-    Args:
-        services: As the end of an endpoint's name says them, `ecr.api`.
-        region: Of the environment.
-        network: Of the VPC.
-        vpc_id: The VPC.
-        subnets: Private ones.
-    """
+    """Arguments of `Endpoints`; services as in an endpoint's name (`ecr.api`), the VPC's CIDR, its private subnets."""
 
     services: Sequence[str]
     region: str
@@ -32,7 +20,7 @@ class EndpointsArgs:
 
 
 class Endpoints(pulumi.ComponentResource):
-    """Private addresses of services, under their ordinary names: so egress can be shut but for the VPC's network."""
+    """Private addresses of AWS services under their public names, so that egress can be limited to the VPC."""
 
     def __init__(self, name: str, args: EndpointsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         from pulumi_aws import ec2, vpc

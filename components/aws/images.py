@@ -1,8 +1,4 @@
-"""The image repositories of an environment on AWS.
-
-Images("slipway-prod", ImagesArgs(prefix="slipway/prod", repositories=("models",), key_arn=…, replicate_to=()),
-       ResourceOptions(providers=[aws]))
-"""
+"""Component for the image repositories of an environment."""
 
 from __future__ import annotations
 
@@ -23,15 +19,7 @@ UNTAGGED_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImagesArgs:
-    """What `Images` takes.
-
-    Args:
-        prefix: Of the repositories' names.
-        repositories: Their names.
-        account: Number of the account.
-        key_arn: The key that encrypts them.
-        replicate_to: Regions that get a copy.
-    """
+    """Arguments of `Images`: the repositories' prefix and names, their encryption key, regions that get copies."""
 
     prefix: str
     repositories: Sequence[str]
@@ -41,10 +29,10 @@ class ImagesArgs:
 
 
 class Images(pulumi.ComponentResource):
-    """Repositories whose tags never move, with every image scanned as it is pushed.
+    """Repositories with immutable tags, whose images are scanned when pushed.
 
     Outputs:
-        urls: Of each repository, by its name.
+        urls: By repository name.
     """
 
     urls: dict[str, pulumi.Output[str]]

@@ -24,15 +24,14 @@ EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NodesArgs:
-    """What `Nodes` takes.
+    """Arguments of `Nodes`.
 
     Args:
-        cluster: Its name.
-        version: Of Kubernetes; nodes follow their control plane.
-        pools: By their names.
-        subnets: Private ones.
-        tags: Of the machines, with their disks; a provider's default tags do not reach what a template starts.
-        after: What a machine needs to become Ready; what a component depends on, its children do not wait for.
+        cluster: Name of the cluster.
+        version: Kubernetes version of the control plane.
+        subnets: Private subnets.
+        tags: Tags of machines and disks, which a provider's default tags do not reach.
+        after: Resources that a machine needs to become Ready; children do not inherit a component's dependencies.
     """
 
     cluster: pulumi.Input[str]
@@ -44,10 +43,10 @@ class NodesArgs:
 
 
 class Nodes(pulumi.ComponentResource):
-    """Groups of machines that EKS starts, replaces and updates.
+    """Node groups that EKS starts, replaces and updates.
 
     Outputs:
-        groups: Of each pool; what runs on nodes waits for them.
+        groups: One for each pool.
     """
 
     groups: list[pulumi.Resource]
@@ -94,7 +93,7 @@ class Nodes(pulumi.ComponentResource):
 
 
 def template_args(pool: NodePool, tags: Mapping[str, str]) -> ec2.LaunchTemplateArgs:
-    """Say what the machines of a pool are like."""
+    """Return the launch template of a pool."""
     from pulumi_aws import ec2
 
     disk = ec2.LaunchTemplateBlockDeviceMappingEbsArgs(

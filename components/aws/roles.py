@@ -1,8 +1,4 @@
-"""Roles: what a service or a pod may do on AWS.
-
-PodRole("slipway-prod-models", PodRoleArgs(identity=identity, account="123456789012", cluster=cluster.name,
-        cluster_arn=names.cluster_arn(environment)), ResourceOptions(providers=[aws]))
-"""
+"""IAM roles of services and pods."""
 
 from __future__ import annotations
 
@@ -21,11 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ServiceRole:
-    """A role of a service of AWS.
+    """Role of an AWS service.
 
     Args:
-        arn: The role.
-        attached: What the service has to wait for, so that the role can already do what it must.
+        attached: Policies that the service waits for before it uses the role.
     """
 
     arn: pulumi.Output[str]
@@ -33,7 +28,7 @@ class ServiceRole:
 
 
 def service_role(name: str, service: str, managed: Sequence[str], options: pulumi.ResourceOptions) -> ServiceRole:
-    """Declare a role of a service, with AWS's own policies for it."""
+    """Declare the role of a service with AWS's managed policies."""
     from pulumi_aws import iam
 
     trust = policies.trust(service, "sts:AssumeRole", "sts:TagSession")
@@ -44,7 +39,7 @@ def service_role(name: str, service: str, managed: Sequence[str], options: pulum
 
 
 def attach(name: str, role: iam.Role, policy: str, options: pulumi.ResourceOptions) -> pulumi.Resource:
-    """Attach a policy that exists."""
+    """Attach a managed policy to a role."""
     from pulumi_aws import iam
 
     args = iam.RolePolicyAttachmentArgs(role=role.name, policy_arn=policy)
@@ -53,14 +48,12 @@ def attach(name: str, role: iam.Role, policy: str, options: pulumi.ResourceOptio
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PodRoleArgs:
-    """What `PodRole` takes.
+    """Arguments of `PodRole`.
 
     Args:
-        identity: Whose it is, with what it may do.
-        account: Number of the account.
         cluster: Name of the cluster.
-        cluster_arn: The cluster; pods of another cannot take the role. Known before it is made, so that a preview shows
-            who can.
+        cluster_arn: The only cluster whose pods may assume the role. Known before the cluster exists, so a preview
+            shows it.
     """
 
     identity: Identity
@@ -70,10 +63,10 @@ class PodRoleArgs:
 
 
 class PodRole(pulumi.ComponentResource):
-    """The role of one service account, by EKS Pod Identity.
+    """Role of one service account, through EKS Pod Identity.
 
     Outputs:
-        association: What a pod that needs the role waits for.
+        association: The association that pods with the role wait for.
     """
 
     association: pulumi.Resource

@@ -1,8 +1,4 @@
-"""The network of an environment on AWS.
-
-Vpc("slipway-prod", VpcArgs(network="10.0.0.0/16", zones=divide(…), nat="each-zone", log_days=90, cluster=…),
-        ResourceOptions(providers=[aws]))
-"""
+"""Component for an environment's VPC."""
 
 from __future__ import annotations
 
@@ -21,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class VpcArgs:
-    """What `Vpc` takes.
+    """Arguments of `Vpc`.
 
     Args:
-        network: Of the VPC.
-        zones: Its parts, divided by `slipway.aws.network`.
+        network: CIDR of the VPC.
+        zones: Its parts, from `slipway.aws.network.divide`.
         nat: One NAT gateway for each zone, or one for all.
-        log_days: How long the log of its connections is kept.
-        cluster: Name of the cluster whose load balancers may be put here.
+        log_days: Days that flow logs are kept.
+        cluster: Name of the cluster whose load balancers may be placed here.
     """
 
     network: str
@@ -39,12 +35,11 @@ class VpcArgs:
 
 
 class Vpc(pulumi.ComponentResource):
-    """A VPC whose nodes have private addresses only.
+    """VPC whose nodes have private addresses only.
 
     Outputs:
-        vpc_id: The VPC.
-        private_subnets: One for each zone, with nodes, pods, databases.
-        ways_out: What a machine waits for that fetches something as it starts, and that stays while it is there.
+        private_subnets: One for each zone, for nodes, pods and databases.
+        ways_out: Resources that give nodes access to the internet; nodes depend on them.
     """
 
     vpc_id: pulumi.Output[str]
@@ -131,7 +126,7 @@ def _associate(
 
 
 def _record_flows(name: str, vpc: ec2.Vpc, days: int, options: pulumi.ResourceOptions) -> None:
-    """Log who talked to whom."""
+    """Log the VPC's connections."""
     from pulumi_aws import cloudwatch, ec2, iam
 
     title = f"/aws/vpc/{name}"

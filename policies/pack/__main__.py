@@ -1,6 +1,6 @@
-"""The rules for AWS as a policy pack: `pulumi preview --policy-pack policies/pack`.
+"""Policy pack of the AWS rules: `pulumi preview --policy-pack policies/pack`.
 
-The rules themselves need nothing but Python, so the pack's own environment holds none of the program's packages.
+The rules need only Python, so the pack's virtual environment contains none of the program's packages.
 """
 
 import sys
@@ -23,22 +23,22 @@ from slipway.aws import rules
 
 
 def validation(type_: str, check: rules.Check) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
-    """Ask one rule; each by itself, since a value that is not known yet ends what asks for it."""
+    """Return the validation of one rule; separate, because an unknown value ends the rule that reads it."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type == type_:
-            for said in check(args.props):
-                report(said)
+            for problem in check(args.props):
+                report(problem)
 
     return validate
 
 
 def companions(args: StackValidationArgs, report: ReportViolation) -> None:
-    """Ask which resources lack what they are not safe without."""
+    """Report resources without their companions."""
     found = [rules.Resource(each.resource_type, each.name, {}) for each in args.resources]
     for resource in found:
-        for said in rules.companions(resource, found):
-            report(f"{resource.type} {resource.name}: {said}")
+        for problem in rules.companions(resource, found):
+            report(f"{resource.type} {resource.name}: {problem}")
 
 
 PolicyPack(

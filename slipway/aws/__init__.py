@@ -1,1 +1,1 @@
-"""What an environment is on AWS, as plain data; besides that, the questions that our own code asks AWS."""
+"""AWS resources of an environment as plain data, and queries to AWS."""

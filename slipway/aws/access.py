@@ -1,4 +1,4 @@
-"""How this program itself asks the cluster of an environment on AWS."""
+"""Access to an environment's EKS cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.clients.kube import Kube
 from slipway.errors import ExitCode, NotYet, SlipwayError
 from slipway.settings.environment import Environment
 
-#: EKS takes a token for fifteen minutes, whatever its URL says (aws-iam-authenticator: README.md).
+#: EKS accepts a token for fifteen minutes, regardless of its URL (aws-iam-authenticator: README.md).
 RENEW_AFTER = 10 * 60
 PREFIX = "k8s-aws-v1."
 
@@ -25,8 +25,8 @@ def config(environment: Environment, client: account.Client | None = None) -> st
     """Return the kubeconfig of an environment's cluster, as AWS describes it.
 
     Raises:
-        NotYet: There is no such cluster.
-        SlipwayError: It cannot be asked, or is not to be used yet.
+        NotYet: The cluster does not exist.
+        SlipwayError: AWS does not answer, or the cluster is not active.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -41,20 +41,20 @@ def config(environment: Environment, client: account.Client | None = None) -> st
     if found is None:
         raise NotYet(f"{where}: there is no cluster {name} in {settings.region} yet")
     if found["status"] not in ("ACTIVE", "UPDATING"):
-        said = f"the cluster {name} is {found['status']}; wait until it is ACTIVE"
-        raise SlipwayError(f"{where}: {said}", ExitCode.UNREACHABLE)
+        problem = f"cluster {name} is {found['status']}; wait until it is ACTIVE"
+        raise SlipwayError(f"{where}: {problem}", ExitCode.UNREACHABLE)
     return kubeconfig(name, settings.region, found["endpoint"], found["certificateAuthority"]["data"])
 
 
 def connect(environment: Environment, timeout: float) -> Kube:
-    """Return the cluster, with whatever credentials AWS's own tools would take.
+    """Return a client for the cluster, with the credentials that AWS's own tools would use.
 
     Raises:
-        NotYet: There is no such cluster.
-        SlipwayError: It cannot be asked, or is not to be used yet.
+        NotYet: The cluster does not exist.
+        SlipwayError: AWS does not answer, or the cluster is not active.
     """
     found = json.loads(config(environment))
-    # Its user is the AWS CLI, which people have; this program signs by itself.
+    # The kubeconfig's user needs the AWS CLI; this program signs tokens itself.
     found["contexts"][0]["context"].pop("user")
     kube = Kube.from_config(found, Path(), timeout=timeout)
     kube.session.auth = Token(names.prefix(environment), names.eks(environment).region)
@@ -62,12 +62,7 @@ def connect(environment: Environment, timeout: float) -> Kube:
 
 
 class Token(AuthBase):
-    """Signs requests with a token that is renewed before it ends.
-
-    Args:
-        cluster: Name of the cluster.
-        region: Its region.
-    """
+    """Authentication by EKS tokens, renewed before they expire."""
 
     def __init__(self, cluster: str, region: str) -> None:
         self.cluster, self.region = cluster, region
@@ -81,7 +76,7 @@ class Token(AuthBase):
 
 
 def token(cluster: str, region: str) -> str:
-    """Sign a question to AWS about who we are: EKS asks it in our name, so no AWS CLI is needed.
+    """Sign an STS request that EKS sends to identify the client, so no AWS CLI is needed.
 
     Raises:
         SlipwayError: There are no credentials.

@@ -1,6 +1,6 @@
-"""Whether an account can take an environment: asked before anything is registered.
+"""Checks of an AWS account before resources are registered.
 
-A first `up` takes twenty minutes; what AWS would refuse at the end of them is said here, in one line.
+A first `up` takes twenty minutes, so errors that AWS would report late are reported first.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.settings.aws import EksSettings, NodePool
 from slipway.settings.environment import Environment
 
-#: Makes a client of a service; boto3's own, or a test's.
+#: Factory of a service's client.
 Client = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
 class Quota:
-    """A limit on vCPUs that run at once (EC2 user guide, "Instance type quotas")."""
+    """Limit on running vCPUs (EC2 user guide, "Instance type quotas")."""
 
     code: str
     name: str
 
 
-#: By the first letter of an instance type, for what is bought on demand and as spot.
+#: Quotas of on-demand and spot instances.
 STANDARD = {"on-demand": Quota("L-1216C47A", "On-Demand Standard"), "spot": Quota("L-34B43A08", "Spot Standard")}
 GPU = {"on-demand": Quota("L-DB2E81BA", "On-Demand G and VT"), "spot": Quota("L-3819A6DF", "Spot G and VT")}
-#: Of a pool's first instance type; for others nothing is asked.
+#: Quotas by first letter of a pool's first instance type; other types are not checked.
 FAMILIES = {**dict.fromkeys("acdhimrtz", STANDARD), "g": GPU}
 
 #: botocore's exceptions where this machine has no usable credentials.
@@ -44,10 +44,10 @@ REFUSED_CREDENTIALS = ("InvalidClientTokenId", "ExpiredToken", "SignatureDoesNot
 
 
 def check(environment: Environment, client: Client | None = None) -> None:
-    """Ask whether the credentials are the account's, and whether its limits leave room for the nodes.
+    """Check the credentials' account and its quotas for nodes.
 
     Raises:
-        SlipwayError: They are not, they do not, or AWS gives no answer.
+        SlipwayError: Wrong account, too small a quota, or AWS does not answer.
     """
     settings, where = names.eks(environment), f"Pulumi.{environment.name}.yaml: slipway:cluster.eks"
     check_region(settings, where)
@@ -63,7 +63,7 @@ def check(environment: Environment, client: Client | None = None) -> None:
 
 
 def clients(region: str) -> Client:
-    """Return what makes clients that give up within seconds."""
+    """Return a factory of clients that time out within seconds."""
     import boto3
     from botocore.config import Config
 
@@ -73,10 +73,10 @@ def clients(region: str) -> Client:
 
 
 def check_region(settings: EksSettings, where: str) -> None:
-    """Refuse a region that AWS has not, without asking it.
+    """Refuse a region that AWS does not have, without a request.
 
     Raises:
-        SlipwayError: Names the nearest.
+        SlipwayError: Names the nearest region.
     """
     import boto3
 
@@ -90,9 +90,9 @@ def check_region(settings: EksSettings, where: str) -> None:
 
 
 def explain(error: Exception, where: str) -> SlipwayError:
-    """Say in one line why AWS gave no answer."""
+    """Return an error in one line for a failed request to AWS."""
     kind = type(error).__name__
-    # An error of the service carries its answer; all others come from this machine.
+    # Only errors of the service carry a response.
     refused = getattr(error, "response", {}).get("Error", {})
     if kind in NO_CREDENTIALS:
         problem = "no AWS credentials; sign in (`aws sso login`), or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
@@ -110,22 +110,22 @@ def _check_identity(settings: EksSettings, where: str, identity: Mapping[str, st
     if identity["Account"] != settings.account:
         raise SlipwayError(
             f"{where}.account: {settings.account}, but the AWS credentials are of {identity['Account']};"
-            " use that account's, or correct it"
+            " use credentials of that account, or correct the setting"
         )
     who = principal(identity["Arn"])
-    # Roles of IAM Identity Center have a path, which a session's ARN does not tell.
+    # Roles of IAM Identity Center have a path that a session's ARN omits.
     if who.rpartition("/")[2] not in {admin.rpartition("/")[2] for admin in settings.admins}:
-        raise SlipwayError(f"{where}.admins: without {who}, which runs this: its cluster would not let it in; add it")
+        raise SlipwayError(f"{where}.admins: expected {who}, which runs this and needs access to the cluster; add it")
 
 
 def principal(arn: str) -> str:
-    """Return the role of a session, which is what access is given to; a user is itself."""
+    """Return the role of a session, to which access is granted; a user is returned unchanged."""
     head, _, rest = arn.partition(":assumed-role/")
     return f"{head.replace(':sts:', ':iam:')}:role/{rest.partition('/')[0]}" if rest else arn
 
 
 def described(eks: Any, name: str) -> Mapping[str, Any] | None:
-    """Return a cluster as AWS describes it; None where there is none of that name."""
+    """Return AWS's description of a cluster; None if it does not exist."""
     from botocore.exceptions import ClientError
 
     try:
@@ -138,7 +138,7 @@ def described(eks: Any, name: str) -> Mapping[str, Any] | None:
 
 
 def _check_quotas(settings: EksSettings, where: str, ask: Client) -> None:
-    """Compare what the smallest and the largest cluster of these settings run with what the account may."""
+    """Compare the vCPUs of the smallest and largest cluster with the account's quotas."""
     kinds = sorted({pool.instance_types[0] for pool in settings.pools.values()})
     found = ask("ec2").describe_instance_types(InstanceTypes=kinds)["InstanceTypes"]
     cpus = {each["InstanceType"]: each["VCpuInfo"]["DefaultVCpus"] for each in found}
@@ -155,11 +155,10 @@ def _check_quotas(settings: EksSettings, where: str, ask: Client) -> None:
 
 
 def needs(pools: Mapping[str, NodePool], cpus: Mapping[str, int]) -> dict[Quota, tuple[int, int]]:
-    """Sum up the vCPUs of the smallest and the largest cluster, by quota.
+    """Return the vCPUs of the smallest and largest cluster, by quota.
 
     Args:
-        pools: The node pools.
-        cpus: How many each instance type has.
+        cpus: vCPUs by instance type.
     """
     least, most = Counter[Quota](), Counter[Quota]()
     for pool in pools.values():

@@ -1,4 +1,4 @@
-"""Which EKS add-ons a cluster has."""
+"""EKS add-ons of a cluster."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ FIRST = ("eks-pod-identity-agent", "kube-proxy", "vpc-cni")
 #: Their pods need nodes to run on.
 AFTER_NODES = ("aws-ebs-csi-driver", "cert-manager", "coredns", "metrics-server")
 
-#: Network policies are only enforced if the CNI is told to (EKS user guide, "Kubernetes network policies").
+#: Network policies are only enforced if the CNI enables them (EKS user guide, "Kubernetes network policies").
 _CONFIGURATION = {"vpc-cni": {"enableNetworkPolicy": "true"}}
 
 
 def configuration(addon: str) -> str | None:
-    """Return the settings that differ from an add-on's own."""
+    """Return the settings that differ from an add-on's defaults."""
     settings = _CONFIGURATION.get(addon)
     return json.dumps(settings, sort_keys=True) if settings else None

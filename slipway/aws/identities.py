@@ -1,6 +1,6 @@
-"""Which service accounts may do what on AWS.
+"""AWS permissions of service accounts.
 
-Pods get their credentials by EKS Pod Identity: nothing of it stands in a manifest or in a Secret.
+Pods get credentials by EKS Pod Identity, so no manifest or Secret contains any.
 """
 
 from __future__ import annotations
@@ -18,15 +18,7 @@ MANAGED = "arn:aws:iam::aws:policy/"
 
 @dataclass(frozen=True)
 class Identity:
-    """A role of one service account.
-
-    Args:
-        name: Of the role, below the environment's prefix.
-        namespace: The service account's namespace.
-        service_account: The service account.
-        statements: What it may do.
-        managed: Policies of AWS's own.
-    """
+    """Role of one service account, named below the environment's prefix, with AWS's managed policies."""
 
     name: str
     namespace: str
@@ -36,7 +28,7 @@ class Identity:
 
 
 def identities(environment: Environment) -> tuple[Identity, ...]:
-    """List the identities of an environment: those of its nodes' add-ons, of its models, of what it installs."""
+    """Return the identities of an environment's add-ons, models and systems."""
     return tuple(sorted(_identities(environment), key=lambda each: each.name))
 
 
@@ -60,7 +52,7 @@ def _identities(environment: Environment) -> Iterator[Identity]:
     if installed.capacity:
         yield Identity("autoscaler", "kube-system", "cluster-autoscaler", _autoscaler(prefix))
     if installed.secrets:
-        # RDS names the secret of a database itself, with a tag that says whose it is.
+        # RDS names a database's secret itself; a tag holds the database's ARN.
         own = f"arn:aws:secretsmanager:{region}:secret:{names.secrets(environment)}*"
         databases = f"arn:aws:secretsmanager:{region}:secret:rds!db-*"
         ask = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
@@ -92,7 +84,7 @@ def _identities(environment: Environment) -> Iterator[Identity]:
 
 
 def _autoscaler(cluster: str) -> tuple[Statement, ...]:
-    """Allow resizing the groups of one cluster (cluster-autoscaler: cloudprovider/aws/README.md)."""
+    """Allow resizing the node groups of one cluster (cluster-autoscaler: cloudprovider/aws/README.md)."""
     owned = {f"aws:ResourceTag/k8s.io/cluster-autoscaler/{cluster}": "owned"}
     look = ["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"]
     look += ["autoscaling:DescribeLaunchConfigurations", "autoscaling:DescribeScalingActivities"]
@@ -103,7 +95,7 @@ def _autoscaler(cluster: str) -> tuple[Statement, ...]:
 
 
 def _snapshots() -> tuple[Statement, ...]:
-    """Allow snapshots of volumes, deleting only those that Velero has made (velero-plugin-for-aws: README.md)."""
+    """Allow volume snapshots, and deletion of Velero's own only (velero-plugin-for-aws: README.md)."""
     volumes = ["arn:aws:ec2:*:*:volume/*", "arn:aws:ec2:*::snapshot/*"]
     made = {"ec2:ResourceTag/velero.io/backup": "*"}
     return (

@@ -6,14 +6,7 @@ import json
 
 
 def kubeconfig(cluster: str, region: str, endpoint: str, certificate_authority: str) -> str:
-    """Write a kubeconfig whose user is whoever the AWS CLI says; it holds no secret.
-
-    Args:
-        cluster: The cluster's name.
-        region: Its region.
-        endpoint: URL of its API.
-        certificate_authority: Its CA's certificate, base64.
-    """
+    """Return a kubeconfig that authenticates with the AWS CLI; it holds no secret. The CA certificate is base64."""
     plugin = {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws",

@@ -1,4 +1,4 @@
-"""How things are called on AWS: known before they exist, so that manifests can name them."""
+"""Names of AWS resources, known before the resources exist."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from slipway.settings.environment import Environment
 
 Purpose = Literal["mlflow", "backup", "features"]
 
-#: Of a bucket's name, by S3's rules.
+#: Characters of a bucket's name, by S3's rules.
 LONGEST_BUCKET = 63
 
 
 def prefix(environment: Environment) -> str:
-    """Return what every name of an environment begins with; the cluster has just this name.
+    """Return the prefix of an environment's names, which is also the cluster's name.
 
-    Stacks that stand on another one's platform name what that one has made.
+    Stacks on another stack's platform use that stack's names.
     """
     return f"slipway-{environment.platform_stack or environment.name}"
 
 
 def bucket(environment: Environment, purpose: Purpose) -> str:
-    """Name a bucket; the account makes it unique in the world, the region within an environment that has two.
+    """Return the name of a bucket; account and region make it globally unique.
 
     Raises:
         SlipwayError: The environment has no cluster on AWS, or the name would be too long.
@@ -38,13 +38,13 @@ def bucket(environment: Environment, purpose: Purpose) -> str:
 
 
 def cluster_arn(environment: Environment) -> str:
-    """Return the ARN that the environment's cluster will have."""
+    """Return the ARN of the environment's cluster."""
     settings = eks(environment)
     return f"arn:aws:eks:{settings.region}:{settings.account}:cluster/{prefix(environment)}"
 
 
 def secrets(environment: Environment) -> str:
-    """Return the path in Secrets Manager below which an environment's secrets are."""
+    """Return the path of an environment's secrets in Secrets Manager."""
     return f"slipway/{environment.name}/"
 
 

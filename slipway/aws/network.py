@@ -1,4 +1,4 @@
-"""How a VPC's addresses are divided."""
+"""Division of a VPC's addresses."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Zone:
-    """One availability zone's part.
-
-    Args:
-        name: As AWS calls it: the region with a letter.
-        private: Network of the nodes, the pods, the databases.
-        public: Network of NAT gateways and load balancers only.
-    """
+    """Availability zone: private network of nodes, pods and databases, public one of load balancers and NAT."""
 
     name: str
     private: str
@@ -23,10 +17,9 @@ class Zone:
 
 
 def divide(network: str, region: str, letters: Sequence[str]) -> tuple[Zone, ...]:
-    """Give each zone an eighth for what is private, and a sixty-fourth for what is public.
+    """Return an eighth of the network for each zone's private part, and a sixty-fourth for its public part.
 
-    Every pod has an address of its own, so nearly all of them are private. The places depend on the order of the
-    zones: one that is added at the end moves no other.
+    Every pod has an address, so most are private. A zone that is appended moves no other.
     """
     *eighths, last = ipaddress.IPv4Network(network).subnets(prefixlen_diff=3)
     public = list(last.subnets(prefixlen_diff=3))

@@ -11,24 +11,24 @@ VERSION = "2012-10-17"
 
 
 def document(statements: Iterable[Statement]) -> str:
-    """Write a policy; equal statements are equal bytes."""
+    """Return a policy; equal statements give equal bytes."""
     return json.dumps({"Version": VERSION, "Statement": list(statements)}, sort_keys=True)
 
 
 def allow(actions: Iterable[str], resources: Iterable[str], **conditions: Mapping[str, Any]) -> Statement:
-    """Allow actions on resources; a condition is named as IAM does: `StringEquals={…}`."""
+    """Return a statement that allows actions; conditions are named as in IAM: `StringEquals={…}`."""
     statement = {"Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources)}
     return {**statement, "Condition": conditions} if conditions else statement
 
 
 def trust(service: str, *actions: str) -> str:
-    """Let a service of AWS take a role."""
+    """Return a policy that lets an AWS service assume a role."""
     allowed = list(actions) or ["sts:AssumeRole"]
     return document([{"Effect": "Allow", "Principal": {"Service": service}, "Action": allowed}])
 
 
 def trust_pods(account: str, cluster_arn: str) -> str:
-    """Let pods of one cluster take a role, through EKS Pod Identity."""
+    """Return a policy that lets pods of one cluster assume a role, through EKS Pod Identity."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "pods.eks.amazonaws.com"},
@@ -39,7 +39,7 @@ def trust_pods(account: str, cluster_arn: str) -> str:
 
 
 def read_bucket(bucket: str) -> tuple[Statement, ...]:
-    """Allow reading a bucket."""
+    """Return statements that allow reading a bucket."""
     return (
         allow(["s3:GetBucketLocation", "s3:ListBucket"], [f"arn:aws:s3:::{bucket}"]),
         allow(["s3:GetObject"], [f"arn:aws:s3:::{bucket}/*"]),
@@ -47,13 +47,13 @@ def read_bucket(bucket: str) -> tuple[Statement, ...]:
 
 
 def write_bucket(bucket: str) -> tuple[Statement, ...]:
-    """Allow writing a bucket; deleting an object leaves its versions, which nobody here may delete."""
+    """Return statements that allow writing a bucket; versions of deleted objects stay."""
     actions = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
     return (*read_bucket(bucket), allow(actions, [f"arn:aws:s3:::{bucket}/*"]))
 
 
 def only_tls(bucket_arn: str) -> str:
-    """Refuse what asks a bucket in plain text."""
+    """Return a policy that refuses requests in plain text."""
     statement = {
         "Effect": "Deny",
         "Principal": "*",

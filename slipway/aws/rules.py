@@ -1,7 +1,7 @@
-"""What no resource of AWS may be, whichever component declares it.
+"""Security rules for AWS resources, independent of the component that declares them.
 
-Pure: a resource is its Pulumi type with its properties, as the engine has them. So the same rules hold in tests, over
-every resource that an environment declares, and at `pulumi preview --policy-pack policies/pack`.
+A resource is its Pulumi type and properties as the engine has them. Tests check every resource of an environment, and
+`pulumi preview --policy-pack policies/pack` applies the same rules.
 """
 
 from __future__ import annotations
@@ -12,30 +12,24 @@ from dataclasses import dataclass
 from typing import Any
 
 Properties = Mapping[str, Any]
-#: Says what is wrong with one resource; nothing where all is well.
+#: Yields the violations of one resource.
 Check = Callable[[Properties], Iterator[str]]
 
 ANYBODY = ("0.0.0.0/0", "::/0")
-#: Actions that take no resource but "*" (Service Authorization Reference).
+#: Actions that accept only the resource "*" (Service Authorization Reference).
 WITHOUT_RESOURCE = (
     "autoscaling:Describe",
     "ec2:Describe",
     "ec2:GetInstanceTypesFromInstanceRequirements",
     "ecr:GetAuthorizationToken",
 )
-#: Actions that read in a way that a name of a resource does not narrow down further.
+#: Reading actions that a resource name does not restrict.
 READS = ("eks:DescribeNodegroup",)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource.
-
-    Args:
-        type: As `aws:s3/bucket:Bucket`.
-        name: Its logical name.
-        properties: camelCase; what is not known yet is absent.
-    """
+    """Resource: type (`aws:s3/bucket:Bucket`), logical name, camelCase properties; unknown ones are absent."""
 
     type: str
     name: str
@@ -43,47 +37,47 @@ class Resource:
 
 
 def violations(resources: Iterable[Resource]) -> list[str]:
-    """List what is wrong with resources, each with its type and name."""
+    """Return the violations of resources, each with type and name."""
     found = list(resources)
     return [
-        f"{each.type} {each.name}: {said}"
+        f"{each.type} {each.name}: {problem}"
         for each in found
-        for said in (*check(each.type, each.properties), *companions(each, found))
+        for problem in (*check(each.type, each.properties), *companions(each, found))
     ]
 
 
 def check(type_: str, properties: Properties) -> list[str]:
-    """List what is wrong with one resource by itself."""
-    return [said for rule in RULES.get(type_, ()) for said in rule(properties)]
+    """Return the violations of one resource by itself."""
+    return [problem for rule in RULES.get(type_, ()) for problem in rule(properties)]
 
 
-def must(key: str, wanted: Any, said: str) -> Check:
-    """Demand a value, by its dotted key; a list stands for each of its entries."""
+def must(key: str, wanted: Any, problem: str) -> Check:
+    """Return a rule that requires a value at a dotted key; a list stands for each of its entries."""
 
     def rule(properties: Properties) -> Iterator[str]:
         found = list(_at(properties, key.split(".")))
         if not found or any(_plain(value) != wanted for value in found):
-            yield f"{said}; set {key} to {json.dumps(wanted)}"
+            yield f"{problem}; set {key} to {json.dumps(wanted)}"
 
     return rule
 
 
-def must_not(key: str, said: str) -> Check:
-    """Refuse that a key has a value."""
+def must_not(key: str, problem: str) -> Check:
+    """Return a rule that refuses any value at a dotted key."""
 
     def rule(properties: Properties) -> Iterator[str]:
         if any(_plain(value) not in (None, False, "", []) for value in _at(properties, key.split("."))):
-            yield f"{said}; remove {key}"
+            yield f"{problem}; remove {key}"
 
     return rule
 
 
-def present(key: str, said: str) -> Check:
-    """Demand that a key has a value, whichever."""
+def present(key: str, problem: str) -> Check:
+    """Return a rule that requires a value at a key."""
 
     def rule(properties: Properties) -> Iterator[str]:
         if key not in properties or properties[key] in ("", [], None):
-            yield f"{said}; set {key}"
+            yield f"{problem}; set {key}"
 
     return rule
 
@@ -99,7 +93,7 @@ def _at(value: Any, keys: list[str]) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Read a flag that travels as text; a list may be one of the engine's own."""
+    """Return a text flag as a boolean, and the engine's lists as lists."""
     if _is_list(value):
         return [_plain(each) for each in value]
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
@@ -110,13 +104,13 @@ def _is_list(value: Any) -> bool:
 
 
 def policy(key: str) -> Check:
-    """Refuse wildcards in an IAM document."""
+    """Return a rule that refuses wildcards in an IAM document."""
 
     def rule(properties: Properties) -> Iterator[str]:
         text = properties.get(key)
         if isinstance(text, str):
             for statement in _list(json.loads(text)["Statement"]):
-                yield from (f"{key}: {said}" for said in _statement(statement))
+                yield from (f"{key}: {problem}" for problem in _statement(statement))
 
     return rule
 
@@ -144,7 +138,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _closed(properties: Properties) -> Iterator[str]:
-    """Refuse what lets the world in."""
+    """Refuse access from any network."""
     ranges = [each for key in ("cidrIpv4", "cidrIpv6") for each in _at(properties, [key])]
     ranges += [
         each for key in ("cidrBlocks", "ipv6CidrBlocks") for many in _at(properties, ["ingress", key]) for each in many
@@ -154,7 +148,7 @@ def _closed(properties: Properties) -> Iterator[str]:
 
 
 def _no_rules(properties: Properties) -> Iterator[str]:
-    """Refuse rules in a VPC's default group, which everything is in that names no other."""
+    """Refuse rules in a VPC's default group, the group of resources that name none."""
     if properties.get("ingress") or properties.get("egress"):
         yield "has rules; leave it without"
 
@@ -177,7 +171,7 @@ def _logs_all(properties: Properties) -> Iterator[str]:
 
 def _no_administrator(properties: Properties) -> Iterator[str]:
     if str(properties.get("policyArn", "")).endswith(("/AdministratorAccess", "/PowerUserAccess", "FullAccess")):
-        yield "attaches all of an account or of a service; name the actions in a policy of its own"
+        yield "attaches all of an account or of a service; name the actions in a separate policy"
 
 
 def _keeps_backups(properties: Properties) -> Iterator[str]:
@@ -186,7 +180,7 @@ def _keeps_backups(properties: Properties) -> Iterator[str]:
 
 
 def companions(resource: Resource, all_: list[Resource]) -> Iterator[str]:
-    """Demand the resources without which another is not safe; they have the same logical name."""
+    """Require the companions of a resource, which have the same logical name."""
     for type_ in COMPANIONS.get(resource.type, ()):
         if not any(each.type == type_ and each.name == resource.name for each in all_):
             yield f"has no {type_.rpartition(':')[2]} of its name; declare one"
@@ -194,9 +188,9 @@ def companions(resource: Resource, all_: list[Resource]) -> Iterator[str]:
 
 _ROLE = (policy("assumeRolePolicy"), must_not("inlinePolicies", "hides a policy in the role; declare a RolePolicy"))
 
-#: By type; a type without a rule must stand in HARMLESS.
+#: By type; types without a rule must be in HARMLESS.
 RULES: Mapping[str, tuple[Check, ...]] = {
-    "aws:cloudwatch/logGroup:LogGroup": (present("retentionInDays", "is kept for ever"),),
+    "aws:cloudwatch/logGroup:LogGroup": (present("retentionInDays", "never expires"),),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": (_no_rules,),
     "aws:ec2/launchTemplate:LaunchTemplate": (
         must("metadataOptions.httpTokens", "required", "gives its role to whatever can make it send a request"),
@@ -232,7 +226,7 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "aws:rds/instance:Instance": (
         must("storageEncrypted", True, "is not encrypted"),
         must("publiclyAccessible", False, "has a public address"),
-        must("manageMasterUserPassword", True, "has a password that somebody has to know"),
+        must("manageMasterUserPassword", True, "has a password that an operator has to know"),
         must_not("password", "has its password in the state"),
         _keeps_backups,
     ),
@@ -261,7 +255,7 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": (_closed,),
 }
 
-#: What a resource is not safe without.
+#: Resources that must exist beside a resource.
 COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "aws:ec2/vpc:Vpc": ("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", "aws:ec2/flowLog:FlowLog"),
     "aws:s3/bucket:Bucket": tuple(
@@ -269,7 +263,7 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
-#: Types in which nothing can be open.
+#: Types without a setting that can expose anything.
 HARMLESS = frozenset(
     {
         "aws:ec2/eip:Eip",

@@ -1,4 +1,4 @@
-"""What a registry says that a tag stands for, by the OCI distribution API."""
+"""Client for image registries: the digest of a tag, by the OCI distribution API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slipway.errors import ExitCode, SlipwayError
 
 #: Seconds for each request.
 TIMEOUT = 20.0
-#: An index names the images of all platforms, so it comes first; the older kinds are Docker's own.
+#: An index has the images of all platforms, so it comes first; the older types are Docker's own.
 ACCEPT = ", ".join(
     (
         "application/vnd.oci.image.index.v1+json",
@@ -26,7 +26,7 @@ DOCKER_HUB = "registry-1.docker.io"
 
 @dataclass(frozen=True)
 class Reference:
-    """An image's name, taken apart."""
+    """Parsed name of an image."""
 
     registry: str
     repository: str
@@ -34,7 +34,7 @@ class Reference:
 
     @classmethod
     def parse(cls, image: str) -> Reference:
-        """Take a name apart as container runtimes do: without a host it is Docker Hub's."""
+        """Parse a name as container runtimes do: without a host it is Docker Hub's."""
         name, _, tag = image.rpartition(":")
         host, slash, rest = name.partition("/")
         if not slash or not re.search(r"[.:]|^localhost$", host):
@@ -45,16 +45,16 @@ class Reference:
 
     @property
     def url(self) -> str:
-        """Where its manifest is; only a registry on this machine is asked in the clear."""
+        """Address of its manifest; plain HTTP only for a registry on this machine."""
         plain = self.registry.partition(":")[0] in ("127.0.0.1", "localhost")
         return f"{'http' if plain else 'https'}://{self.registry}/v2/{self.repository}/manifests/{self.tag}"
 
 
 def digest(image: str, session: requests.Session) -> str:
-    """Return the digest of an image that everybody may read; what is hashed is what the registry sent.
+    """Return the digest of a public image, computed from the registry's response.
 
     Raises:
-        SlipwayError: The registry cannot be reached, has no such image, or keeps it for those who log in.
+        SlipwayError: The registry cannot be reached, does not have the image, or requires a login.
     """
     reference = Reference.parse(image)
     try:
@@ -63,20 +63,20 @@ def digest(image: str, session: requests.Session) -> str:
             headers = {"Accept": ACCEPT, "Authorization": f"Bearer {_token(answer, reference, session)}"}
             answer = session.get(reference.url, headers=headers, timeout=TIMEOUT)
     except requests.RequestException as error:
-        said = f"registry {reference.registry} cannot be reached ({type(error).__name__})"
-        raise SlipwayError(f"image {image}: {said}", ExitCode.UNREACHABLE) from None
+        reason = f"registry {reference.registry} cannot be reached ({type(error).__name__})"
+        raise SlipwayError(f"image {image}: {reason}", ExitCode.UNREACHABLE) from None
     if answer.status_code in (401, 403):
-        raise SlipwayError(f"image {image}: {reference.registry} keeps it for those who log in; copy it to your own")
+        raise SlipwayError(f"image {image}: {reference.registry} requires a login; copy it to a registry of yours")
     if not answer.ok:
         raise SlipwayError(f"image {image}: {reference.registry} has no such image (status {answer.status_code})")
     found = f"sha256:{hashlib.sha256(answer.content).hexdigest()}"
     if answer.headers.get("Docker-Content-Digest", found) != found:
-        raise SlipwayError(f"image {image}: {reference.registry} sent other bytes than those whose digest it says")
+        raise SlipwayError(f"image {image}: {reference.registry} sent bytes that differ from the digest in its header")
     return found
 
 
 def _token(refused: requests.Response, reference: Reference, session: requests.Session) -> str:
-    """Ask for what a registry wants to see of those, too, who need no password."""
+    """Return the anonymous token of a registry that requires one, else an empty text."""
     challenge = dict(re.findall(r'(\w+)="([^"]*)"', refused.headers.get("WWW-Authenticate", "")))
     realm = challenge.pop("realm", "")
     if not realm.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):

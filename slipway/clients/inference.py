@@ -1,7 +1,7 @@
-"""The Open Inference Protocol (V2), as far as a client of a tabular model needs it.
+"""Client of the Open Inference Protocol (V2), for tabular models.
 
 MLServer's MLflow runtime takes one input per column of the model's signature and the content type `pd`; one tensor of
-all columns, which plain scikit-learn servers take, is a server error there.
+all columns, as for plain scikit-learn servers, is a server error there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import requests
 
 from slipway.errors import ExitCode, SlipwayError
 
-#: MLflow's column types as datatypes of the protocol.
+#: Datatypes of the protocol by MLflow's column type.
 DATATYPES: Mapping[str, str] = {
     "boolean": "BOOL",
     "integer": "INT32",
@@ -26,7 +26,7 @@ DATATYPES: Mapping[str, str] = {
     "double": "FP64",
     "string": "BYTES",
 }
-#: Two builds of the same arithmetic may differ in the last bits of a double, never in the first nine digits.
+#: Builds of the same arithmetic may differ in the last bits of a double, but not in the first nine digits.
 RELATIVE_TOLERANCE = 1e-9
 #: Seconds for a gateway to take over a new route, Flagger's first check before it included.
 ROUTE_LIMIT = 90.0
@@ -38,7 +38,7 @@ NOT_YET = frozenset({404, 502, 503})
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a model's input: column names, their MLflow types, the values row by row."""
+    """Rows of a model's input: column names, their MLflow types, and the values row by row."""
 
     names: tuple[str, ...]
     types: tuple[str, ...]
@@ -46,7 +46,7 @@ class Table:
 
 
 def infer_request(table: Table) -> dict[str, Any]:
-    """Write a table as the body of `POST /v2/models/<model>/infer`."""
+    """Return a table as the body of `POST /v2/models/<model>/infer`."""
     inputs = []
     for position, (name, kind) in enumerate(zip(table.names, table.types, strict=True)):
         if kind not in DATATYPES:
@@ -58,10 +58,10 @@ def infer_request(table: Table) -> dict[str, Any]:
 
 
 def infer_answer(body: Mapping[str, Any]) -> list[Any]:
-    """Read the flat values out of a response.
+    """Return the flat values of a response.
 
     Raises:
-        SlipwayError: The response holds no output, or more than one.
+        SlipwayError: The response has no output, or more than one.
     """
     outputs = body.get("outputs")
     if not isinstance(outputs, list) or len(outputs) != 1:
@@ -72,7 +72,7 @@ def infer_answer(body: Mapping[str, Any]) -> list[Any]:
 def ask(
     session: requests.Session, gateway: str, url: str, body: Mapping[str, Any], passing: frozenset[int] = NOT_YET
 ) -> dict[str, Any]:
-    """Send a request through the gateway; wait a while for a new route.
+    """Send a request through the gateway, with retries for a new route.
 
     Args:
         session: The client's.
@@ -92,18 +92,18 @@ def ask(
         except requests.RequestException as error:
             reason = type(error).__name__
             raise SlipwayError(
-                f"{url} at {gateway}: no answer ({reason}); is the lab up?", ExitCode.UNREACHABLE
+                f"{url} at {gateway}: no answer ({reason}); check `slipway lab status`", ExitCode.UNREACHABLE
             ) from None
         if answer.status_code == 200:
             return dict(answer.json())
         if answer.status_code not in passing or time.monotonic() > deadline:
-            said = " ".join(answer.text.split())[:200] or answer.reason
-            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {said}", ExitCode.UNREACHABLE)
+            reason = " ".join(answer.text.split())[:200] or answer.reason
+            raise SlipwayError(f"{url} at {gateway}: HTTP {answer.status_code}: {reason}", ExitCode.UNREACHABLE)
         time.sleep(RETRY)
 
 
 def same_answers(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Say whether two lists of predictions are equal; floats to nine digits."""
+    """Return whether two lists of predictions are equal, floats to nine digits."""
     return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
 
 

@@ -1,7 +1,7 @@
-"""A thin Kubernetes client: raw dicts over requests.
+"""Thin Kubernetes client: raw dicts over requests.
 
-The clients on PyPI were weighed: the official one takes a second to import (`pulumi preview` pays that each time) and
-clashes with MLflow's dependencies; none passes dry runs, field validation and server-side apply of raw objects through.
+Of the clients on PyPI, the official one takes a second to import (in each `pulumi preview`) and clashes with MLflow's
+dependencies; none supports dry runs, field validation and server-side apply of raw objects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MERGE = "application/merge-patch+json"
 
 
 class KubeError(SlipwayError):
-    """An answer of the API server that is not a success; `status` 0 means that there was no answer."""
+    """Failed request to the API server; `status` is 0 without a response."""
 
     def __init__(self, status: int, reason: str, message: str, body: Object | None = None) -> None:
         super().__init__(message, ExitCode.UNREACHABLE if status == 0 else ExitCode.USER)
@@ -35,11 +35,11 @@ class KubeError(SlipwayError):
 
 
 class Kube:
-    """One cluster, as one identity.
+    """Client for one cluster, with one identity.
 
     Args:
         server: Base URL of the API server.
-        session: Carries certificates and tokens; must not read proxies or CA bundles from the environment.
+        session: Session with certificates and tokens; must not read proxies or CA bundles from the environment.
         timeout: Seconds for connecting and for each read.
     """
 
@@ -51,7 +51,7 @@ class Kube:
 
     @classmethod
     def from_kubeconfig(cls, path: Path | str, context: str | None = None, timeout: float = 30.0) -> Kube:
-        """Read a kubeconfig file.
+        """Return a client for a kubeconfig file.
 
         Raises:
             SlipwayError: The file is missing, malformed, or lacks the context.
@@ -60,7 +60,7 @@ class Kube:
 
     @classmethod
     def from_config(cls, config: Object, base: Path, context: str | None = None, timeout: float = 30.0) -> Kube:
-        """Take a parsed kubeconfig; relative file names in it are relative to `base`."""
+        """Return a client for a parsed kubeconfig; file names in it are relative to `base`."""
         access = kubeconfig.access(config, base, context)
         return cls(access.server, access.session(), timeout, access.namespace)
 
@@ -74,10 +74,10 @@ class Kube:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Object:
-        """Send one request and return the parsed answer.
+        """Send one request and return the parsed response.
 
         Raises:
-            KubeError: No answer, or one that is not a success.
+            KubeError: No response, or one that is not a success.
         """
         try:
             answer = self.session.request(
@@ -89,8 +89,8 @@ class Kube:
                 timeout=self.timeout,
             )
         except requests.RequestException as error:
-            said = f"cluster {self.server} cannot be reached ({type(error).__name__})"
-            raise KubeError(0, "Unreachable", said) from None
+            message = f"cluster {self.server} cannot be reached ({type(error).__name__})"
+            raise KubeError(0, "Unreachable", message) from None
         if answer.ok:
             parsed = answer.json() if answer.content[:1] in b"{[" and answer.content else {"text": answer.text}
             return parsed if isinstance(parsed, dict) else {"items": parsed}
@@ -104,7 +104,7 @@ class Kube:
         name: str | None = None,
         subresource: str | None = None,
     ) -> str:
-        """Say the path of a resource; the plural comes from discovery."""
+        """Return the path of a resource; the plural comes from discovery."""
         resource = self._resource(api_version, kind)
         parts = ["/api" if api_version == "v1" else "/apis", api_version]
         if resource["namespaced"] and namespace:
@@ -112,7 +112,7 @@ class Kube:
         return "/".join([*parts, resource["name"], *filter(None, [name, subresource])])
 
     def is_namespaced(self, api_version: str, kind: str) -> bool:
-        """Tell the scope of a kind."""
+        """Return whether a kind is namespaced."""
         return bool(self._resource(api_version, kind)["namespaced"])
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
@@ -131,7 +131,7 @@ class Kube:
     def list(
         self, api_version: str, kind: str, namespace: str | None = None, label_selector: str | None = None
     ) -> Objects:
-        """List objects, in one request; kind and apiVersion are filled in, as the API leaves them out of items."""
+        """List objects in one request, with kind and apiVersion, which the API leaves out of items."""
         params = {"labelSelector": label_selector}
         items = self.request("GET", self.url_of(api_version, kind, namespace), params=params)["items"]
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
@@ -186,7 +186,7 @@ class Kube:
         propagation: str = "Background",
         grace_seconds: int | None = None,
     ) -> None:
-        """Delete an object; one that is not there counts as deleted."""
+        """Delete an object; a missing one counts as deleted."""
         options = {"propagationPolicy": propagation, "gracePeriodSeconds": grace_seconds}
         try:
             self.request("DELETE", self.url_of(api_version, kind, namespace, name), body=options)
@@ -205,7 +205,7 @@ class Kube:
         field_selector: str | None = None,
         label_selector: str | None = None,
     ) -> Iterator[tuple[str, Object]]:
-        """Yield (event type, object) for `timeout_seconds`; without a resource version it starts with what exists.
+        """Yield (event type, object) for `timeout_seconds`; without a resource version existing objects come first.
 
         Raises:
             KubeError: The connection broke, or the resource version is too old (status 410).
@@ -220,7 +220,7 @@ class Kube:
         try:
             with self.session.get(
                 self.server + self.url_of(api_version, kind, namespace),
-                params=params,  # requests leaves out what is None
+                params=params,  # requests leaves out None
                 stream=True,
                 timeout=(self.timeout, timeout_seconds + self.timeout),
             ) as answer:
@@ -247,7 +247,7 @@ class Kube:
         """Return the object as soon as `predicate` holds for it.
 
         Raises:
-            TimeoutError: It did not within `timeout` seconds; the message holds the last status seen.
+            TimeoutError: It did not within `timeout` seconds; the message has the last status.
         """
         deadline, last = time.monotonic() + timeout, {}
         while (left := deadline - time.monotonic()) > 0:
@@ -261,7 +261,7 @@ class Kube:
             except KubeError as error:
                 if error.status not in (0, 404, 410, 429, 503):
                     raise
-                time.sleep(0.2)  # the kind is not served yet, the server is away or has just started
+                time.sleep(0.2)  # the kind is not served yet, or the server is down or has just started
         raise TimeoutError(
             f"{kind} {name}: not as expected after {timeout:.0f} s; last status: {json.dumps(last.get('status'))}"
         )
@@ -273,7 +273,7 @@ class Kube:
             self._kinds[api_version] = {r["kind"]: r for r in resources if "/" not in r["name"]}
         if found := self._kinds[api_version].get(kind):
             return found
-        raise KubeError(404, "NotFound", f"the cluster does not know {api_version} {kind}; is its CRD installed?")
+        raise KubeError(404, "NotFound", f"the cluster has no kind {api_version} {kind}; install its CRD")
 
     def _collection(self, obj: Object) -> str:
         return self.url_of(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"))

@@ -1,10 +1,9 @@
-"""Reads a kubeconfig."""
+"""Reader of kubeconfig files."""
 
 from __future__ import annotations
 
 import atexit
 import base64
-import contextlib
 import json
 import os
 import subprocess
@@ -21,15 +20,15 @@ from slipway.objects import Object
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """What one context of a kubeconfig says.
+    """Access to a cluster, from one context of a kubeconfig.
 
     Args:
         server: Base URL of the API server.
         namespace: The context's namespace, `default` where it names none.
-        verify: A CA file, or whether the system's CAs are asked.
+        verify: A CA file, or whether to verify with the system's CAs.
         certificate: Files of the client's certificate and key.
         token: A bearer token.
-        token_file: Where the token stands; a pod's is another one every hour.
+        token_file: File of the token, which in a pod changes every hour.
     """
 
     server: str
@@ -40,7 +39,7 @@ class Access:
     token_file: Path | None = None
 
     def session(self) -> requests.Session:
-        """Make a session that carries the certificates or the token."""
+        """Return a session with the certificates or the token."""
         session = requests.Session()
         # REQUESTS_CA_BUNDLE would otherwise override the cluster's own CA.
         session.trust_env = False
@@ -58,10 +57,10 @@ class Access:
 
 
 def read(path: Path | str) -> tuple[Object, Path]:
-    """Return the parsed file, with the directory that its relative file names start from.
+    """Return the parsed file, and the directory of its relative file names.
 
     Raises:
-        SlipwayError: It is missing or malformed.
+        SlipwayError: The file is missing or malformed.
     """
     file = Path(path).expanduser()
     try:
@@ -81,7 +80,7 @@ def access(config: Object, base: Path, context: str | None = None) -> Access:
     """
     wanted = context or config.get("current-context")
     if not wanted:
-        raise SlipwayError("kubeconfig: no current-context; set one there, or name the context to use")
+        raise SlipwayError("kubeconfig: no current-context; set it, or name the context to use")
     try:
         chosen = _named(config, "contexts", str(wanted))["context"]
         cluster = _named(config, "clusters", chosen["cluster"])["cluster"]
@@ -96,7 +95,7 @@ def access(config: Object, base: Path, context: str | None = None) -> Access:
             token_file=base / user["tokenFile"] if user.get("tokenFile") else None,
         )
     except KeyError as error:
-        raise SlipwayError(f"kubeconfig: no {error.args[0]}; expected one of the entries that it names") from None
+        raise SlipwayError(f"kubeconfig: no {error.args[0]}; expected the name of an entry there") from None
 
 
 def _named(config: Object, section: str, name: str) -> Object:
@@ -115,7 +114,7 @@ def _token(user: Object, base: Path) -> str | None:
 
 
 def _file(entry: Object, key: str, base: Path) -> str | None:
-    """Return a file name for `key`; inline data go to a private file, since requests takes only files."""
+    """Return a file name for `key`; inline data go to a private file, since requests accepts only files."""
     if entry.get(key):
         return str(base / entry[key])
     if not entry.get(f"{key}-data"):
@@ -123,17 +122,12 @@ def _file(entry: Object, key: str, base: Path) -> str | None:
     handle, name = tempfile.mkstemp(prefix="slipway-")
     with os.fdopen(handle, "wb") as file:
         file.write(base64.b64decode(entry[f"{key}-data"]))
-    atexit.register(_remove, name)
+    atexit.register(Path(name).unlink, missing_ok=True)
     return name
 
 
-def _remove(name: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(name)
-
-
 def _exec_token(plugin: Object) -> str | None:
-    """Run a credential plugin (client.authentication.k8s.io), as `aws eks get-token` is one."""
+    """Run a credential plugin (client.authentication.k8s.io), as `aws eks get-token`; return its token."""
     command = [plugin["command"], *(plugin.get("args") or [])]
     extra = {item["name"]: item["value"] for item in plugin.get("env") or []}
     info = json.dumps({"apiVersion": plugin["apiVersion"], "kind": "ExecCredential", "spec": {"interactive": False}})

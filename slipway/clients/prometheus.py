@@ -1,4 +1,4 @@
-"""A thin client of Prometheus' HTTP API."""
+"""Thin client of Prometheus' HTTP API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slipway.errors import ExitCode, SlipwayError
 
 @dataclass(frozen=True)
 class Sample:
-    """One value of an instant query; `labels` without the metric's name is what tells samples apart."""
+    """Value of an instant query; `labels` without the metric's name identify it."""
 
     labels: Mapping[str, str]
     value: float
@@ -21,19 +21,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Series:
-    """Values over time: (seconds since the epoch, value), oldest first."""
+    """Values over time: points of (seconds since the epoch, value), oldest first."""
 
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
 
 
 def growth(before: float, now: float) -> float:
-    """Say how far a counter went; one that fell was started anew, so it counts from zero."""
+    """Return the increase of a counter; a counter that fell was restarted and counts from zero."""
     return now - before if now >= before else now
 
 
 class Prometheus:
-    """One server.
+    """Client for one Prometheus server.
 
     Args:
         url: Its base, as `http://prometheus.monitoring:9090`.
@@ -41,12 +41,14 @@ class Prometheus:
     """
 
     def __init__(self, url: str, timeout: float = 3.0) -> None:
-        self.url, self.timeout, self.session = url.rstrip("/"), timeout, requests.Session()
-        # A proxy of the user's shell knows nothing of a server on loopback.
+        self.url = url.rstrip("/")
+        self.timeout = timeout
+        self.session = requests.Session()
+        # A proxy of the user's shell cannot reach a server on loopback.
         self.session.trust_env = False
 
     def query(self, expression: str, at: float | None = None) -> tuple[Sample, ...]:
-        """Evaluate at one moment (now by default); no data is no sample.
+        """Evaluate an expression at one time (now by default); without data there is no sample.
 
         Raises:
             SlipwayError: The server cannot be reached, or refuses the expression.
@@ -55,7 +57,7 @@ class Prometheus:
         return tuple(Sample(each["metric"], float(each["value"][1])) for each in found)
 
     def query_range(self, expression: str, start: float, end: float, step: float) -> tuple[Series, ...]:
-        """Evaluate every `step` seconds from `start` to `end` (seconds since the epoch).
+        """Evaluate an expression every `step` seconds from `start` to `end` (seconds since the epoch).
 
         Raises:
             SlipwayError: As `query`.

@@ -1,4 +1,4 @@
-"""The objects of an environment, as plain dicts."""
+"""Compilers of the objects of an environment, as plain dicts."""
 
 from slipway.compile.llm import CompiledLlm, compile_llm
 from slipway.compile.metrics import compile_shared

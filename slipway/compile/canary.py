@@ -1,4 +1,4 @@
-"""The Canary of one model."""
+"""Compiler of a model's Canary."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from slipway.settings.environment import Environment
 #: The port of the three Services.
 SERVICE_PORT = 80
 
-#: Where Flagger asks the judge; each is a path of it too.
+#: Flagger's hooks that the judge answers; each is also a path of the judge.
 Hook = Literal["confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"]
-#: Flagger asks for more traffic between weights only. Nothing stands in the way of an immediate rollout: it is told.
+#: Flagger asks for more traffic between weights only. An immediate rollout is never held: its events are recorded.
 _HOOKS: dict[Strategy, tuple[Hook, ...]] = {
     "canary": ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"),
     "blue-green": ("confirm-rollout", "confirm-promotion", "rollback", "event"),
@@ -41,12 +41,12 @@ _HOOKS: dict[Strategy, tuple[Hook, ...]] = {
     "immediate": ("event",),
 }
 
-#: Checks before Flagger asks whether it may go on. The judge holds until it has seen enough, so one does.
+#: Checks before Flagger asks whether it may go on. One is enough: the judge holds until it has enough requests.
 ITERATIONS = 1
 
 
 def compile_canary(spec: ModelSpec, environment: Environment) -> Object:
-    """Say how new versions of a model get their traffic, and what they are held to."""
+    """Compile how new versions of a model get their traffic, and the checks that they must pass."""
     return Canary(
         metadata=Metadata(name=spec.name, namespace=environment.namespace, labels={names.MODEL: spec.name}),
         spec=CanarySpec(
@@ -64,19 +64,19 @@ def compile_canary(spec: ModelSpec, environment: Environment) -> Object:
 
 
 def strategy_of(spec: ModelSpec, environment: Environment) -> Strategy:
-    """Return how a rollout goes here: the model's own way, but for an environment that tries nothing out."""
+    """Return the strategy of a rollout: the model's own, except in an environment that rolls out immediately."""
     return "immediate" if environment.rollout.strategy == "immediate" else spec.rollout.strategy
 
 
 def rollout_steps(spec: ModelSpec, environment: Environment) -> tuple[int, ...]:
-    """Return the percentages that a rollout goes through."""
+    """Return the steps of a rollout in percent of the traffic."""
     if strategy_of(spec, environment) == "canary":
         return spec.rollout.steps or environment.rollout.steps
     return (100,)
 
 
 def policy_of(spec: ModelSpec, environment: Environment) -> Policy:
-    """Say what the judge holds a candidate of the model to."""
+    """Return the policy that the judge applies to a candidate of the model."""
     objectives, rollout = spec.objectives, spec.rollout
     return Policy(
         success_rate_percent=objectives.success_rate_percent.at_least,
@@ -111,7 +111,7 @@ def _analysis(spec: ModelSpec, environment: Environment) -> Steps | Iterations:
         threshold=threshold,
         iterations=ITERATIONS,
         match=(_match(spec.rollout.audience),) if spec.rollout.audience else None,
-        # By Traefik requests are copied without Flagger (traefik.py): its own filter would break the route.
+        # Traefik copies requests without Flagger (traefik.py): Flagger's filter would break the route.
         mirror=True if strategy == "shadow" and mirrors == "gateway-api" else None,
         metrics=checks,
         webhooks=webhooks,
@@ -119,7 +119,7 @@ def _analysis(spec: ModelSpec, environment: Environment) -> Steps | Iterations:
 
 
 def _match(audience: Audience) -> RequestMatch:
-    """Select an audience's requests: names of headers are written in lower case, as in HTTP/2."""
+    """Select an audience's requests; names of headers are in lower case, as in HTTP/2."""
     if audience.header is not None:
         return RequestMatch(headers={audience.header.lower(): Exact(exact=audience.value)})
     # All cookies of a request stand in one header.

@@ -1,4 +1,4 @@
-"""Flagger's objects that are emitted, field by field; see `objects`."""
+"""Types of Flagger's objects, field by field; see `objects`."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class TargetRef(Wire):
 
 
 class GatewayRef(Wire):
-    """The Gateway that the route hangs on."""
+    """The Gateway that serves the route."""
 
     name: Subdomain
     namespace: Name
 
 
 class CanaryService(Wire):
-    """The route; `name` is not a field, because the controller would ignore it where the router does not."""
+    """The route; `name` is left out because the controller ignores it and the router does not."""
 
     port: Port
     hosts: Annotated[tuple[Subdomain, ...], Field(min_length=1)]
@@ -38,13 +38,13 @@ class CanaryService(Wire):
 
 
 class Floor(Wire):
-    """A range whose bad side is below."""
+    """A lower bound."""
 
     min: int | float
 
 
 class Ceiling(Wire):
-    """A range whose bad side is above."""
+    """An upper bound."""
 
     max: int | float
 
@@ -66,7 +66,7 @@ class MetricCheck(Wire):
 
 
 class Webhook(Wire):
-    """Somebody who is asked, or told, at one point of a rollout."""
+    """A service that Flagger calls at one point of a rollout."""
 
     name: Name
     type: Literal["confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback", "event"]
@@ -82,19 +82,19 @@ class Exact(Wire):
 
 
 class Regex(Wire):
-    """What a header's value matches."""
+    """A pattern of a header's whole value."""
 
     regex: str
 
 
 class RequestMatch(Wire):
-    """Requests by their headers."""
+    """A selection of requests by their headers."""
 
     headers: dict[str, Exact | Regex]
 
 
 class Steps(Wire):
-    """Traffic that moves by weights; Flagger would never leave 0 % if this mirrored too (router/gateway_api.go)."""
+    """An analysis by weights; with mirroring Flagger would never leave 0 % (router/gateway_api.go)."""
 
     interval: Seconds
     threshold: Annotated[int, Field(ge=1)]
@@ -104,7 +104,7 @@ class Steps(Wire):
 
 
 class Iterations(Wire):
-    """Traffic that moves all at once, of everybody or of those that match, after so many checks."""
+    """An analysis by a number of checks, after which all traffic, or all that matches, moves at once."""
 
     interval: Seconds
     threshold: Annotated[int, Field(ge=1)]
@@ -116,7 +116,7 @@ class Iterations(Wire):
 
 
 class CanarySpec(Wire):
-    """How new versions of a model are rolled out."""
+    """The rollout of a model's new versions."""
 
     provider: Literal["gatewayapi:v1"] = "gatewayapi:v1"
     target_ref: TargetRef = Field(serialization_alias="targetRef")
@@ -135,7 +135,7 @@ class Canary(Manifest):
 
 
 class MetricProvider(Wire):
-    """Where a query is asked."""
+    """The server of a query."""
 
     type: Literal["prometheus"] = "prometheus"
     address: Url

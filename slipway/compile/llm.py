@@ -1,8 +1,8 @@
-"""The objects of an LLM.
+"""Compiler of an LLM's objects.
 
-Each release is an LLMInferenceService of its own, like any model's; all of a model's are one group of KServe's router,
-which gives each its share by weight. KServe's routes may lead to an InferencePool, which Flagger cannot write, so the
-weights are moved by `slipway rollout step`, not by Flagger.
+Each release is a separate LLMInferenceService. All releases of a model form one group of KServe's router, which splits
+traffic by weight. KServe's routes may lead to an InferencePool, which Flagger cannot write, so `slipway rollout step`
+moves the weights.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from slipway.quantities import Quantity
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-#: All of the traffic; weights are proportions, and those of a group add up to this.
+#: All of the traffic: the weights of a group add up to this.
 ALL = 100
-#: Where vLLM answers, because KServe's template says so.
+#: vLLM's port, from KServe's template.
 VLLM_PORT = 8000
 #: What KServe's own template appends to `vllm serve` (config/llmisvcconfig/config-llm-template.yaml).
 ARGUMENTS_VARIABLE = "VLLM_ADDITIONAL_ARGS"
 
 
 class LlmModel(Wire):
-    """What is loaded, and by which name users ask for it: the same for every release."""
+    """The weights of a release, and the name in users' requests, which is the same for every release."""
 
     uri: Address
     name: str
 
 
 class Parallelism(Wire):
-    """How one replica is spread over its GPUs."""
+    """The distribution of one replica over its GPUs."""
 
     tensor: Annotated[int, Field(ge=2)]
 
 
 class KvCache(Wire):
-    """Where keys go that the GPU has no room for."""
+    """The storage of keys for which the GPU has no room."""
 
     cpu: Quantity
 
 
 class GatewayRefs(Wire):
-    """Which Gateways carry the route."""
+    """The Gateways that serve the route."""
 
     refs: tuple[GatewayRef, ...]
 
 
 class Route(Wire):
-    """A share of the group's traffic, by routes that KServe makes."""
+    """A share of the group's traffic; KServe makes the routes."""
 
     http: dict[str, Any] = Field(default_factory=dict)
     group: str
@@ -69,16 +69,16 @@ class Route(Wire):
 
 
 class Router(Wire):
-    """How requests get to a replica."""
+    """The way of requests to a replica."""
 
     gateway: GatewayRefs
     route: Route
-    #: An empty one is llm-d's, as KServe ships it; None asks any replica.
+    #: An empty one is llm-d's, as KServe ships it; None chooses any replica.
     scheduler: dict[str, Any] | None
 
 
 class Container(Wire):
-    """What is said about vLLM's container; KServe's template has the rest."""
+    """Our fields of vLLM's container; KServe's template has the rest."""
 
     name: Literal["main"] = "main"
     env: tuple[EnvVar, ...]
@@ -94,7 +94,7 @@ class Template(Wire):
 
 
 class LlmSpec(Wire):
-    """What an LLMInferenceService runs."""
+    """The spec of an LLMInferenceService."""
 
     model: LlmModel
     replicas: Annotated[int, Field(ge=1)]
@@ -117,15 +117,15 @@ class LlmInferenceService(Manifest):
 
 @dataclass(frozen=True)
 class CompiledLlm:
-    """What one LLM becomes."""
+    """The compiled objects of one LLM."""
 
     inference_services: tuple[Object, ...]
-    #: Copies of the weights on nodes, made before whoever loads them.
+    #: Copies of the weights on nodes, made before the servers that load them.
     caches: tuple[Object, ...] = ()
 
 
 def compile_llm(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledLlm:
-    """Turn a plan into objects; what is new begins without traffic, unless nobody else has it."""
+    """Compile a plan; a new release begins without traffic, unless it is the only one."""
     llm, first = spec.llm or Llm(), plan.live or plan.stable
     releases = sorted(plan.declared, key=lambda release: release.version)
     return CompiledLlm(
@@ -140,11 +140,11 @@ def url_path(model: str, namespace: str) -> str:
 
 
 def llm_refusals(spec: ModelSpec, environment: Environment) -> Iterator[str]:
-    """Say why an LLM cannot be served as its spec asks, in this environment."""
+    """Refuse what an environment cannot do for an LLM."""
     if environment.delivery == "gitops":
         yield (
-            f"{field_of(spec, 'llm')}its weights are moved in the cluster, and Argo CD would take them back; set"
-            f" {setting(environment, 'delivery')}direct in a stack of its own"
+            f"{field_of(spec, 'llm')}Slipway moves its weights in the cluster, and Argo CD would revert them; set"
+            f" {setting(environment, 'delivery')}direct in a separate stack"
         )
     if spec.llm and spec.llm.scheduler and environment.platform.gateway:
         yield (
@@ -175,7 +175,7 @@ def _service(spec: ModelSpec, llm: Llm, release: Release, weight: int, environme
             scheduler={} if llm.scheduler else None,
         ),
     )
-    # The weight moves, what is served does not.
+    # The digest covers what is served, which the weight does not change.
     at_rest = wire.model_copy(update={"router": wire.router.model_copy(update={"route": None})})
     metadata = Metadata(
         name=names.inference_service(spec.name, release.version),

@@ -1,8 +1,8 @@
-"""The measurements of a rollout: they decide it where no judge does, and show it to people where one does.
+"""The metrics of a rollout. Without a judge they decide it; with one they only show it to people.
 
-A rollout halts when a measurement is out of its range, when there is no data, or when the answer is not one number
+A rollout halts when a metric is out of its range, when there is no data, or when the answer is not one number
 (flagger pkg/metrics/providers/prometheus.go). With several series Flagger takes the last one, so every query here
-aggregates to exactly one. The kind of a metric says which side is bad: an `AtMost` for a success rate is a type error.
+aggregates to exactly one. A metric's type fixes the kind of its bound: an `AtMost` for a success rate is a type error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from slipway.objects import Object
 from slipway.rollout.policy import LIMIT
 from slipway.settings.environment import Environment
 
-#: What the judge says is an e-value; from its limit on too much speaks against a candidate.
+#: The judge returns an e-value; at its limit the evidence against a candidate suffices.
 TOO_MUCH_EVIDENCE = AtMost(at_most=LIMIT)
 
 _WINDOW = "[{{ interval }}]"
@@ -40,7 +40,7 @@ class LowIsBad:
     query: str
 
     def check(self, bound: AtLeast, interval: str) -> MetricCheck:
-        """Hold the metric to a bound."""
+        """Return the check of a bound."""
         return _check(self.name, Floor(min=_number(bound.at_least)), interval)
 
 
@@ -52,22 +52,19 @@ class HighIsBad:
     query: str
 
     def check(self, bound: AtMost, interval: str) -> MetricCheck:
-        """Hold the metric to a bound."""
+        """Return the check of a bound."""
         return _check(self.name, Ceiling(max=_number(bound.at_most)), interval)
 
 
 def _asked(side: str) -> str:
-    """Select what users ask of one side, by the Service that the scrape found the pod through.
-
-    MLServer names the metrics (mlserver/rest/app.py).
-    """
+    """Select users' requests to one side, by the Service through which Prometheus found the pod."""
     return f'namespace="{{{{ namespace }}}}",service="{{{{ target }}}}-{side}",{series.ASKED}'
 
 
 def _success(side: str) -> str:
-    """2xx is good, not "not 5xx": a model whose schema broke answers 4xx.
+    """Return the query of a success rate in percent: no request at all is 0/0 or nothing, which fails.
 
-    No request at all is 0/0 or nothing, which fails; none good is 0.
+    Only 2xx is a success, since a model whose schema broke answers 4xx.
     """
     return (
         f'100 * (sum(rate({series.REQUESTS}{{{_asked(side)},status_code=~"2.."}}{_WINDOW})) or vector(0))'
@@ -84,11 +81,11 @@ SUCCESS_RATE = LowIsBad("success-rate", _success("canary"))
 LATENCY_P50 = HighIsBad("latency-p50", _quantile(0.5, "canary"))
 LATENCY_P95 = HighIsBad("latency-p95", _quantile(0.95, "canary"))
 LATENCY_P99 = HighIsBad("latency-p99", _quantile(0.99, "canary"))
-#: Candidate minus primary at the same time, for people: what a slow network does to both is no difference.
+#: Candidate minus primary at the same time, for people: a slow network affects both alike.
 SUCCESS_RATE_GAP = LowIsBad("success-rate-gap", f"{_success('canary')} - {_success('primary')}")
 LATENCY_P95_GAP = HighIsBad("latency-p95-gap", f"{_quantile(0.95, 'canary')} - {_quantile(0.95, 'primary')}")
 
-#: What the judge is asked, in the place of a query: which rollout, held to what.
+#: The judge's request, in the place of a query: the rollout and its policy.
 EVIDENCE = HighIsBad(
     "evidence", '{"namespace":"{{ namespace }}","model":"{{ target }}","policy":{{ variables.policy }}}'
 )
@@ -97,11 +94,10 @@ _OF_MLSERVER = (REQUESTS, SUCCESS_RATE, LATENCY_P50, LATENCY_P95, LATENCY_P99, S
 
 
 def checks(spec: ModelSpec, interval: str) -> Iterator[MetricCheck]:
-    """Yield what a rollout of a model is held to.
+    """Yield the checks of a model's rollout.
 
     Args:
-        spec: The model.
-        interval: Length of the window; equal to the analysis's, so that it holds no pod from before the step.
+        interval: Length of the window; equal to the analysis's, so that no request from before the step counts.
     """
     objectives = spec.objectives
     yield REQUESTS.check(AtLeast(at_least=spec.rollout.min_requests_per_step), interval)
@@ -112,20 +108,17 @@ def checks(spec: ModelSpec, interval: str) -> Iterator[MetricCheck]:
 
 
 def evidence(policy: str, interval: str) -> MetricCheck:
-    """Hold a rollout to what the judge finds.
+    """Return the check of the judge's finding.
 
     Args:
-        policy: What the candidate is held to, as text.
-        interval: The analysis's; the judge looks back to the beginning of the rollout, whatever it is.
+        policy: The judge's policy, as text.
+        interval: The analysis's; the judge itself counts from the beginning of the rollout.
     """
     return EVIDENCE.check(TOO_MUCH_EVIDENCE, interval).model_copy(update={"template_variables": {"policy": policy}})
 
 
 def compile_shared(environment: Environment) -> tuple[Object, ...]:
-    """Return the MetricTemplates of an environment; MLServer's stand for people also where a judge decides.
-
-    Of several stacks in one place, one has them: its layers say so.
-    """
+    """Return the MetricTemplates of an environment: of several stacks in one namespace, one has the layer `metrics`."""
     if "metrics" not in environment.layers:
         return ()
     templates = [_compiled(metric, environment.prometheus_url, environment.namespace) for metric in _OF_MLSERVER]
@@ -148,10 +141,10 @@ def _check(name: str, threshold: Floor | Ceiling, interval: str) -> MetricCheck:
 
 
 def _template(name: str) -> str:
-    """Say in a template's name whose answer it is: the judge's, or that of MLServer's metrics."""
+    """Return a template's name, which names the source: the judge or MLServer's metrics."""
     return f"judge-{name}" if name == EVIDENCE.name else f"mlserver-{name}"
 
 
 def _number(value: float) -> int | float:
-    """Write 20, not 20.0: what the API server gives back."""
+    """Return 20 for 20.0, as the API server does."""
     return int(value) if value.is_integer() else value

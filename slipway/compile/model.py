@@ -1,4 +1,4 @@
-"""The objects of one model."""
+"""Compiler of one model's objects."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ from slipway.settings.environment import Environment
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """What one model becomes."""
+    """The compiled objects of one model."""
 
     inference_services: tuple[Object, ...]
     target: Object
     primary: Object
     canary_service: Object
     canary: Object
-    #: What has requests copied to the candidate, where that is not Flagger.
+    #: The objects that copy requests to the candidate, where Flagger does not.
     copies: tuple[Object, ...] = ()
 
 
 def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> CompiledModel:
-    """Turn a model's plan into objects; the plan must have passed `refusals`.
+    """Compile a model's plan, which must have passed `refusals`.
 
     Labels and annotations of an InferenceService reach its pods, so nothing in them may change while it lives.
     """
     model, resources = spec.name, resources_of(spec)
-    # The pair is created with what users get, respectively what is tried; later its selectors are Flagger's.
+    # These are the selectors of a new pair; later Flagger writes them.
     primary = plan.live or plan.target
     return CompiledModel(
         inference_services=tuple(
@@ -72,10 +72,7 @@ def compile_model(spec: ModelSpec, plan: ModelPlan, environment: Environment) ->
 
 
 def _copies(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> tuple[Object, ...]:
-    """Have requests copied to a shadow, only while one is tried.
-
-    At any other time the canary Service selects what users have: it would be asked everything twice.
-    """
+    """Copy requests to a shadow while it is a candidate; otherwise the canary Service selects the live version."""
     gateway, tried = environment.gateway, plan.live is not None and plan.target.version != plan.live.version
     if strategy_of(spec, environment) != "shadow" or gateway.mirrors != "traefik" or not tried:
         return ()
@@ -85,7 +82,7 @@ def _copies(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> tuple
 
 
 def _served(spec: ModelSpec, release: Release, resources: Resources, environment: Environment) -> PredictorModel:
-    """Return what a server loads, its name and what it needs."""
+    """Return the model that a server loads, with its name and resources."""
     server = spec.server
     env = {**spec.serving.env, server.name_variable: spec.name, server.version_variable: str(release.version)}
     return PredictorModel(
@@ -102,7 +99,7 @@ def _served(spec: ModelSpec, release: Release, resources: Resources, environment
 
 
 def provenance(release: Release, wire: Wire) -> dict[str, str]:
-    """Return the annotations that tell where a served model comes from, as what it is served."""
+    """Return the annotations of a served model's origin, and of the digest of its serving settings."""
     canonical = wire.model_dump_json(by_alias=True, exclude_none=True)
     return {
         names.RELEASE: release.id,
@@ -115,12 +112,12 @@ def provenance(release: Release, wire: Wire) -> dict[str, str]:
 
 
 def business_case(spec: ModelSpec) -> dict[str, str]:
-    """Return the annotation that allows more GPUs; it reaches the pods, which policies look at too."""
+    """Return the annotation that allows more GPUs; it reaches the pods, which have policies too."""
     return {names.BUSINESS_CASE: spec.serving.business_case} if spec.serving.business_case else {}
 
 
 def serving_changes(wanted_services: Iterable[Object], services: Mapping[str, ObservedService]) -> tuple[str, ...]:
-    """Say which running InferenceServices were created from other serving settings than today's."""
+    """List the running InferenceServices that were created from other serving settings, as messages."""
     changed = []
     for wanted in wanted_services:
         name, annotations = wanted["metadata"]["name"], wanted["metadata"]["annotations"]
@@ -134,7 +131,7 @@ def serving_changes(wanted_services: Iterable[Object], services: Mapping[str, Ob
 
 
 def resources_of(spec: ModelSpec) -> Resources:
-    """Return what one replica reserves, which is also what it may use."""
+    """Return the resources of one replica: it may use what it reserves."""
     serving = spec.serving
     amounts = Amounts(cpu=serving.cpu, memory=serving.memory, gpus=str(serving.gpus) if serving.gpus else None)
     return Resources(requests=amounts, limits=amounts)
@@ -156,14 +153,14 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
     annotations = {
         **provenance(release, wire),
         "pulumi.com/waitFor": "condition=Ready",
-        # Said for each object, because the default differs between KServe's code, its ConfigMap and its chart.
+        # Set on each object: the default differs between KServe's code, its ConfigMap and its chart.
         "serving.kserve.io/deploymentMode": "Standard",
         **({AUTOSCALER: "keda"} if wire.predictor.auto_scaling else {}),
         **business_case(spec),
     }
     labels = {
         **({names.COST_CENTER: spec.cost_center} if spec.cost_center else {}),
-        # KServe must make no route of its own: users come through Flagger's.
+        # KServe must make no route: users come through Flagger's.
         "networking.kserve.io/visibility": "cluster-local",
         names.MODEL: spec.name,
     }
@@ -177,10 +174,10 @@ def _inference_service(spec: ModelSpec, release: Release, resources: Resources, 
 
 
 def _service(name: str, spec: ModelSpec, release: Release, plan: ModelPlan, environment: Environment) -> Object:
-    """Declare one of the three Services.
+    """Compile one of the three Services.
 
-    Its port is the agent's where the selected version has one: an InferenceService is created with it or without, for
-    good. Flagger copies the target's whole spec, so that port goes with selector (pkg/canary/service_controller.go).
+    Its port is the agent's if the selected version has one, which an InferenceService keeps for its whole life. Flagger
+    copies the target's whole spec, port and selector (pkg/canary/service_controller.go).
     """
     selector, server = names.selector(names.inference_service(spec.name, release.version)), spec.server
     agent = plan.agents.get(release.version, environment.payloads_url is not None)

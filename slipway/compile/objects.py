@@ -1,7 +1,7 @@
-"""The Kubernetes objects that are emitted, field by field.
+"""Types of the Kubernetes objects that are emitted, field by field.
 
-Only what is emitted exists here: a field that KServe or Flagger know but that nobody emits cannot be set by mistake.
-The wire's spelling is written beside each field; a generated one would hide missing fields from mypy.
+Only emitted fields exist here, so no other field of KServe or Flagger can be set by mistake. The wire's spelling
+stands beside each field; a generated one would hide missing fields from mypy.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from slipway.objects import Object
 from slipway.quantities import Quantity
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-#: RFC 1123 label: what names most objects.
+#: RFC 1123 label: the name of most objects.
 Name = Annotated[str, Field(pattern=rf"^{_LABEL}$", max_length=63)]
-#: RFC 1123 subdomain: what names the others, and hosts.
+#: RFC 1123 subdomain: the name of other objects and of hosts.
 Subdomain = Annotated[str, Field(pattern=rf"^{_LABEL}(\.{_LABEL})*$", max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 #: Seconds, as Flagger's CRD takes an interval.
 Seconds = Annotated[str, Field(pattern=r"^[1-9][0-9]*s$")]
-#: Where a server's files are fetched from.
+#: The address of a server's files.
 Address = Annotated[str, Field(pattern=rf"^{ADDRESS}$")]
 LabelValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$", max_length=63)]
 
 
 class Wire(BaseModel):
-    """Something that goes over the wire."""
+    """Base of all emitted types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Metadata(Wire):
-    """Name and labels of an object."""
+    """Name, labels and annotations of an object."""
 
     name: Name
     namespace: Name
@@ -66,7 +66,7 @@ class ContainerPort(Wire):
 
 
 class Amounts(Wire):
-    """What a replica needs."""
+    """Amounts of a replica's resources."""
 
     cpu: Quantity
     memory: Quantity
@@ -74,14 +74,14 @@ class Amounts(Wire):
 
 
 class Resources(Wire):
-    """What is reserved, with what is allowed."""
+    """Reserved and allowed amounts."""
 
     requests: Amounts
     limits: Amounts
 
 
 class ModelFormat(Wire):
-    """What the runtime must be able to load; no version, so that the named runtime decides."""
+    """The format of a model; without a version, so that the named runtime decides."""
 
     name: str
 
@@ -99,7 +99,7 @@ class PredictorModel(Wire):
 
 
 class PrometheusMetric(Wire):
-    """One number that Prometheus knows."""
+    """A query of Prometheus that returns one number."""
 
     backend: Literal["prometheus"] = "prometheus"
     server_address: str = Field(serialization_alias="serverAddress")
@@ -107,7 +107,7 @@ class PrometheusMetric(Wire):
 
 
 class Threshold(Wire):
-    """What one replica is kept at."""
+    """The target value of one replica."""
 
     type: Literal["Value"] = "Value"
     value: str
@@ -121,20 +121,20 @@ class External(Wire):
 
 
 class ExternalMetric(Wire):
-    """A metric that the cluster itself does not know."""
+    """A metric from outside the cluster's own metrics API."""
 
     type: Literal["External"] = "External"
     external: External
 
 
 class AutoScaling(Wire):
-    """What KEDA scales by."""
+    """The metrics that KEDA scales by."""
 
     metrics: tuple[ExternalMetric, ...]
 
 
 class Toleration(Wire):
-    """Nodes that only who says so is put on."""
+    """A toleration of tainted nodes."""
 
     key: str
     operator: Literal["Exists"] = "Exists"
@@ -142,14 +142,14 @@ class Toleration(Wire):
 
 
 class Logger(Wire):
-    """Who is sent what was asked with what was answered, by an agent of KServe's beside the server."""
+    """The receiver of requests and answers; KServe's agent beside the server sends them."""
 
     mode: Literal["all"] = "all"
     url: str
 
 
 class Predictor(Wire):
-    """The component that answers."""
+    """The component that serves a model."""
 
     service_account_name: Subdomain = Field(serialization_alias="serviceAccountName")
     min_replicas: Annotated[int, Field(ge=0)] = Field(serialization_alias="minReplicas")
@@ -163,7 +163,7 @@ class Predictor(Wire):
 
 
 class InferenceServiceSpec(Wire):
-    """What an InferenceService runs."""
+    """The spec of an InferenceService."""
 
     predictor: Predictor
 

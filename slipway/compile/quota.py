@@ -1,4 +1,4 @@
-"""Whether the models of an environment fit into what it may cost, said before any pod waits for room."""
+"""Check of an environment's models against its quota, before any pod waits for room."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from slipway.settings.environment import Environment
 def over_quota(
     specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], environment: Environment
 ) -> Iterator[str]:
-    """Refuse models whose fewest replicas, of every release that runs, already need more than the quota.
+    """Refuse models whose minimum replicas, of every running release, need more than the quota.
 
-    More replicas than that are the autoscaler's: it stops at the quota.
+    The autoscaler stops at the quota with any more.
     """
     if environment.platform.cost is None:
         return
@@ -34,7 +34,7 @@ def over_quota(
             unit, each = ("Gi ", 2**30) if what == "memory" else ("", 1)
             most = max(models, key=lambda name: models[name])
             yield (
-                f"{setting(environment, f'platform.cost.models.{what}')}{getattr(quota, what)}: the fewest replicas of"
-                f" all models need {total / each:g} {unit}with what is being rolled out, most of it {most}"
+                f"{setting(environment, f'platform.cost.models.{what}')}{getattr(quota, what)}: the minimum replicas of"
+                f" all models need {total / each:g} {unit}with candidates included, most of it {most}"
                 f" ({models[most] / each:g}); raise it, or lower serving.replicas.min"
             )

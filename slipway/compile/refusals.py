@@ -1,4 +1,4 @@
-"""Why a plan is impossible, said before anything is changed."""
+"""Checks of a plan, before anything is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.models.spec import ModelSpec
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-#: Environment variables that no model may set: KServe and its runtimes do.
+#: Environment variables that KServe and its runtimes set, so no model may.
 RESERVED_ENV = KSERVE_ENV.union(*(server.reserved for server in SERVERS))
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
 #: A whole domain name has at most 253 characters; this leaves room for `<model>.`.
@@ -31,8 +31,7 @@ def refusals(specs: Mapping[str, ModelSpec], plans: Mapping[str, ModelPlan], env
 
     Args:
         specs: Every model of the environment, by name; names clash across models.
-        plans: What is planned, by name; a model without a plan is checked for what its spec says.
-        environment: Where it would happen.
+        plans: By model name; of a model without a plan only the spec is checked.
     """
     found = [*_environment(environment)]
     for name, spec in specs.items():
@@ -130,7 +129,7 @@ def _origin(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Itera
 
 def _gates(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
     for release in plan.declared:
-        # What users are served by already is not judged again: a stricter gate counts from the next version on.
+        # The live release is not checked again: a stricter gate applies from the next version on.
         if release is not plan.live:
             for _, reason in failed_gates(spec, release):
                 yield f"{field_of(spec, 'gates')}release {release.id}: {reason}; register a better version"
@@ -143,6 +142,6 @@ _SPEC_CHECKS: tuple[Callable[[ModelSpec, Environment], Iterator[str]], ...] = (
     _scaling,
 )
 _PLAN_CHECKS: tuple[Callable[[ModelSpec, ModelPlan, Environment], Iterator[str]], ...] = (_origin, _gates, running)
-#: Neither MLServer nor Flagger has to do with an LLM.
+#: An LLM uses neither MLServer nor Flagger.
 _LLM_CHECKS = (rising_steps, _serving, llm_refusals)
 _LLM_PLAN_CHECKS = (_origin, _gates)

@@ -1,4 +1,4 @@
-"""Why a rollout is impossible, as its model, its environment ask for it; see `refusals`."""
+"""Checks of a rollout's settings, in the model and the environment; see `refusals`."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from slipway.models.spec import ModelSpec
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-#: Seconds that one step may be expected to take. The judge holds a step for as long as it takes, so a rollout that
-#: asks for too much fails nothing: it stands still. A day is where nobody can tell that from being stuck any more, and
-#: by then traffic has gone through its daily cycle: a longer look shows nothing that this one has not.
+#: Seconds that one step may be expected to take. The judge holds a step until it has enough requests, so a rollout that
+#: asks for too many stands still without failing. After a day, traffic has gone through its daily cycle: a longer step
+#: adds no information.
 LONGEST_STEP = 86_400
 
 
 def field_of(spec: ModelSpec, field: str) -> str:
-    """Name a field of a model's file."""
+    """Return the place of a field in a model's file, as a message's prefix."""
     return at(f"models/{spec.name}.yaml", None, field)
 
 
 def setting(environment: Environment, field: str) -> str:
-    """Name a setting of an environment's file."""
+    """Return the place of a setting in an environment's file, as a message's prefix."""
     return at(f"Pulumi.{environment.name}.yaml", None, f"slipway:{field}")
 
 
 def increasing(steps: tuple[int, ...], where: str) -> Iterator[str]:
-    """Refuse steps that go back, or nowhere."""
+    """Refuse steps that do not increase."""
     if any(before >= after for before, after in itertools.pairwise(steps)):
         got, fixed = _list(steps), _list(sorted(set(steps)))
         yield f"{where}{got}: expected percentages that strictly increase; write {fixed}"
 
 
 def running(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Iterator[str]:
-    """Refuse to change steps, or the strategy, under a rollout that stands on one of them."""
+    """Refuse to change the steps or the strategy of a rollout that is under way."""
     steps, strategy = rollout_steps(spec, environment), strategy_of(spec, environment)
     if not 0 < plan.weight < 100:
         return
@@ -55,7 +55,7 @@ def running(spec: ModelSpec, plan: ModelPlan, environment: Environment) -> Itera
 
 
 def rising_steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
-    """Refuse a model's own steps that go back."""
+    """Refuse a model's steps that do not increase."""
     yield from increasing(spec.rollout.steps or (), field_of(spec, "rollout.steps"))
 
 
@@ -65,7 +65,7 @@ def _strategy(spec: ModelSpec, environment: Environment) -> Iterator[str]:
         return
     elif environment.judge_url is None:
         yield (
-            f"{where}{strategy} waits for the judge's word, and {environment.name} has no judge; set"
+            f"{where}{strategy} needs the judge, and {environment.name} has none; set"
             f" {_named(environment, 'judge_url')}, or take 'canary'"
         )
     elif strategy == "shadow" and not environment.gateway.mirrors:
@@ -99,7 +99,7 @@ def _steps(spec: ModelSpec, environment: Environment) -> Iterator[str]:
 
 
 def _first_step(spec: ModelSpec, environment: Environment, steps: tuple[int, ...], where: str) -> Iterator[str]:
-    """Refuse a first step that gathers too little: in one interval, or, where a judge holds it, in LONGEST_STEP."""
+    """Refuse a first step that gathers too few requests in one interval, or with a judge in LONGEST_STEP."""
     rollout, interval, judged = spec.rollout, environment.rollout.interval_seconds, environment.judge_url is not None
     seconds = LONGEST_STEP if judged else interval
     arriving = rollout.requests_per_second * seconds
@@ -124,7 +124,7 @@ def _pauses(spec: ModelSpec, environment: Environment) -> Iterator[str]:
         return
     if environment.judge_url is None:
         yield (
-            f"{field_of(spec, 'rollout.pauses')}the judge keeps them, and {environment.name} has none; set"
+            f"{field_of(spec, 'rollout.pauses')}pauses need the judge, and {environment.name} has none; set"
             f" {_named(environment, 'judge_url')}, or remove them"
         )
     steps = rollout_steps(spec, environment)
@@ -144,17 +144,11 @@ def _labels(spec: ModelSpec, environment: Environment) -> Iterator[str]:
     correct, labels, rollout = spec.objectives.correct_percent, spec.rollout.min_labels, spec.rollout
     where = field_of(spec, "rollout.min_labels")
     if labels and correct is None:
-        yield (
-            f"{where}{labels} labels would be waited for, and nothing says what they are to show; set"
-            " objectives.correct_percent, or remove it"
-        )
+        yield (f"{where}{labels} labels without an objective for them; set objectives.correct_percent, or remove it")
     if correct is None:
         return
     if not labels:
-        yield (
-            f"{where}0, and objectives.correct_percent would be met by a candidate of which no label has come yet; set"
-            " how many it takes"
-        )
+        yield (f"{where}0: a candidate without any label would meet objectives.correct_percent; set at least 1")
     if strategy_of(spec, environment) == "immediate":
         return
     if environment.judge_url is None:
@@ -172,7 +166,7 @@ def _labels(spec: ModelSpec, environment: Environment) -> Iterator[str]:
 
 
 def _named(environment: Environment, field: str) -> str:
-    """Name a setting within a sentence."""
+    """Return a setting's place for use within a sentence."""
     return setting(environment, field).removesuffix(": ")
 
 

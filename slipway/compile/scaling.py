@@ -1,4 +1,4 @@
-"""By what a model's replicas are counted, on which nodes they may be."""
+"""Autoscaling of a model's replicas, and the nodes that they may run on."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from slipway.models.spec import ModelSpec
 from slipway.series import ASKED, REQUESTS
 from slipway.settings.environment import Environment
 
-#: KServe's own default is a HorizontalPodAutoscaler, which knows what the kubelet measures.
+#: KServe's default is a HorizontalPodAutoscaler, which knows only the kubelet's metrics.
 AUTOSCALER = "serving.kserve.io/autoscalerClass"
 
 
 def scaling(spec: ModelSpec, release: Release, environment: Environment) -> dict[str, Any]:
-    """Return the predictor's fields that an autoscaler reads; empty takes KServe's default."""
+    """Return the predictor's fields for an autoscaler; none takes KServe's default."""
     chosen = spec.serving.scaling
     if chosen is None:
         return {}
@@ -31,14 +31,14 @@ def scaling(spec: ModelSpec, release: Release, environment: Environment) -> dict
 
 
 def requests_per_second(namespace: str, service: str) -> str:
-    """Ask what all replicas of an InferenceService answer together: KEDA divides by the target itself.
+    """Return the query of the request rate of all replicas of an InferenceService; KEDA divides by the target.
 
-    A pod is measured once for each Service that selects it; the biggest of these is what it answers.
+    A pod has one series for each Service that selects it; the largest one counts.
     """
     asked = f'namespace="{namespace}",inferenceservice="{service}",{ASKED}'
     return f"sum(max by (pod) (rate({REQUESTS}{{{asked}}}[1m])))"
 
 
 def tolerations(spec: ModelSpec) -> tuple[Toleration, ...] | None:
-    """Let a model that needs GPUs onto the nodes that have them."""
+    """Return the toleration of GPU nodes, for a model that needs GPUs."""
     return (Toleration(key=names.GPU),) if spec.serving.gpus else None

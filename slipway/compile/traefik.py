@@ -1,9 +1,9 @@
-"""Traefik's objects that are emitted, field by field; see `objects`.
+"""Types of Traefik's objects, field by field; see `objects`.
 
-Its provider for Gateway API refuses the filter RequestMirror (pkg/provider/kubernetes/gateway/httproute.go), which is
-how Flagger would copy requests. Its own kinds can: a router of ours stands in front of the one that Traefik makes of
-Flagger's route. Users get the primary's answers from either, so ours may come or go at any time. Where the canary
-Service has no server, Traefik drops our router (crd/kubernetes_http.go, loadServers), which leaves Flagger's.
+Traefik's provider for Gateway API refuses the filter RequestMirror (pkg/provider/kubernetes/gateway/httproute.go), by
+which Flagger would copy requests. Traefik's own kinds can copy: our router takes precedence over the one that Traefik
+makes of Flagger's route. Users get the primary's answers from either, so ours may come or go at any time. If the canary
+Service has no server, Traefik drops our router (crd/kubernetes_http.go, loadServers), and Flagger's remains.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from slipway.compile.objects import Manifest, Metadata, Name, Port, Subdomain, W
 from slipway.objects import Object
 from slipway.quantities import Percent
 
-#: Above whatever Traefik gives a route of Gateway API: 100 000 for an exact path, less for a header or a long host
+#: Above Traefik's priorities of Gateway API routes: 100 000 for an exact path, less for a header or a long host
 #: (pkg/provider/kubernetes/gateway/httproute.go, buildMatchRule).
 PRIORITY = 1_000_000
 
 
 class Mirror(Wire):
-    """A Service that is asked copies, whose answers are dropped."""
+    """A Service that receives copies of requests; its answers are dropped."""
 
     name: Name
     port: Port
@@ -31,7 +31,7 @@ class Mirror(Wire):
 
 
 class Mirroring(Wire):
-    """The Service whose answers users get, with those that are asked copies."""
+    """The Service whose answers users get, and its mirrors."""
 
     name: Name
     port: Port
@@ -39,7 +39,7 @@ class Mirroring(Wire):
 
 
 class TraefikServiceSpec(Wire):
-    """How requests are handed on."""
+    """The spec of a TraefikService."""
 
     mirroring: Mirroring
 
@@ -54,14 +54,14 @@ class TraefikService(Manifest):
 
 
 class RouteService(Wire):
-    """The TraefikService that a rule hands its requests to."""
+    """The TraefikService of a rule's requests."""
 
     name: Name
     kind: Literal["TraefikService"] = "TraefikService"
 
 
 class Rule(Wire):
-    """Which requests go where."""
+    """A rule of requests and their service."""
 
     kind: Literal["Rule"] = "Rule"
     match: str
@@ -85,10 +85,10 @@ class IngressRoute(Manifest):
 
 
 def compile_copies(model: str, candidate: str, namespace: str, host: Subdomain, port: int) -> tuple[Object, Object]:
-    """Have each request of a model's users copied to what is tried: the mirroring, the router that uses it.
+    """Compile the mirroring and the router that copy each request of users to a candidate.
 
-    They are named after the candidate's InferenceService: the judge deletes the router of one that has failed
-    (judge/shadows.py), unseen by Pulumi, which would take that of the next one for unchanged.
+    They are named after the candidate's InferenceService: the judge deletes the router of a failed one
+    (judge/shadows.py) unknown to Pulumi, which would take the next candidate's router for unchanged.
     """
     metadata = Metadata(name=names.shadow(candidate), namespace=namespace, labels={names.MODEL: model})
     mirrors = (Mirror(name=names.canary(model), port=port),)

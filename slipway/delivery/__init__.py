@@ -1,1 +1,1 @@
-"""What follows from a rollout: settle, roll back, report."""
+"""Records of rollouts and the operator's commands: settle, roll back, abort, retry, report."""

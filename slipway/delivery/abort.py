@@ -1,4 +1,4 @@
-"""The abort of a rollout: Flagger takes the traffic back from the candidate, on request."""
+"""The abort of a rollout: on request, Flagger takes the traffic back from the candidate."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from slipway.rollout.cluster import CANARY
 from slipway.rollout.observed import SETTLED
 from slipway.rollout.state import RolloutState, read
 
-#: Ticks of Flagger within which a rollout is over once that was requested: it looks once in each, asks its rollback
-#: hooks, takes the traffic back. The second is for a look that had begun, the rest for an API server that is away.
+#: Ticks of Flagger within which a requested abort must be complete. Flagger takes the traffic back within two; the rest
+#: is for an API server that cannot be reached.
 TICKS = 6
-#: Seconds for Flagger's own work in all of them.
+#: Seconds for Flagger's own work in all ticks together.
 WORK = 30.0
 
 
 def abort(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
-    """Take the traffic back from a candidate, nothing else; returns what was done.
+    """Take the traffic back from a candidate without rejecting it; return what was done.
 
     Raises:
-        SlipwayError: Flagger did not react, or had promoted the candidate before.
+        SlipwayError: Flagger did not react, or promoted the candidate first.
     """
     model, namespace = books.spec.name, books.environment.namespace
     state = read(kube, namespace, [model])[model]
@@ -45,18 +45,18 @@ def abort(kube: Kube, books: Books, *, reason: str | None = None) -> list[str]:
 
 
 def take_back(kube: Kube, namespace: str, state: RolloutState, reason: str) -> RolloutState:
-    """End a rollout, wait until the route gives the candidate nothing; returns where it stands then.
+    """End a rollout and wait until the route gives the candidate no traffic; return the state after that.
 
-    One that is being promoted is promoted: then there is no candidate any more.
+    A candidate that Flagger is already promoting is promoted; the returned state then has no candidate.
 
-    The annotation names the candidate, so it means no other. Flagger's rollback hook, which the judge answers, sees it
-    at the next look. Where there is no such hook, or nobody answers it, all checks are counted as failed: that is what
-    Flagger itself takes for the end of a rollout.
+    The annotation names the candidate, so it applies to no other. The judge sees it at Flagger's next call of the
+    rollback hook. Without a hook, or without an answer from the judge, the failed checks are set to the threshold, at
+    which Flagger itself ends a rollout.
 
     Raises:
         SlipwayError: Flagger did not react.
     """
-    # While Flagger promotes it, a candidate is what the primary selects: there is nothing left to end.
+    # During the promotion the primary selects the candidate already, so there is nothing to annotate.
     tried = names.inference_service(state.model, state.candidate or state.seen.live_version or 0)
     if state.candidate is not None:
         text = f"{tried}: {' '.join(reason.split())}"
@@ -66,7 +66,7 @@ def take_back(kube: Kube, namespace: str, state: RolloutState, reason: str) -> R
     pending = state.seen.phase in SETTLED
 
     def is_over(canary: Object) -> bool:
-        """Tell the end of this rollout from that of the one before."""
+        """Check for the end of this rollout rather than of the previous one."""
         ended = replace(state, canary=canary).condition[1]
         phase = (canary.get("status") or {}).get("phase")
         return phase in SETTLED and (ended > state.moved if pending else ended >= state.moved)
@@ -91,6 +91,6 @@ def take_back(kube: Kube, namespace: str, state: RolloutState, reason: str) -> R
 
 
 def withdraw(kube: Kube, namespace: str, state: RolloutState) -> None:
-    """Take an abort back, so that the same candidate may be tried again."""
+    """Remove the request to abort, so that the same candidate can be tried again."""
     if state.abort:
         kube.patch(*CANARY, state.model, namespace, {"metadata": {"annotations": {ABORT: None}}})

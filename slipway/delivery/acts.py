@@ -1,4 +1,4 @@
-"""What a person has to do about a rollout, in one word with the reason."""
+"""The operator's next action for a rollout, with the reason."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Literal
 from slipway.rollout.state import RolloutState, Situation
 from slipway.settings.environment import Environment
 
-#: What tells the cluster what is written down: `slipway up`, or `slipway render` with a commit of what it writes.
+#: The command that applies the records to the cluster: `slipway up`, or `slipway render` and a commit of its files.
 Apply = Literal["up", "render"]
-#: The command that comes next: `slipway rollout settle | rollback | retry`, or that; nothing where none has to.
+#: The next command: `slipway rollout settle | rollback | retry` or one that applies; "nothing" if none is needed.
 Next = Literal["nothing", "settle", "rollback", "retry"] | Apply
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is written down about a model, in versions: in the pins, or for a following environment in its registry.
+    """Versions recorded for a model in the pins or, if the environment follows an alias, in the registry.
 
     Args:
-        stable: What shall serve; None where the environment follows an alias, as what serves there is stable.
-        wanted: What shall be tried, or serve already; None where nobody could say.
-        rejected: Versions that are never taken again, with the reason.
-        settled: The version that was last settled.
-        hold: Why nothing may move.
+        stable: The version to serve; None if the environment follows an alias: the serving version is then stable.
+        wanted: The version to try or to keep serving; None if the registry could not be asked.
+        rejected: Reasons by rejected version.
+        settled: The version that was settled last.
+        hold: Reason why no rollout may start.
     """
 
     stable: int | None = None
@@ -36,7 +36,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Act:
-    """What stands in the way, what to do."""
+    """Situation of a rollout and the next command."""
 
     situation: Situation
     waits_for: str
@@ -45,21 +45,21 @@ class Act:
 
 
 def apply(environment: Environment) -> Apply:
-    """Say what applies the objects of an environment's models."""
+    """Return the command that applies the objects of an environment's models."""
     return "render" if environment.delivery == "gitops" else "up"
 
 
 def apply_said(environment: Environment) -> str:
-    """Name it as a sentence does that begins with "the next"."""
+    """Return the same command in the words of a sentence, after "the next"."""
     return f"commit (`slipway render -s {environment.name}`)" if apply(environment) == "render" else "`slipway up`"
 
 
 def act(state: RolloutState, recorded: Recorded, environment: Environment, now: float) -> Act:
-    """Say what comes next for a model in an environment; `now` in seconds since the epoch."""
+    """Return the next action for a model; `now` in seconds since the epoch."""
     situation, following = state.situation(now), apply(environment)
     queued = _queued(state, recorded, environment)
     if situation == "absent":
-        # The pair is Pulumi's everywhere, so a model begins with it.
+        # Pulumi creates the pair of Services in every environment, so a new model starts with `up`.
         begin = following if state.seen.live_version else "up"
         return Act(situation, "", begin if recorded.wanted else "nothing", "it does not run here yet")
     if situation in ("starting", "pending", "running"):
@@ -87,7 +87,7 @@ def _settled(state: RolloutState, recorded: Recorded, following: Apply, queued: 
         gone = {None, live, *recorded.rejected}
         back = next((each for each in (recorded.stable, wanted) if each not in gone), None)
         if back is None:
-            return Act("settled", "", "rollback", f"{why}name what shall serve with --to")
+            return Act("settled", "", "rollback", f"{why}name the version to serve with --to")
         return Act("settled", "", following, f"{why}a rollout back to v{back} starts")
     others = ", ".join(f"v{version}" for version in old(state, recorded))
     if recorded.stable not in (None, live) or (others and recorded.settled != live):
@@ -103,12 +103,12 @@ def _settled(state: RolloutState, recorded: Recorded, following: Apply, queued: 
 
 
 def old(state: RolloutState, recorded: Recorded) -> tuple[int, ...]:
-    """List the versions that still run though nothing needs them: neither users, nor a rollout, nor the next one."""
+    """List the running versions that neither users, nor this rollout, nor the next one need."""
     return tuple(each for each in state.leftovers if each not in (recorded.stable, recorded.wanted))
 
 
 def _queued(state: RolloutState, recorded: Recorded, environment: Environment) -> str:
-    """Say what waits for its turn: never a version that was rejected, never one that is on its way already."""
+    """Describe the queued version; empty if it is rejected or its rollout has begun."""
     wanted = recorded.wanted
     if wanted is None or wanted in (state.seen.live_version, state.candidate) or wanted in recorded.rejected:
         return ""

@@ -1,7 +1,4 @@
-"""The record of a rollout, out of what the cluster, its history, its measurements say.
-
-Pure: nothing here asks anybody.
-"""
+"""The record of a rollout, computed from the cluster's state, the events and the measurements, without I/O."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ from slipway.times import epoch, iso
 
 
 def end_of(state: RolloutState) -> tuple[bool, float | None]:
-    """Say whether a rollout runs; where none does, when the last one ended."""
+    """Return whether a rollout runs, and the end of the last one in seconds since the epoch."""
     status, changed = state.condition
     running = state.seen.phase not in (None, "Initializing", *SETTLED)
     return running, changed if status in ("True", "False") and changed else None
 
 
 def start_of(state: RolloutState, noted: Sequence[Noted], running: bool, end: float) -> float | None:
-    """Say when the rollout began; None where neither the Canary nor anybody else knows."""
+    """Return the start of the rollout in seconds since the epoch; None if neither Canary nor events show it."""
     status, changed = state.condition
     if running and status == "Unknown" and changed:
         return changed
@@ -43,7 +40,7 @@ def record(
     start: float,
     end: float | None,
 ) -> RolloutRecord:
-    """Put the record of one rollout together; `start`, `end` in seconds since the epoch, `end` None while it runs."""
+    """Return the record of one rollout; `start` and `end` in seconds since the epoch, `end` None while it runs."""
     model, analysis = state.model, state.analysis
     until = readings.grid[-1] if readings.grid else start
     stable, candidate = sides(state, readings, history.candidate(noted, start, max(until, end or 0.0), model))
@@ -69,7 +66,7 @@ def record(
         interval_seconds=round(state.interval),
         threshold=int(analysis.get("threshold") or 0),
         policy=policy_text(state.canary),
-        # Users had none of what a shadow answered.
+        # Users never get the answers of a shadow.
         exposure=Exposure()
         if strategy == "shadow"
         else exposure(seen, switched if outcome == "promoted" else None, state.interval),
@@ -79,11 +76,10 @@ def record(
 
 
 def sides(state: RolloutState, readings: Readings, noted: int | None = None) -> tuple[Side, Side]:
-    """Say which versions were compared.
+    """Return the compared versions; 0 stands for an unknown one.
 
-    While a rollout runs, or after one that failed, the selectors say it. Afterwards both select the same version, so
-    what the judge has noted, or what was scraped behind each Service, tells the other one; version 0 stands for one
-    that nobody knows.
+    During a rollout and after a failed one the selectors name both. Later both select the same version; the other one
+    is taken from the judge's ledger or from the pods scraped behind each Service.
     """
     model, live, tried = state.model, state.seen.live_version or 0, state.candidate
     scraped = measure.versions(readings, model)
@@ -102,7 +98,7 @@ def sides(state: RolloutState, readings: Readings, noted: int | None = None) -> 
 
 
 def outcome_of(state: RolloutState, decided: Sequence[Decision], end: float | None) -> Outcome:
-    """Say how it ended."""
+    """Return the outcome of a rollout."""
     if end is None:
         return "running"
     if state.condition[0] == "True":
@@ -120,14 +116,14 @@ def points(
     start: float,
     end: float | None,
 ) -> tuple[Point, ...]:
-    """Return what each look showed, at the ends of the intervals; a weight is the highest of its interval."""
+    """Return one point for the end of each interval; its weight is the highest in the interval."""
     primary, canary = (measure.measured(readings, side) for side in (stable, candidate))
     weights, evidences = measure.weights(readings), measure.evidences(readings)
     found, weight = list[Point](), 0
     moves = [(each.at, each.weight) for each in noted if each.kind == "advanced" and each.weight is not None]
     for index, (before, at) in enumerate(pairwise(readings.grid)):
         over, last = end is not None and at > end, index == len(readings.grid) - 2
-        # Flagger moves it just after a moment of the grid, so what is seen at the two ends may be neither.
+        # Flagger moves the weight just after a moment of the grid, so both ends of the interval may miss it.
         moved = [weight for moment, weight in moves if before < moment <= at]
         known = [each for each in (*weights[index : index + 2], *moved) if each is not None]
         weight = 0 if end is not None and before >= end else max(known, default=weight)
@@ -148,7 +144,7 @@ def points(
 
 
 def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> Exposure:
-    """Sum up who was answered by the candidate; once it is promoted, its users are everybody's."""
+    """Sum the requests that the candidate answered up to its promotion."""
     counted = [each for each in seen if switched is None or _seconds(each.at) <= switched + interval]
     exposed = [each for each in counted if each.canary.requests]
     if not exposed:
@@ -161,7 +157,7 @@ def exposure(seen: Sequence[Point], switched: float | None, interval: float) -> 
 
 
 def _phase(noted: Sequence[Noted], at: float) -> str:
-    """Return what Flagger was doing at a moment, by the last event that tells it."""
+    """Return Flagger's phase at a moment, from the last event that has one."""
     return next((each.phase for each in reversed(noted) if each.at <= at and each.phase), "Progressing")
 
 

@@ -1,4 +1,4 @@
-"""What is recorded of a release: in the pins, or in the registry where an environment follows it, and in the ledger."""
+"""The records about one model: the pins or, if the environment follows an alias, the registry; and the ledger."""
 
 from __future__ import annotations
 
@@ -29,13 +29,7 @@ from slipway.times import iso
 
 @dataclass(eq=False)
 class Books:
-    """What is written about one model in one environment, for one command: read once, then kept as the command writes.
-
-    Args:
-        project: The checkout.
-        environment: Which one.
-        spec: The model.
-    """
+    """Records of one model in one environment, for one command: read once, then updated by the command's writes."""
 
     project: Path
     environment: Environment
@@ -43,7 +37,7 @@ class Books:
 
     @property
     def pinned(self) -> bool:
-        """Whether pins say what runs."""
+        """Whether pins name the releases to run."""
         return self.environment.releases == "pinned"
 
     @property
@@ -57,19 +51,19 @@ class Books:
         return ledger.path_of(self.project, self.environment)
 
     def elsewhere(self) -> dict[str, int]:
-        """Say which version of the model each other stack of the same pins serves.
+        """Return the version of the model that each other stack of the same pins serves.
 
         Raises:
-            SlipwayError: One of them cannot be asked.
+            SlipwayError: The cluster of a stack cannot be reached.
         """
         return regions.others(Checkout(self.project), self.environment, self.spec.name) if self.pinned else {}
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry that the environment follows, or that has its releases.
+        """The registry of the environment's releases.
 
         Raises:
-            SlipwayError: None is named, or it cannot be used.
+            SlipwayError: No registry is configured, or its settings do not fit.
         """
         return Registry(self.environment.registry.tracking_uri)
 
@@ -78,7 +72,7 @@ class Books:
         """The ledger's entries about the model, oldest first.
 
         Raises:
-            SlipwayError: A line is none.
+            SlipwayError: A line is not an entry.
         """
         return [each for each in ledger.entries(self.ledger_file) if each.model == self.spec.name]
 
@@ -96,7 +90,7 @@ class Books:
             return Recorded()
 
     def recorded(self) -> Recorded:
-        """Return what stands there; a registry that is away is no reason to stop.
+        """Return the recorded versions; a registry that cannot be reached counts as empty.
 
         Raises:
             SlipwayError: A file does not fit.
@@ -108,7 +102,7 @@ class Books:
         """Return the model's pin.
 
         Raises:
-            SlipwayError: It has none.
+            SlipwayError: The model has no pin.
         """
         if self._pin is None:
             where = at(documents.display(self.pins_file), None, f"models.{self.spec.name}")
@@ -116,10 +110,10 @@ class Books:
         return self._pin
 
     def release_id(self, state: RolloutState, version: int) -> str:
-        """Name the release of a version: as the pins call it, or the ledger, else as it was when it was created.
+        """Return the release of a version, from the pins, the ledger, the cluster or `releases/`, in this order.
 
         Raises:
-            SlipwayError: Pins must name it, and nobody knows it.
+            SlipwayError: The environment has pins, and no source names a release of the version.
         """
         if not self.pinned:
             return state.release(version)
@@ -135,7 +129,7 @@ class Books:
         return found
 
     def release(self, release_id: str, version: int) -> Release | None:
-        """Return a release with all that is frozen of it; None where it cannot be had."""
+        """Return the contents of a release; None if it cannot be read."""
         try:
             if self.pinned:
                 return Releases(self.project / "releases").find(self.spec.name, release_id)
@@ -144,7 +138,7 @@ class Books:
             return None
 
     def settle(self, release_id: str) -> str:
-        """Make what serves the stable release of the pins; nothing to do where an environment follows an alias."""
+        """Make a release the stable one in the pins; does nothing if the environment follows an alias."""
         if not self.pinned:
             return ""
         if Releases(self.project / "releases").find(self.spec.name, release_id) is None:
@@ -155,14 +149,14 @@ class Books:
         return self._write(lambda pin: settled(pin, release_id), f"stable is {release_id}")
 
     def reject(self, release_id: str, version: int, reason: str, *, serves: bool, back: str) -> str:
-        """Write that a release is never taken again; the first reason stays.
+        """Record a release as rejected; the first reason stays.
 
         Args:
-            release_id: Which.
+            release_id: The rejected release; empty if it is unknown.
             version: Its version.
-            reason: Why.
+            reason: Why it is rejected.
             serves: Whether users get it at present.
-            back: The release that shall serve instead.
+            back: The release to serve instead.
         """
         said = f"{release_id or f'v{version}'} is rejected: {reason}"
         if self.pinned:
@@ -177,12 +171,7 @@ class Books:
         return f"registry: {said}" if new else ""
 
     def move_alias(self, version: int, *, only_from: int | None = None) -> str:
-        """Let the environment's alias name a version.
-
-        Args:
-            version: Which.
-            only_from: Leave the alias alone where it names another version than this.
-        """
+        """Point the environment's alias to a version; with `only_from`, only if it names that version now."""
         if self.pinned and named(self.environment.registry.tracking_uri) is None:
             return ""
         uri, model, alias = self.environment.registry.tracking_uri, self.spec.registered_model, self.environment.alias
@@ -195,7 +184,7 @@ class Books:
     def note(
         self, action: Action, release_id: str, version: int, *, other: str, reason: str, now: float, incident: str = ""
     ) -> str:
-        """Add a line to the ledger, unless it is the last one about the model already."""
+        """Append an entry to the ledger, unless it repeats the model's last one."""
         entry = Entry(
             at=iso(now),
             action=action,
@@ -215,7 +204,7 @@ class Books:
 
     def _write(self, change: Callable[[Pin], Pin], said: str) -> str:
         with documents.alone(self.pins_file.parent):
-            # Another command may have written since.
+            # Another command may have changed the file since it was read.
             pins = load_pins(self.pins_file)
             self._pin = pins.models.get(self.spec.name)
             before = self.pin()

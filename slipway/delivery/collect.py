@@ -1,4 +1,4 @@
-"""Puts together what happened in the present rollout of a model, or in its last one."""
+"""Collector for the record of a model's present rollout or, if none runs, of its last one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from slipway.errors import SlipwayError
 from slipway.rollout.state import RolloutState
 from slipway.settings.environment import Environment
 
-#: Seconds for the judge's answer; it reads files only.
+#: Seconds to wait for the judge's answer; the judge only reads files for it.
 JUDGE_TIMEOUT = 3.0
-#: How far back the start of a rollout is looked for when nobody has noted it, in seconds.
+#: Seconds before the end in which the start of a rollout without events is searched.
 LOOK_BACK = 6 * 3600.0
 
 
 def prometheus_of(environment: Environment) -> Prometheus:
-    """Return an environment's Prometheus, at the address that this shell reaches it by."""
+    """Return a client for an environment's Prometheus; `SLIPWAY_PROMETHEUS_URL` overrides the address."""
     return Prometheus(os.environ.get("SLIPWAY_PROMETHEUS_URL") or environment.prometheus_url)
 
 
 def judge_of(environment: Environment) -> str | None:
-    """Return the judge's address, as this shell reaches it; None without a judge."""
+    """Return the judge's address, which `SLIPWAY_JUDGE_URL` overrides; None without a judge."""
     return os.environ.get("SLIPWAY_JUDGE_URL") or environment.judge_url
 
 
@@ -41,14 +41,10 @@ def collect(
     *,
     since: float | None = None,
 ) -> RolloutRecord:
-    """Return what is known of a rollout; without Prometheus it has no points.
+    """Return the record of a rollout; if Prometheus cannot be reached, it has no points.
 
     Args:
-        kube: The cluster.
-        prometheus: What has measured it.
-        environment: Where.
-        state: Where the rollout stands.
-        since: When the rollout began, in seconds since the epoch; found out without it.
+        since: Start of the rollout in seconds since the epoch; searched in events and weights if None.
 
     Raises:
         SlipwayError: The cluster cannot be read, or shows no rollout of the model.
@@ -65,7 +61,7 @@ def collect(
         start = _weight_rose(prometheus, namespace, model, end, state.interval)
     if start is None:
         raise SlipwayError(f"{model}: no rollout has been seen in {environment.name}; {following} starts one")
-    # One interval longer than the rollout, as its last requests are still answered.
+    # One interval longer than the rollout, because its last requests are still being answered.
     after = end if running else end + state.interval
     grid = measure.moments(start, min(after, now), state.interval, whole=not running and after <= now)
     try:
@@ -76,7 +72,7 @@ def collect(
 
 
 def ask_judge(url: str | None, path: str, **parameters: str) -> Any:
-    """Return a JSON answer of the judge; None where it gives none."""
+    """Return a JSON answer of the judge; None without a judge or an answer."""
     if not url:
         return None
     session = requests.Session()
@@ -91,7 +87,7 @@ def ask_judge(url: str | None, path: str, **parameters: str) -> Any:
 
 
 def _noted(kube: Kube, judge: str | None, namespace: str, model: str) -> list[Noted]:
-    """Read the judge's ledger, which is exact; without it the Events of Kubernetes."""
+    """Read the judge's ledger, which is exact, or else the Events of Kubernetes."""
     entries = ask_judge(judge, "ledger", namespace=namespace, model=model)
     if found := history.noted_in_ledger(entries or (), namespace, model):
         return found
@@ -101,7 +97,7 @@ def _noted(kube: Kube, judge: str | None, namespace: str, model: str) -> list[No
 
 
 def _weight_rose(prometheus: Prometheus, namespace: str, model: str, end: float, interval: float) -> float | None:
-    """Find the start of a rollout that nobody has noted, from the weights that Flagger has told Prometheus."""
+    """Return the start of a rollout without events, from the weights that Flagger exports to Prometheus."""
     try:
         found = prometheus.query_range(
             f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}', end - LOOK_BACK, end, interval
@@ -114,5 +110,5 @@ def _weight_rose(prometheus: Prometheus, namespace: str, model: str, end: float,
             first = at
         elif first is not None:
             break
-    # Flagger looks twice before the candidate gets its first request.
+    # Two ticks of Flagger pass before the candidate gets its first request.
     return None if first is None else first - 2 * interval

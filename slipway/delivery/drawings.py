@@ -1,6 +1,6 @@
-"""The geometry of a rollout's charts: records in, coordinates out.
+"""The geometry of a rollout's charts, in pixels.
 
-All panels of a rollout share the time axis. What nobody measured is a gap, never a zero.
+All panels of a rollout share the time axis. A missing measurement is a gap, never a zero.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from slipway.delivery import readings
 from slipway.delivery.record import RolloutRecord
 from slipway.rollout.policy import LIMIT, Policy
 
-#: Pixels: the whole drawing, the room for the scale at the left, for the names of lines at the right.
+#: Pixels: the width of the drawing, the margin for the scale, the margin for the names of lines.
 WIDTH, LEFT, RIGHT = 900, 56, 124
-#: Pixels of the room for the numbers of decisions, of a panel, of its title above it, of the time axis.
+#: Pixels: the margin for the numbers of decisions, the height of a panel, of its title, of the time axis.
 TOP, PANEL, TITLE, BOTTOM = 26, 84, 36, 26
-#: How far apart two names at the ends of lines must be to be read.
+#: Least pixels between two names at the ends of lines.
 APART = 13
-#: Lines of a scale at most, times on the time axis at most.
+#: Most lines of a scale, most times on the time axis.
 SCALE_LINES, TIMES = 3, 8
-#: Seconds that times may be apart.
+#: Possible seconds between two times.
 _PACES = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
 
@@ -38,7 +38,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Line:
-    """One side's measurements; `segments` are runs without a gap, as SVG points."""
+    """Measurements of one side; `segments` are the runs without a gap, as SVG points."""
 
     side: str
     name: str
@@ -49,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Rule:
-    """A horizontal line: one of the scale, or a bound that counts."""
+    """A horizontal line: one of the scale, or an objective."""
 
     y: float
     said: str
@@ -57,7 +57,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Panel:
-    """One chart; `area` is the outline of a filled shape, empty where there is none."""
+    """One chart; `area` is the outline of a filled shape, or empty."""
 
     title: str
     top: float
@@ -69,7 +69,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment: of the time axis, or of a decision, with its number."""
+    """A time on the time axis, or the number of a decision."""
 
     x: float
     said: str
@@ -78,7 +78,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Charts:
-    """All that is drawn of one rollout."""
+    """All charts of one rollout."""
 
     height: float
     panels: tuple[Panel, ...]
@@ -88,7 +88,7 @@ class Charts:
 
 @dataclass(frozen=True)
 class _Scale:
-    """From a value to the pixel below the panel's top; logarithmic where evidence multiplies."""
+    """Scale from values to pixels below the panel's top; logarithmic for evidence, which multiplies."""
 
     low: float
     high: float
@@ -102,7 +102,7 @@ class _Scale:
 
 
 def charts(record: RolloutRecord) -> Charts:
-    """Lay out one rollout."""
+    """Lay out the charts of one rollout."""
     policy = Policy.parse(record.policy) if record.policy else None
     span = max(readings.duration(record), 1.0)
 
@@ -138,7 +138,7 @@ def _panels(record: RolloutRecord, policy: Policy | None, x: Callable[[str], flo
 def _traffic(record: RolloutRecord, x: Callable[[str], float]) -> Panel:
     scale, corners, before = _Scale(0, 100), list[str](), 0
     for at, weight in _weights(record):
-        # The weight holds until there is another one.
+        # A weight holds until the next one.
         corners += [f"{x(at)},{scale.y(before)}", f"{x(at)},{scale.y(weight)}"]
         before = weight
     end = x(record.ended or record.points[-1].at) if record.points else LEFT
@@ -148,7 +148,7 @@ def _traffic(record: RolloutRecord, x: Callable[[str], float]) -> Panel:
 
 
 def _weights(record: RolloutRecord) -> list[tuple[str, int]]:
-    """Return when the candidate got which weight: from the decisions, which are exact, else from the looks."""
+    """Return the candidate's weights by time: from the decisions, which are exact, or else from the points."""
     given = [(decision.at, decision.weight) for decision in record.decisions if decision.kind == "advanced"]
     if not given:
         return [(point.at, point.weight) for point in record.points]
@@ -171,7 +171,7 @@ def _both(
     known = [each for row in rows.values() for _, each in row if each is not None]
     known += [] if bound is None else [bound]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
-    # A rate is seen from below the worst to 100 %, a latency from zero.
+    # The scale of a rate ends at 100 %, that of a latency begins at zero.
     scale = _Scale(max(0.0, low - (100 - low) * 0.15 - 0.5), 100) if unit == "%" else _Scale(0.0, max(high * 1.1, 1.0))
     lines = [_line(side, f"v{versions[side]}", row, x, scale.y, unit) for side, row in rows.items() if row]
     rule = None if bound is None else Rule(scale.y(bound), f"objective {bound:g} {unit}")
@@ -209,7 +209,7 @@ def _line(
 
 
 def _named_apart(lines: Sequence[Line]) -> tuple[Line, ...]:
-    """Move the names at the ends of two lines away from each other."""
+    """Move the names at the ends of two lines apart."""
     if len(lines) != 2 or abs(lines[0].name_y - lines[1].name_y) >= APART:
         return tuple(lines)
     middle = (lines[0].name_y + lines[1].name_y) / 2

@@ -1,6 +1,6 @@
-"""What was reported while a rollout ran, as decisions.
+"""The decisions of a rollout, from reported events.
 
-Two sources report it: the judge's ledger, which has each event with its time, and the judge's own decisions; or the
+The judge's ledger has every event of Flagger with its time and the judge's own decisions. Without it the source is the
 Events of Kubernetes, which fold equal messages into one with a count.
 """
 
@@ -28,13 +28,13 @@ class Noted:
 
     Args:
         at: Seconds since the epoch.
-        reason: What happened, in plain words.
-        kind: What it is about; None where it decides nothing.
-        count: How often it happened since the last one of its kind in this list.
-        weight: Percent of the traffic that the candidate had; None where the event does not tell.
-        own: Whether the judge decided it: then `reason` is why.
-        candidate: The InferenceService that was tried; empty where the source does not tell.
-        phase: Flagger's phase from then on; empty where the source does not tell.
+        reason: The event in plain words.
+        kind: Kind of the decision; None if the event decides nothing.
+        count: Occurrences since the last event of this kind in the list.
+        weight: Percent of the traffic that the candidate had; None if unknown.
+        own: Whether it is a decision of the judge: `reason` is then its reason.
+        candidate: The candidate's InferenceService; empty if unknown.
+        phase: Flagger's phase from then on; empty if unknown.
     """
 
     at: float
@@ -48,7 +48,7 @@ class Noted:
 
 
 def noted_in_events(events: Iterable[Mapping[str, Any]]) -> list[Noted]:
-    """Read Kubernetes Events of one Canary, oldest first; a folded one counts at its first time, then at its last."""
+    """Read Kubernetes Events of one Canary, oldest first; a folded one counts at its first and at its last time."""
     found = []
     for event in events:
         first = epoch(event.get("firstTimestamp") or event.get("eventTime")) or 0.0
@@ -60,7 +60,7 @@ def noted_in_events(events: Iterable[Mapping[str, Any]]) -> list[Noted]:
 
 
 def noted_in_ledger(entries: Iterable[Any], namespace: str, model: str) -> list[Noted]:
-    """Read the judge's ledger, oldest first; what is no entry is passed over."""
+    """Read the judge's ledger, oldest first; anything that is not an entry is skipped."""
     found = []
     for content in entries:
         with suppress(ValueError):
@@ -76,36 +76,34 @@ def noted_in_ledger(entries: Iterable[Any], namespace: str, model: str) -> list[
 
 
 def of_flagger(at: float, message: str, count: int = 1) -> Noted:
-    """Read one message of Flagger's."""
+    """Read one of Flagger's messages."""
     meaning = messages.read(message)
     return Noted(at, meaning.plain, meaning.kind, count, meaning.weight, phase=meaning.phase)
 
 
 def candidate(noted: Iterable[Noted], start: float, end: float, model: str) -> int | None:
-    """Return the version that was tried between two moments, as the judge has noted it; None where it has not."""
+    """Return the candidate between two moments, from the judge's events; None without one."""
     named = [each.candidate for each in noted if each.candidate and start - WHOLE_SECOND <= each.at <= end]
     return names.version_in(named[-1], model) if named else None
 
 
 def last_start(noted: Iterable[Noted], before: float) -> float | None:
-    """Return when the last rollout that began before a moment began."""
+    """Return the start of the last rollout before a moment."""
     return max((each.at for each in noted if each.at <= before and each.kind == "started"), default=None)
 
 
 def decisions(noted: Sequence[Noted], start: float, end: float, abort: str = "") -> tuple[Decision, ...]:
-    """Return what was decided between two moments.
+    """Return the decisions between two moments, in seconds since the epoch.
 
     Args:
         noted: All events, oldest first.
-        start: Seconds since the epoch.
-        end: As `start`.
-        abort: Why an operator asked for the end; empty where nobody did.
+        abort: The operator's reason to abort; empty without a request.
     """
     found: list[Decision] = []
     weight, last_halt, over = 0, "", False
     for each in noted:
         kind = each.kind if start - WHOLE_SECOND <= each.at <= end + WHOLE_SECOND else None
-        # The end is noted more than once: by the judge that asked for it, by Flagger as it begins and when it is done.
+        # The end is reported several times: by the judge, then by Flagger as it starts and as it completes.
         if kind is None or (over and kind != "started"):
             continue
         weight = weight if each.weight is None else each.weight
@@ -114,7 +112,7 @@ def decisions(noted: Sequence[Noted], start: float, end: float, abort: str = "")
             last_halt = reason
         elif kind in ("rolled-back", "aborted"):
             if not each.own:
-                # Flagger says the same whether a check or an operator ends a rollout.
+                # Flagger reports a failed check and an operator's abort with the same message.
                 kind, reason = ("aborted", abort) if abort else ("rolled-back", last_halt or reason)
             weight = 0
         over = kind in ("promoted", "rolled-back", "aborted")

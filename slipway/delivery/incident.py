@@ -1,4 +1,4 @@
-"""The report about a release that was rejected: what changed, who was exposed, what was measured, when."""
+"""The incident of a rejected release: changes, exposure, measurements and timeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slipway.rollout.policy import LIMIT
 
 
 class Change(Frozen):
-    """Something in which the rejected release differs from the one that serves."""
+    """A difference between the rejected release and the serving one."""
 
     what: str
     before: str
@@ -23,7 +23,7 @@ class Change(Frozen):
 
 
 class Incident(Frozen):
-    """One rejected release."""
+    """Incident of one rejected release."""
 
     written_by_slipway: ClassVar[bool] = True
 
@@ -34,17 +34,17 @@ class Incident(Frozen):
     who: str
     reason: str
     rejected: str
-    #: What serves instead, or shall.
+    #: The release that serves instead, or is to.
     serves: str
-    #: Whether users were still served by the rejected release when this was written.
+    #: Whether the rejected release still served users when the incident was written.
     promoted: bool = False
     changes: tuple[Change, ...] = ()
-    #: None where neither the cluster nor anybody else knew of its rollout any more.
+    #: None if its rollout could not be read.
     rollout: RolloutRecord | None = None
 
 
 def changes(before: Release | None, after: Release | None) -> tuple[Change, ...]:
-    """Say in what two releases differ: code, data, bytes, recorded metrics."""
+    """Return the differences of two releases in code, data, bytes and recorded metrics."""
     if before is None or after is None:
         return ()
     pairs = [
@@ -62,28 +62,28 @@ def changes(before: Release | None, after: Release | None) -> tuple[Change, ...]
 
 
 def write(directory: Path, incident: Incident) -> Path:
-    """Write a report as Markdown with its data beside it; one that is there already stays. Returns the Markdown's path.
+    """Write an incident as Markdown and JSON, unless the files exist; return the Markdown's path.
 
-    A release is rejected once in an environment, so the release names the files.
+    A release is rejected once in an environment, so the files are named after the release.
     """
     stem = f"{incident.model}-{incident.rejected}"
     data, text = directory / f"{stem}.json", directory / f"{stem}.md"
     if not data.is_file():
         documents.write_text(data, incident.model_dump_json(indent=2) + "\n")
     if not text.is_file():
-        # From what is on disk: after a crash between the two files they still tell the same.
+        # From the JSON on disk, so that both files agree also after a crash between the two writes.
         stored = Incident.model_validate_json(data.read_text())
         documents.write_text(text, markdown(stored))
     return text
 
 
 def reason_of(data: Path) -> str:
-    """Return the reason that an incident gives; empty where there is none yet."""
+    """Return the reason in an incident; empty if the file does not exist."""
     return Incident.model_validate_json(data.read_text()).reason if data.is_file() else ""
 
 
 def markdown(incident: Incident) -> str:
-    """Tell an incident to people."""
+    """Return an incident as Markdown."""
     return "\n".join(_lines(incident)) + "\n"
 
 
@@ -97,7 +97,7 @@ def _lines(incident: Incident) -> Iterator[str]:
     yield from _exposure(incident.rollout)
     if incident.promoted:
         since = f" at {incident.rollout.ended}" if incident.rollout and incident.rollout.ended else ""
-        yield f"It was promoted{since}: everybody has been answered by it since."
+        yield f"It was promoted{since}: all users have been answered by it since."
     changed = [(each.what, each.before, each.after) for each in incident.changes]
     yield from _table("What changed", ("", incident.serves, incident.rejected), changed)
     if incident.rollout is not None:

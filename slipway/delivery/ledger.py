@@ -1,8 +1,8 @@
-"""The ledger of an environment: who settled, rejected, aborted or retried a release, when and why, a line of JSON each.
+"""The ledger of an environment: operators' actions on releases, one line of JSON each.
 
-An environment with pins has `ledger/<environment>.jsonl` in the checkout: it is committed, reviewed together with the
-pins. One that follows an alias has its file under `.slipway/`, as nobody reviews what it does; what counts there are
-the tags of the registry.
+An environment with pins has `ledger/<environment>.jsonl` in the checkout, committed and reviewed together with the
+pins. An environment that follows an alias has its file under `.slipway/`, not reviewed: there the tags of the registry
+decide.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ class Entry(Frozen):
     at: str
     action: Action
     model: str
-    #: The release, with its registry version, that it is about; empty where the cluster could not name it.
+    #: The release acted on; empty if the cluster could not name it.
     release: str
     version: int
-    #: What served until then, or serves again.
+    #: The release that served until then, or serves again.
     other: str = ""
     reason: str = ""
-    #: Where the incident is told.
+    #: Path of the incident.
     incident: str = ""
     #: `user@host`.
     who: str = ""
-    #: Of the checkout.
+    #: Commit of the checkout.
     git_commit: str = ""
 
 
 def home(project: Path, environment: Environment) -> Path:
-    """Say where ledgers and incidents are: in the checkout for environments with pins, else under `.slipway`."""
+    """Return the directory of ledgers and incidents: the checkout for environments with pins, else `.slipway`."""
     return project if environment.releases == "pinned" else project / ".slipway"
 
 
 def path_of(project: Path, environment: Environment) -> Path:
-    """Name the ledger of an environment."""
+    """Return the path of an environment's ledger."""
     return home(project, environment) / "ledger" / f"{environment.name}.jsonl"
 
 
 def entries(path: Path) -> Iterator[Entry]:
-    """Read a ledger, oldest first; the end of a line that was cut off by a crash is passed over.
+    """Read a ledger, oldest first; a line that a crash cut off is skipped.
 
     Raises:
         SlipwayError: A line is not an entry.
@@ -90,7 +90,7 @@ def entries(path: Path) -> Iterator[Entry]:
 
 
 def note(path: Path, entry: Entry) -> bool:
-    """Append an entry; returns whether it was new: the same action on the same release is not noted twice in a row."""
+    """Append an entry, unless it repeats the model's last action and release; return whether it was appended."""
     with alone(path.parent):
         last = next((each for each in reversed(list(entries(path))) if each.model == entry.model), None)
         if last and (last.action, last.release, last.version) == (entry.action, entry.release, entry.version):
@@ -98,7 +98,7 @@ def note(path: Path, entry: Entry) -> bool:
         torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         content = {"schema": SCHEMA, **entry.model_dump(exclude_defaults=True)}
         line = ("\n" if torn else "") + json.dumps(content, separators=(",", ":"), ensure_ascii=False) + "\n"
-        # One write: what a killed process leaves is a whole line or none.
+        # One write, so that a killed process leaves a whole line or none.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             os.write(descriptor, line.encode())
@@ -109,7 +109,7 @@ def note(path: Path, entry: Entry) -> bool:
 
 
 def who() -> str:
-    """Say who runs this."""
+    """Return `user@host` of this process."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""Moves the weights of an LLM's group, one step at a time."""
+"""Rollouts of LLMs: the operator moves the weights of a group, one step at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from slipway.rollout.observed import ObservedModel
 
 
 def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
-    """Say where one LLM stands, as `slipway rollout status` shows it."""
+    """Return the row of one LLM in `slipway rollout status`."""
     live, wanted = seen.live_version, written.wanted
     members = {member.version: member for member in seen.services.values()}
     candidate = wanted if wanted != live and wanted in members and wanted not in written.rejected else None
@@ -29,7 +29,7 @@ def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
     elif wanted not in (None, live) and wanted not in written.rejected:
         following, why = "up", f"v{wanted} does not run yet"
     elif set(members) - {live}:
-        following, why = "up", "retires what serves nobody"
+        following, why = "up", "retires versions without traffic"
     return {
         "model": model,
         "situation": "absent" if live is None else "settled" if candidate is None else "running",
@@ -48,16 +48,13 @@ def row(model: str, seen: ObservedModel, written: Recorded) -> dict[str, Any]:
 
 
 def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = None) -> list[str]:
-    """Give the candidate its next share, or the one that is named; returns what was done.
+    """Give the candidate its next share, or `to`; return what was done.
 
-    At everybody it is written down as stable. Nothing but readiness is looked at here: who steps has looked at what
-    the model answers.
+    At 100 % it is recorded as stable. Only readiness is checked: the operator has judged the model's answers.
 
     Args:
-        kube: The cluster.
-        books: Where it is written down.
-        to: Percent; 0 takes all of the traffic back. None takes the next of the rollout's steps.
-        reason: With 0: why the candidate is never taken again; None lets it be tried again.
+        to: Percent; 0 takes all of the traffic back. None stands for the next step of the rollout.
+        reason: With 0: why the candidate is rejected; None lets it be tried again.
 
     Raises:
         SlipwayError: There is no candidate, or it is not ready.
@@ -73,7 +70,7 @@ def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = N
             ExitCode.BUSY,
         )
     done = []
-    # Who gains comes first: in between there is too much of both, never nobody.
+    # The member that gains traffic is patched first, so that the weights never sum to less than 100 %.
     order = [(candidate, weight), (stable, ALL - weight)]
     for member, share in order if weight >= candidate.weight else reversed(order):
         if member.weight != share:
@@ -83,7 +80,7 @@ def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = N
     release, back = candidate.service.release_id, stable.service.release_id
     if weight == ALL:
         refuse_alone(books, candidate.service.version)
-        done += [_note(books, "settled", candidate, back, "stepped to everybody"), books.settle(release)]
+        done += [_note(books, "settled", candidate, back, "stepped to all traffic"), books.settle(release)]
     elif weight == 0 and reason:
         done += [
             _note(books, "rejected", candidate, back, reason),
@@ -94,7 +91,7 @@ def step(kube: Kube, books: Books, to: int | None = None, reason: str | None = N
 
 
 def _pair(books: Books, group: list[Member]) -> tuple[Member, Member]:
-    """Return who is stable with who is tried."""
+    """Return the stable member and the candidate."""
     name, written = books.spec.name, books.recorded()
     by_version = {member.service.version: member for member in group}
     live = llm.observe(group).live_version if group else None
@@ -102,7 +99,7 @@ def _pair(books: Books, group: list[Member]) -> tuple[Member, Member]:
         raise SlipwayError(f"{name}: v{written.wanted} does not run in {books.environment.name}; `slipway up` first")
     others = [version for version in by_version if version != written.wanted]
     if not others:
-        raise SlipwayError(f"{name}: v{written.wanted} serves everybody; pin a candidate, `slipway up`, then step")
+        raise SlipwayError(f"{name}: v{written.wanted} has all traffic; pin a candidate, `slipway up`, then step")
     stable = written.stable if written.stable in others else live if live in others else others[0]
     return by_version[stable], by_version[written.wanted]
 

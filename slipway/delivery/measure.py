@@ -1,8 +1,8 @@
-"""What Prometheus has seen of both sides of a rollout, interval by interval.
+"""Measurements of both sides of a rollout, interval by interval, from Prometheus.
 
-Requests are differences of counters, so they are whole numbers that add up; `increase` would extrapolate. The sides are
-told apart by the Service through which a pod was scraped with the InferenceService it belongs to, because outside a
-rollout both Services select the same pods.
+Requests are differences of counters, so they are whole numbers that add up; `increase` would extrapolate. A side is
+identified by the Service through which a pod was scraped and by the pod's InferenceService, because outside a rollout
+both Services select the same pods.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from slipway.clients.prometheus import Prometheus, Sample, Series, growth
 from slipway.delivery.record import Measured
 from slipway.series import ASKED, EVIDENCE, LABELLED, LATENCY, REQUESTS, RIGHT
 
-#: Quantiles that are shown, as Prometheus writes them.
+#: Quantiles, as Prometheus writes them.
 QUANTILES = ("0.5", "0.95", "0.99")
-#: Seconds until what the judge weighs at a look has been scraped in the lab. Where scrapes are rarer, a point may show
-#: the value of the look before it.
+#: Seconds until the lab has scraped the judge's value of a tick. With longer scrape intervals a point may show the
+#: value of the previous tick.
 SCRAPED = 2
-#: A label that no metric has: it tells the quantiles of one answer apart.
+#: A label that no metric has: the quantile, in an answer with several.
 _Q = "q"
 
 Key = tuple[tuple[str, str], ...]
@@ -38,15 +38,15 @@ class Side:
 
 @dataclass(frozen=True)
 class Readings:
-    """What Prometheus answered about one rollout.
+    """Answers of Prometheus about one rollout.
 
     Args:
-        grid: The moments, evenly spaced but for the last; seconds since the epoch.
-        base: Counters of requests as the rollout began.
+        grid: Moments in seconds since the epoch, evenly spaced except for the last.
+        base: Counters of requests at the start of the rollout.
         counts: Counters of requests by service, inferenceservice, pod, status_code.
-        latencies: Quantiles over the interval before, milliseconds.
-        labels: Counters of labelled, right predictions, by version.
-        flagger: Weight, evidence.
+        latencies: Quantiles over the previous interval, in milliseconds.
+        labels: Counters of labelled and of right predictions, by version.
+        flagger: Weight and evidence.
     """
 
     grid: tuple[float, ...]
@@ -58,7 +58,7 @@ class Readings:
 
 
 def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, ...], interval: float) -> Readings:
-    """Ask for everything about a model on a grid of moments.
+    """Query all measurements of a model on a grid of moments.
 
     Raises:
         SlipwayError: Prometheus cannot be reached.
@@ -77,7 +77,7 @@ def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, 
     flagger = (
         f'flagger_canary_weight{{workload="{model}",namespace="{namespace}"}}'
         f' or flagger_canary_metric_analysis{{name="{model}",namespace="{namespace}",metric="evidence"}}'
-        # What the judge weighed at this very look, which the scrape after it has seen.
+        # The judge's value of this very tick, which only the next scrape sees.
         f' or {EVIDENCE}{{namespace="{namespace}",model="{model}"}} offset -{SCRAPED}s'
     )
 
@@ -100,7 +100,7 @@ def read(prometheus: Prometheus, namespace: str, model: str, grid: tuple[float, 
 
 
 def joined(series: Sequence[Series], last: Sequence[Sample], at: float) -> tuple[Series, ...]:
-    """Add the values of one more moment to series."""
+    """Return series with the values of one more moment."""
     values = {_key(sample.labels): sample for sample in last}
     known = {_key(each.labels): each for each in series}
     return tuple(
@@ -113,13 +113,10 @@ def joined(series: Sequence[Series], last: Sequence[Sample], at: float) -> tuple
 
 
 def moments(start: float, end: float, interval: float, *, whole: bool) -> tuple[float, ...]:
-    """Return the moments at which a rollout is looked at.
+    """Return the moments of a rollout's points, in seconds since the epoch, `interval` seconds apart.
 
     Args:
-        start: When it began, seconds since the epoch.
-        end: When it ended, or now.
-        interval: Seconds between two.
-        whole: Whether the last interval is a whole one, going past the end; else it stops there.
+        whole: Whether the last interval is a whole one that may go past `end`; otherwise it stops there.
     """
     steps = (end - start) / interval
     count = math.ceil(steps) if whole else math.floor(steps)
@@ -130,7 +127,7 @@ def moments(start: float, end: float, interval: float, *, whole: bool) -> tuple[
 
 
 def measured(readings: Readings, side: Side) -> list[Measured]:
-    """Say what one side did in each interval: one entry for each moment but the first."""
+    """Return the measurements of one side by interval: one entry for each moment but the first."""
     count = len(readings.grid) - 1
     requests, failed = [0] * count, [0] * count
     base = {_key(sample.labels): sample.value for sample in readings.base}
@@ -161,7 +158,7 @@ def measured(readings: Readings, side: Side) -> list[Measured]:
 
 
 def differences(series: Series, grid: Sequence[float], base: float) -> list[int]:
-    """Return how far a counter went in each interval; a counter that fell has begun anew at zero."""
+    """Return the growth of a counter in each interval; a counter that fell was reset to zero."""
     values, before, found = _at(series, grid), base, []
     for index in range(1, len(grid)):
         value = values.get(index)
@@ -179,19 +176,19 @@ def weights(readings: Readings) -> list[int | None]:
 
 
 def evidences(readings: Readings) -> list[float | None]:
-    """Return the judge's e-value at each moment at which the candidate had traffic; other values may be older."""
-    judged, told = (_flagger(readings, metric) for metric in (EVIDENCE, "flagger_canary_metric_analysis"))
+    """Return the judge's e-value at each moment at which the candidate had traffic, else None."""
+    judged, checked = (_flagger(readings, metric) for metric in (EVIDENCE, "flagger_canary_metric_analysis"))
     found, before = list[float | None](), 0
-    for weight, own, heard in zip(weights(readings), judged, told, strict=True):
+    for weight, own, heard in zip(weights(readings), judged, checked, strict=True):
         now = before if weight is None else weight
-        # Flagger has heard nothing yet when it gives the first weight, the judge has looked by then.
+        # When Flagger gives the first weight it has no value yet, but the judge has.
         found.append(own if own is not None and (now or before) else heard if before else None)
         before = now
     return found
 
 
 def versions(readings: Readings, model: str) -> dict[str, set[int]]:
-    """Say which versions were seen behind each Service of the pair."""
+    """Return the versions that were scraped behind each Service of the pair."""
     found: dict[str, set[int]] = {}
     for series in readings.counts:
         version = names.version_in(series.labels.get("inferenceservice", ""), model)
@@ -222,7 +219,7 @@ def _of(series: Sequence[Series], side: Side) -> list[Series]:
 
 
 def _at(series: Series, grid: Sequence[float]) -> Mapping[int, float]:
-    """Return the values by the index of their moment, without those that are none."""
+    """Return the values by the index of their moment, without NaN."""
     places = {round(at, 2): index for index, at in enumerate(grid)}
     return {
         places[round(at, 2)]: value for at, value in series.points if round(at, 2) in places and not math.isnan(value)

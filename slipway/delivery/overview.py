@@ -1,4 +1,4 @@
-"""Where all models of an environment stand: what `slipway rollout status` shows."""
+"""The state of all models of an environment, for `slipway rollout status`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from slipway.settings.environment import Environment
 def overview(
     project: Path, environment: Environment, kube: Kube, specs: Mapping[str, ModelSpec]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a row for each model, with what a person should know about the reading.
+    """Return a row for each model, and notices for the operator.
 
-    The cluster is asked four times, Prometheus once, whatever the number of models; the judge once for each rollout
-    that runs. Without the last two the rest is shown.
+    Four requests go to the cluster and one to Prometheus, for any number of models; one for each running rollout goes
+    to the judge. If Prometheus or the judge cannot be reached, their columns stay empty.
 
     Raises:
         SlipwayError: The cluster cannot be reached, or a file does not fit.
@@ -51,7 +51,7 @@ def overview(
 
 
 def under_way(environment: Environment, kube: Kube, models: Iterable[str]) -> list[str]:
-    """List the models that have a rollout, or are about to.
+    """List the models whose rollout is running or pending.
 
     Raises:
         SlipwayError: The cluster cannot be reached.
@@ -62,7 +62,7 @@ def under_way(environment: Environment, kube: Kube, models: Iterable[str]) -> li
 
 
 def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict[str, RolloutRecord]:
-    """Read the rollouts of models that have begun; one that is about to is not the one before.
+    """Return the records of models' rollouts; none for a pending rollout, whose Canary still shows the previous one.
 
     Raises:
         SlipwayError: The cluster cannot be reached, or shows no rollout of a model.
@@ -80,14 +80,14 @@ def records(environment: Environment, kube: Kube, models: Iterable[str]) -> dict
 def row(
     seen: RolloutState, written: Recorded, evidence: float | None, hold: str, environment: Environment, now: float
 ) -> dict[str, Any]:
-    """Say where one model stands.
+    """Return the row of one model.
 
     Args:
-        seen: What the cluster shows.
-        written: What the pins or the registry say.
+        seen: The state in the cluster.
+        written: The recorded versions.
         evidence: The judge's e-value, while a rollout runs.
-        hold: Why the judge lets it go no further at present.
-        environment: Where.
+        hold: The judge's reason to hold the rollout at its weight; empty without one.
+        environment: The environment's settings.
         now: Seconds since the epoch.
     """
     act = acts.act(seen, written, environment, now)

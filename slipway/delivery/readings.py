@@ -1,4 +1,4 @@
-"""What people read off a rollout's record: sums, verdict, what it waits for."""
+"""Figures and sentences derived from a rollout's record, with their formats."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from slipway.times import epoch
 
 Side = Literal["primary", "canary"]
 
-#: How a rollout's outcome is said.
+#: Outcomes of a rollout in words.
 OUTCOMES = {"running": "is under way", "promoted": "promoted", "failed": "rolled back", "aborted": "aborted"}
-#: What Flagger does next, by phase (pkg/apis/flagger/v1beta1/status.go), where no decision says more.
+#: Flagger's next step by phase (pkg/apis/flagger/v1beta1/status.go), used if no decision says more.
 _NEXT = {
     "Initializing": "Flagger to take over the traffic",
     "Initialized": "Flagger to see the change",
@@ -27,7 +27,7 @@ _NEXT = {
 
 
 def total(record: RolloutRecord, side: Side) -> Measured:
-    """Sum one side's counts over the rollout; latencies are those of the newest interval that has any."""
+    """Sum one side's counts over the rollout; latencies are those of the newest interval with a measurement."""
     measured: list[Measured] = [getattr(point, side) for point in record.points]
     return Measured(
         requests=sum(each.requests for each in measured),
@@ -41,24 +41,24 @@ def total(record: RolloutRecord, side: Side) -> Measured:
 
 
 def evidence(record: RolloutRecord) -> float | None:
-    """Return the newest evidence against the candidate; None where none was ever weighed."""
+    """Return the newest evidence against the candidate, as an e-value; None without any."""
     return _newest(point.evidence for point in record.points)
 
 
 def phase(record: RolloutRecord) -> str:
-    """Return Flagger's phase, as it was last seen."""
+    """Return the newest phase of Flagger."""
     return record.points[-1].phase if record.points else "Initialized"
 
 
 def weight(record: RolloutRecord) -> int:
-    """Return the percent of the users that have the candidate: all of them once the primary is that version."""
+    """Return the percent of users with the candidate: 100 once the primary runs that version."""
     if record.outcome == "promoted" or phase(record) in ("Promoting", "Finalising"):
         return 100
     return record.points[-1].weight if record.points and record.outcome == "running" else 0
 
 
 def waits_for(record: RolloutRecord) -> str:
-    """Say what a running rollout waits for; empty when it has ended."""
+    """Return the cause for which a running rollout waits; empty after its end."""
     if record.outcome != "running":
         return ""
     newest = record.decisions[-1] if record.decisions else None
@@ -68,10 +68,10 @@ def waits_for(record: RolloutRecord) -> str:
 
 
 def why(record: RolloutRecord) -> str:
-    """Say in one line why it ended as it did; empty while it runs."""
+    """Return the reason for the outcome in one line; empty while the rollout runs."""
     if record.outcome != "promoted":
         return record.reason
-    # That nothing speaks against a version says little without how much was looked at.
+    # No finding against a version means little without the number of requests.
     canary, against = total(record, "canary"), evidence(record)
     said = [f"{canary.requests:,} requests, {canary.failed:,} failed"]
     if canary.labelled:
@@ -82,18 +82,18 @@ def why(record: RolloutRecord) -> str:
 
 
 def verdict(record: RolloutRecord) -> str:
-    """Say in one line how it ended, with the reason."""
+    """Return the outcome and its reason in one line."""
     said = f"{record.model}: v{record.candidate_version} {OUTCOMES[record.outcome]}"
     return f"{said}: {reason}" if (reason := why(record)) else said
 
 
 def seconds(record: RolloutRecord, moment: str) -> float:
-    """Return the time from a rollout's start to a moment of its record."""
+    """Return the seconds from a rollout's start to a moment of its record."""
     return (epoch(moment) or 0.0) - (epoch(record.started) or 0.0)
 
 
 def duration(record: RolloutRecord) -> float:
-    """Return the seconds from the start to the end, or to what was seen last."""
+    """Return the seconds from the start to the end or to the last point or decision."""
     last = (*(point.at for point in record.points[-1:]), *(decision.at for decision in record.decisions[-1:]))
     return max((seconds(record, moment) for moment in (record.ended, *last) if moment), default=0.0)
 

@@ -1,6 +1,6 @@
-"""What happened in one rollout: the data behind the live view, the report, the incident, the rehearsal.
+"""The record of one rollout: the data of the live view, the report, the incident and the rehearsal.
 
-Pure data. Times are ISO 8601 in UTC with a trailing Z (`2026-11-21T16:30:05Z`), latencies milliseconds, rates percent.
+Times are ISO 8601 in UTC with a trailing Z (`2026-11-21T16:30:05Z`), latencies milliseconds, rates percent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Outcome = Literal["running", "promoted", "failed", "aborted"]
 
 
 class Measured(Frozen):
-    """What was measured of one side; None stands for "no data", never for zero."""
+    """Measurements of one side; None stands for "no data", never for zero."""
 
     requests: int = 0
     failed: int = 0
@@ -36,21 +36,21 @@ class Measured(Frozen):
 
 
 class Point(Frozen):
-    """One look, at the end of an interval: weight then, measurements of that interval alone."""
+    """One point at the end of an interval: the weight then and the measurements of that interval."""
 
     at: str
     phase: str
     #: Percent of the traffic that the candidate had.
     weight: int
     failed_checks: int = 0
-    #: The judge's e-value; None where it gave none.
+    #: The judge's e-value; None without one.
     evidence: float | None = None
     primary: Measured = Measured()
     canary: Measured = Measured()
 
 
 class Decision(Frozen):
-    """Something that was decided, with the one line that says why."""
+    """A decision of Flagger, the judge or an operator, with its reason in one line."""
 
     at: str
     kind: Kind
@@ -59,7 +59,7 @@ class Decision(Frozen):
 
 
 class Exposure(Frozen):
-    """Who was exposed to the candidate, from its first request to its last."""
+    """Requests that the candidate answered, from the first to the last."""
 
     requests: int = 0
     failed: int = 0
@@ -67,7 +67,7 @@ class Exposure(Frozen):
 
 
 class RolloutRecord(Frozen):
-    """One rollout of one model."""
+    """Record of one rollout of one model."""
 
     written_by_slipway: ClassVar[bool] = True
 
@@ -75,13 +75,13 @@ class RolloutRecord(Frozen):
     model: str
     namespace: str
     strategy: str
-    #: Registry versions: what users had, what was tried.
+    #: Registry versions: the one that served users, the one that was tried.
     stable_version: int
     candidate_version: int
     stable_release: str
     candidate_release: str
     outcome: Outcome
-    #: Why it ended as it did, in one line; empty while it runs.
+    #: The reason for the outcome in one line; empty while it runs.
     reason: str = ""
     started: str
     #: Empty while it runs.
@@ -89,7 +89,7 @@ class RolloutRecord(Frozen):
     steps: tuple[int, ...]
     interval_seconds: int
     threshold: int
-    #: The objectives that counted, as `rollout.policy.Policy.text` wrote them; empty without a judge.
+    #: The objectives, as `rollout.policy.Policy.text` writes them; empty without a judge.
     policy: str = ""
     exposure: Exposure = Exposure()
     points: tuple[Point, ...] = ()

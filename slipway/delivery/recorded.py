@@ -1,4 +1,4 @@
-"""What is written down about the models of an environment, wherever that is."""
+"""The recorded versions of an environment's models, from the pins or the registry."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from slipway.settings.environment import Environment, path_of
 def recorded(
     project: Path, environment: Environment, specs: Mapping[str, ModelSpec]
 ) -> tuple[dict[str, Recorded], list[str]]:
-    """Read it for every model, with what an operator should know about the reading.
+    """Return the recorded versions of every model, and notices for the operator.
+
+    A registry that cannot be reached is only a notice.
 
     Raises:
-        SlipwayError: A file does not fit. A registry that is away is said in a notice only.
+        SlipwayError: A file does not fit.
     """
     settled = {
         entry.model: entry.version
@@ -43,10 +45,10 @@ def recorded(
 
 
 def of_registry(registry: Registry, environment: Environment, specs: Mapping[str, ModelSpec]) -> dict[str, Recorded]:
-    """Return what a registry says about the models of an environment that follows it.
+    """Return the recorded versions of models in an environment that follows an alias.
 
     Raises:
-        SlipwayError: It cannot be reached.
+        SlipwayError: The registry cannot be reached.
     """
     wanted, rejected = registry.champions(environment.alias), registry.rejections(environment.name)
     return {
@@ -56,7 +58,7 @@ def of_registry(registry: Registry, environment: Environment, specs: Mapping[str
 
 
 def of_pin(pin: Pin | None, settled: int | None) -> Recorded:
-    """Return what a model's pin says; `settled` is the version that was last settled."""
+    """Return the recorded versions in a model's pin; `settled` is the version that was settled last."""
     if pin is None:
         return Recorded(settled=settled)
     return Recorded(

@@ -1,4 +1,4 @@
-"""Rejects a release, for every command that does."""
+"""The rejection of a release, shared by `settle` and `rollback`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from slipway.times import iso
 
 @dataclass(frozen=True)
 class Rejected:
-    """A release to reject, and where its rollout stands.
+    """A release to reject, and the state of its rollout.
 
     Args:
-        state: Where the rollout stands.
-        version: The version that is rejected.
-        back: The version that serves instead, or is to.
-        reason: Why; found out where it is empty.
+        state: State of the rollout.
+        version: The rejected version.
+        back: The version that serves instead, or is to serve.
+        reason: Why it is rejected; if empty, the reason is taken from the records or the rollout.
     """
 
     state: RolloutState
@@ -35,29 +35,29 @@ class Rejected:
 
     @property
     def serves(self) -> bool:
-        """Whether users are served by it at present."""
+        """Whether the rejected version serves users at present."""
         return self.state.seen.live_version == self.version
 
 
 def reject(kube: Kube, books: Books, what: Rejected) -> list[str]:
-    """Write everything down: incident, ledger, pins or tag, alias; returns what was done.
+    """Write the incident, the ledger, the pins or the registry's tag, and the alias; return what was done.
 
-    The incident and the ledger come first: as soon as the release is marked as rejected the next `up` takes it away,
-    and with it what could be told about it.
+    Incident and ledger come first: once the release is marked as rejected, the next `up` removes its objects, from
+    which the incident is written.
 
     Raises:
         SlipwayError: A file does not fit, or the registry of a following environment cannot be reached.
     """
     now, model = time.time(), books.spec.name
-    # Where another stack of the same pins serves it, it stays in them until that one has gone back too.
+    # If another stack of the same pins serves it, it stays in them until that stack has gone back too.
     serves = what.serves or what.version in books.elsewhere().values()
     release, back = books.release_id(what.state, what.version), books.release_id(what.state, what.back)
     known = books.recorded().rejected.get(what.version, "")
     rollout = None if known else _rollout(kube, books, what)
     directory = ledger.home(books.project, books.environment) / "incidents" / books.environment.name
     name = f"{model}-{release or f'v{what.version}'}"
-    file, told = directory / f"{name}.md", incident.reason_of(directory / f"{name}.json")
-    reasons = (known, told, what.reason, what.state.abort, rollout.reason if rollout else "", "its rollout failed")
+    file, written = directory / f"{name}.md", incident.reason_of(directory / f"{name}.json")
+    reasons = (known, written, what.reason, what.state.abort, rollout.reason if rollout else "", "its rollout failed")
     reason = " ".join(next(filter(None, reasons)).split())
 
     def report() -> str:
@@ -78,14 +78,14 @@ def reject(kube: Kube, books: Books, what: Rejected) -> list[str]:
                 rollout=rollout,
             ),
         )
-        return f"{documents.display(file)}: what changed, who was exposed"
+        return f"{documents.display(file)}: what changed and who was exposed"
 
     def note() -> str:
         path = documents.display(file)
         return books.note("rejected", release, what.version, other=back, reason=reason, now=now, incident=path)
 
     def alias() -> str:
-        # An alias that an environment follows may name what is queued by now.
+        # An alias that an environment follows may name a newer, queued version by now.
         return books.move_alias(what.back, only_from=None if books.pinned else what.version)
 
     return take(

@@ -1,4 +1,4 @@
-"""The report of rollouts: one HTML file that needs nothing else, with the same content as JSON."""
+"""The report of rollouts: one self-contained HTML file, and the same content as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from slipway.delivery.record import Measured, RolloutRecord
 from slipway.rollout.policy import LIMIT, Policy
 
 TEMPLATE = Path(__file__).with_name("report.html")
-#: How a decision is said.
+#: Kinds of decisions in words.
 KINDS = {
     "started": "started",
     "advanced": "advanced",
@@ -27,20 +27,20 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Written:
-    """Where a report is."""
+    """Paths of a written report."""
 
     html: Path
     json: Path
 
 
 def write(records: Sequence[RolloutRecord], directory: Path, name: str, generated: str) -> Written:
-    """Write a report as `<name>.html` and `<name>.json`.
+    """Write a report as `<name>.html` and `<name>.json`; make the directory if necessary.
 
     Args:
-        records: The rollouts, in the order in which they are shown.
-        directory: Where to; made if it is not there.
-        name: Of the files, without a suffix.
-        generated: When, as records say moments.
+        records: The rollouts, in the order of the page.
+        directory: The directory of both files.
+        name: Name of both files, without a suffix.
+        generated: Time of the report, ISO 8601 in UTC.
     """
     directory.mkdir(parents=True, exist_ok=True)
     written = Written(directory / f"{name}.html", directory / f"{name}.json")
@@ -50,13 +50,13 @@ def write(records: Sequence[RolloutRecord], directory: Path, name: str, generate
 
 
 def as_json(records: Sequence[RolloutRecord], generated: str) -> str:
-    """Write the records as they are, with the rates that follow from their counts."""
+    """Return the records as JSON, with their totals and rates."""
     rollouts = [{**record.model_dump(mode="json"), "totals": _totals(record)} for record in records]
     return json.dumps({"generated": generated, "rollouts": rollouts}, indent=2, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> tuple[RolloutRecord, ...]:
-    """Read the records of a report back from its JSON."""
+    """Read the records from a report's JSON."""
     rollouts = json.loads(path.read_text())["rollouts"]
     return tuple(
         RolloutRecord.model_validate_json(json.dumps({key: each[key] for key in each if key != "totals"}))
@@ -65,8 +65,8 @@ def read(path: Path) -> tuple[RolloutRecord, ...]:
 
 
 def as_html(records: Sequence[RolloutRecord], generated: str) -> str:
-    """Write one page: no script, no font, no picture from anywhere."""
-    # Imported late: only reports need it.
+    """Return the page, which loads no script, font or picture."""
+    # Imported late, because only reports need it.
     from jinja2 import Environment, StrictUndefined
 
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -90,7 +90,7 @@ def as_html(records: Sequence[RolloutRecord], generated: str) -> str:
 
 
 def _shown(record: RolloutRecord) -> dict[str, Any]:
-    """Put together what the template shows of one rollout."""
+    """Return the template's values for one rollout."""
     policy = Policy.parse(record.policy) if record.policy else None
     known = [point.evidence for point in record.points if point.evidence is not None]
     kinds = [decision.kind for decision in record.decisions]
@@ -114,7 +114,7 @@ def _shown(record: RolloutRecord) -> dict[str, Any]:
 
 
 def _objectives(policy: Policy) -> tuple[str, ...]:
-    """Say what the candidate was held to."""
+    """Describe the objectives of the candidate."""
     said = [f"at least {policy.success_rate_percent:g} % of requests answered"]
     said.append(f"95 % of requests within {policy.latency_p95_ms:g} ms")
     if policy.latency_p99_ms is not None:
@@ -140,5 +140,5 @@ def _evidence(value: float | None) -> str:
 
 
 def _moment(value: str) -> str:
-    """Write 2026-11-21 16:30:05 UTC."""
+    """Write a moment as `2026-11-21 16:30:05 UTC`."""
     return value.replace("T", " ").replace("Z", " UTC")

@@ -1,7 +1,7 @@
-"""Tries a candidate again whose rollout failed, or was never noticed by Flagger.
+"""A second rollout of a candidate whose first one failed or was missed by Flagger.
 
-Flagger runs no rollout of what it has seen already, so the target goes back to what serves, until Flagger has looked,
-then forward again. Both moves are an `up`: the target's selector has one writer.
+Flagger starts no rollout of a target that it has seen already. So the target goes back to the serving version until
+Flagger has seen that, then forward again. Both moves are an `up`, because the target's selector has one writer.
 """
 
 from __future__ import annotations
@@ -22,22 +22,17 @@ from slipway.rollout.state import TICKS_TO_NOTICE, RolloutState, read
 
 
 class Up(Protocol):
-    """Runs the program."""
+    """Runner of `up`."""
 
     def __call__(self, *, held_back: str | None = None) -> object:
-        """Run `up` for the environment; the target of the model that is held back goes back to what serves."""
+        """Run `up` for the environment; the target of the held back model goes back to the serving version."""
 
 
 def retry(kube: Kube, books: Books, up: Up) -> list[str]:
-    """Start the rollout of a candidate once more; returns what was done.
-
-    Args:
-        kube: The cluster.
-        books: What is written about the model.
-        up: Runs the program.
+    """Start the rollout of a candidate once more; return what was done.
 
     Raises:
-        SlipwayError: There is no candidate that may be tried again, or Flagger does not react.
+        SlipwayError: No candidate may be tried again, or Flagger does not react.
     """
     model, namespace = books.spec.name, books.environment.namespace
     state, written = read(kube, namespace, [model])[model], books.recorded()
@@ -55,7 +50,7 @@ def retry(kube: Kube, books: Books, up: Up) -> list[str]:
 
 
 def _version(state: RolloutState, written: Recorded) -> int:
-    """Say what is tried again; after a retry that was cut short the target may be back already."""
+    """Return the version to try again; after an interrupted retry the target may be back already."""
     situation, model = state.situation(time.time()), state.model
     version = state.candidate
     if situation == "settled" and state.seen.phase == "Failed" and written.wanted != state.seen.live_version:
@@ -84,7 +79,7 @@ def _wait(kube: Kube, namespace: str, state: RolloutState, holds: Callable[[Obje
 
 
 def _has_looked(canary: Object) -> bool:
-    """Tell whether Flagger has last seen the target on what it has promoted."""
+    """Check that the last target that Flagger saw is the promoted version."""
     status = canary.get("status") or {}
     return bool(status.get("lastAppliedSpec")) and status.get("lastAppliedSpec") == status.get("lastPromotedSpec")
 

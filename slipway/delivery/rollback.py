@@ -1,4 +1,4 @@
-"""Takes a candidate away for good, whatever its rollout has come to."""
+"""The rollback of a candidate in any state of its rollout, for good."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from slipway.rollout.state import RolloutState, read
 
 
 def rollback(kube: Kube, books: Books, *, reason: str | None = None, to: str | None = None) -> list[str]:
-    """Take back the traffic, reject the candidate, restore pins and alias, tell the incident; returns what was done.
+    """Take the traffic back, reject the candidate, restore pins and alias, write the incident; return what was done.
 
-    Safe to run twice, or again after it was killed anywhere. A version that users are served by already cannot be
-    taken away at once: it is rejected, and the next `up`, or commit, starts a rollout back.
+    It can be run again after it was killed at any point. A promoted version is only rejected; the next `up` or commit
+    then starts a rollout back.
 
     Args:
-        kube: The cluster.
-        books: Where it is written down.
-        reason: Why; found out where there is none.
-        to: The release, or the version as `v7`, that shall serve instead of a stable one.
+        reason: Why the candidate is rejected; None takes the reason from the rollout.
+        to: The release, or the version as `v7`, to serve instead of a promoted one.
 
     Raises:
-        SlipwayError: There is nothing to roll back, or a step failed: the same command again goes on from there.
+        SlipwayError: There is nothing to roll back, or a step failed: the same command run again continues there.
     """
     model, namespace = books.spec.name, books.environment.namespace
     state, written = read(kube, namespace, [model])[model], books.recorded()
@@ -46,7 +44,7 @@ def rollback(kube: Kube, books: Books, *, reason: str | None = None, to: str | N
             to = to or (f"v{before.seen.live_version}" if before.candidate else None)
     what = _what(books, state, written, reason or "", to)
     if what is None:
-        done = "what is wanted serves"
+        done = "the wanted version serves"
         if books.entries:
             last = books.entries[-1]
             done = f"{last.release or f'v{last.version}'} was rejected at {last.at}"
@@ -56,22 +54,22 @@ def rollback(kube: Kube, books: Books, *, reason: str | None = None, to: str | N
 
 
 def refuse_the_way_back(state: RolloutState, written: Recorded) -> None:
-    """Keep the rollout that brings a good version back from being taken for one that brings a bad one.
+    """Refuse to reject a candidate that replaces a rejected version.
 
     Raises:
-        SlipwayError: What serves was rejected, so what is tried is the way back.
+        SlipwayError: The serving version was rejected, so the candidate is the way back.
     """
     live = state.seen.live_version or 0
     if state.candidate is not None and live in written.rejected:
         raise SlipwayError(
             f"{state.model}: v{live} serves, but was rejected; v{state.candidate}, which takes its place, is nothing to"
-            " roll back: wait for it, or `slipway rollout retry` where it failed",
+            " roll back: wait for it, or `slipway rollout retry` if it failed",
             ExitCode.BUSY,
         )
 
 
 def _what(books: Books, state: RolloutState, written: Recorded, reason: str, to: str | None) -> Rejected | None:
-    """Say what goes, what comes instead; None where that is done already."""
+    """Return the version to reject and its replacement; None if that is done already."""
     live = state.seen.live_version or 0
     if state.candidate is not None:
         return Rejected(state, state.candidate, live, reason)
@@ -102,7 +100,7 @@ def _version(to: str | None) -> int | None:
 
 
 def _then(what: Rejected, books: Books) -> str:
-    """Say what comes of it when the cluster is told."""
+    """Describe the effect of the next `up` or commit."""
     written, following = books.recorded(), f"the next {apply_said(books.environment)}"
     queued = written.wanted
     if what.serves:

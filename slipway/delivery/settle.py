@@ -1,4 +1,4 @@
-"""Writes down what the cluster has decided about a candidate."""
+"""The record of a candidate's outcome: promoted ones become stable, failed ones rejected."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from slipway.settings import stack_file
 
 
 def settle(kube: Kube, books: Books) -> list[str]:
-    """Make a promoted candidate stable, or a failed one rejected; returns what was done.
+    """Make a promoted candidate stable or a failed one rejected; return what was done.
 
-    Args:
-        kube: The cluster, whose selectors and route weights are the truth.
-        books: Where it is written down.
+    The outcome is read from the cluster's selectors and route weights.
 
     Raises:
-        SlipwayError: A rollout is under way, or what was written was not what is there.
+        SlipwayError: A rollout is under way, or the records do not agree with the cluster.
     """
     model = books.spec.name
     state, now = read(kube, books.environment.namespace, [model])[model], time.time()
@@ -83,10 +81,10 @@ def _promoted(books: Books, state: RolloutState, now: float) -> list[str]:
 
 
 def refuse_alone(books: Books, live: int) -> None:
-    """Pins that several stacks share say what serves in all of them.
+    """Refuse to settle pins of several stacks before all of them serve the version.
 
     Raises:
-        SlipwayError: One of the others serves something else yet.
+        SlipwayError: Another stack still serves another version.
     """
     model, own = books.spec.name, books.environment
     behind = {stack: version for stack, version in books.elsewhere().items() if version != live}
@@ -102,7 +100,7 @@ def refuse_alone(books: Books, live: int) -> None:
 
 
 def _news(books: Books, state: RolloutState, written: Recorded) -> bool:
-    """Say whether there is, or was at the last try, anything to write down."""
+    """Return whether anything is to be recorded, or was at the previous attempt."""
     live = state.seen.live_version
     if acts.old(state, written) or written.settled == live:
         return True

@@ -1,7 +1,6 @@
-"""Commands in steps, each of which may be the last one before the process dies.
+"""Commands in steps, after any of which the process may die.
 
-Every step finds out by itself whether it is done already, so that the same command run again goes on where the last
-one stopped, to the same end.
+Every step checks whether it is done already, so the same command run again continues where the last one stopped.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from slipway.errors import ExitCode, SlipwayError
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do.
+    """One step of a command.
 
     Args:
-        name: What it is called.
-        do: Does it; returns what was done in one line, nothing where nothing was left to do.
-        may_wait: Whether the rest may go on while this cannot be reached.
+        name: Its name.
+        do: Run the step; return what was done in one line, empty if nothing was left to do.
+        may_wait: Whether later steps are run although this one's server cannot be reached.
     """
 
     name: str
@@ -28,10 +27,10 @@ class Step:
 
 
 def take(steps: Sequence[Step]) -> list[str]:
-    """Do steps in their order; returns what was done.
+    """Run steps in order; return what was done.
 
     Raises:
-        SlipwayError: A step failed; one that may wait lets the others be done first.
+        SlipwayError: A step failed; for one that may wait, the error is raised after the other steps.
     """
     said: list[str] = []
     waits: SlipwayError | None = None

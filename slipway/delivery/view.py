@@ -1,4 +1,4 @@
-"""A live view of rollouts in a terminal, drawn from their records alone."""
+"""The live view of rollouts in a terminal, drawn from their records."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from slipway.rollout.policy import LIMIT
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-#: Columns and lines that everybody's terminal has.
+#: Columns and lines that the view may use.
 WIDTH, HEIGHT = 100, 30
 #: Seconds between two looks.
 PERIOD = 1.0
-#: Seconds after the end until all that was counted has been scraped.
+#: Seconds after the end until the last counts have been scraped.
 LAST = 3.0
-#: Seconds between two signs of life where nothing changes.
+#: Seconds between two lines without a change.
 HEARTBEAT = 10.0
 #: Cells of a bar.
 BAR = 40
-#: How an outcome is coloured.
+#: Colours of outcomes.
 _STYLES = {"running": "cyan", "promoted": "green", "failed": "red", "aborted": "yellow"}
 
 #: Returns the rollouts that have begun, by model.
@@ -44,18 +44,18 @@ def watch(
     period: float = PERIOD,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, RolloutRecord]:
-    """Show rollouts until every one has ended; returns their last records.
+    """Show rollouts until all have ended; return their last records.
 
     Args:
-        look: Reads them; one that cannot be read for a while is shown as it was.
-        models: Those that must end; one without a record is waited for.
-        limit: Seconds that it may take.
-        out: Where to; standard output by default. Without a terminal, one line for each change.
+        look: Read the records; if the cluster cannot be reached, the last ones stay shown.
+        models: Models whose rollouts must end; one without a record is waited for.
+        limit: Seconds until the watch fails.
+        out: Standard output by default; if it is not a terminal, one line is printed for each change.
         period: Seconds between two looks.
-        sleep: Waits.
+        sleep: Replaces `time.sleep` in tests.
 
     Raises:
-        SlipwayError: They have not ended in time.
+        SlipwayError: A rollout has not ended in time.
     """
     stream = out or sys.stdout
     shown = _Screen(stream) if stream.isatty() else _Lines(stream)
@@ -75,14 +75,14 @@ def watch(
             if not open_ones and (over or not models):
                 return found
             if open_ones and time.monotonic() > deadline:
-                raise SlipwayError(f"{', '.join(open_ones)}: no end of the rollout in {limit:.0f} s")
-            # What was measured at the very end is there a little later.
+                raise SlipwayError(f"{', '.join(open_ones)}: the rollout has not ended within {limit:.0f} s")
+            # The last measurements arrive a little after the end.
             over = not open_ones
             sleep(LAST if over else period)
 
 
 def line(model: str, record: RolloutRecord | None) -> str:
-    """Say in one line where a rollout stands."""
+    """Describe the state of a rollout in one line."""
     if record is None:
         return f"{model}: waits for Flagger to see the change"
     if record.outcome != "running":
@@ -99,7 +99,7 @@ def line(model: str, record: RolloutRecord | None) -> str:
 
 
 def screen(models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str = "") -> RenderableType:
-    """Draw rollouts; up to three fit into a terminal of 30 lines."""
+    """Draw rollouts; up to three fit in a terminal of 30 lines."""
     from rich.console import Group
     from rich.text import Text
 
@@ -112,14 +112,14 @@ def screen(models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: s
 
 
 class _Screen:
-    """Draws in place."""
+    """View that is redrawn in place."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
         from rich.live import Live
 
         console = Console(file=stream, highlight=False)
-        # Never wider than what was designed for: on a broad screen the numbers would be far from their names.
+        # On a wider screen the numbers would be far from their names.
         console.width = min(console.width, WIDTH)
         self.live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
@@ -130,22 +130,22 @@ class _Screen:
         self.live.stop()
 
     def show(self, models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str) -> None:
-        """Draw what is there now."""
+        """Draw the present records."""
         self.live.update(screen(models, found, trouble), refresh=True)
 
 
 class _Lines(AbstractContextManager[object]):
-    """Prints one line for each change, or as a sign of life."""
+    """View that prints a line for each change, and one each `HEARTBEAT` seconds without."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.said: dict[str, tuple[object, float]] = {}
 
     def __exit__(self, *_: object) -> None:
-        """Nothing has to be put back."""
+        """Leave the stream as it is."""
 
     def show(self, models: Sequence[str], found: Mapping[str, RolloutRecord], trouble: str) -> None:
-        """Print what has changed."""
+        """Print a line for each model that has changed."""
         for model in models:
             record, now = found.get(model), time.monotonic()
             state, at = self.said.get(model, (None, -math.inf))
@@ -160,7 +160,7 @@ class _Lines(AbstractContextManager[object]):
 
 
 def _state(record: RolloutRecord | None, trouble: str) -> object:
-    """What a new line is worth; counts go up all the time, so they are not."""
+    """Return the values whose change is printed; counts are none of them, because they always grow."""
     if record is None:
         return trouble
     failed = record.points[-1].failed_checks if record.points else 0
@@ -200,14 +200,14 @@ def _body(record: RolloutRecord | None) -> list[RenderableType]:
         rows.append(Text(f"  {name:<14}{side.requests:>10,}{success:>12}{p95:>12}{correct:>22}"))
     against = readings.evidence(record)
     if against is not None:
-        # Evidence multiplies with each request, so its bar is logarithmic: from 1, which is none, to the limit.
+        # Evidence multiplies with each request, so its bar is logarithmic: from 1, no evidence, to the limit.
         full = min(max(math.log(max(against, 1.0)) / math.log(LIMIT), 0.0), 1.0)
         said = f" {_number(against)} of {LIMIT:g}"
         rows.append(Text.assemble("  evidence      ", *_bar(full, "red" if full >= 1 else "yellow"), said))
     if record.outcome == "running":
         last = Text(f"  waits for {readings.waits_for(record)}", "dim", no_wrap=True, overflow="ellipsis")
     else:
-        # Two lines, so that three rollouts fit whatever their reasons say.
+        # At most two lines, so that three rollouts fit.
         why = textwrap.shorten(readings.why(record) or "no reason was recorded", 2 * WIDTH - 20, placeholder=" …")
         last = Text.assemble("  why: ", (why, _STYLES[record.outcome]))
     return [*rows, last]
@@ -219,7 +219,7 @@ def _bar(share: float, style: str) -> list[tuple[str, str]]:
 
 
 def _qualities(side: Measured) -> tuple[str, str, str]:
-    """Write success rate, p95, share of right answers; "-" for what nobody has measured."""
+    """Return success rate, p95 and share of right answers; "-" for a missing measurement."""
     correct = readings.percent(side.correct_percent) + (f" of {side.labelled:,}" if side.labelled else "")
     return readings.percent(side.success_percent), readings.milliseconds(side.latency_p95_ms), correct
 

@@ -1,1 +1,1 @@
-"""The demo: from training to an answer, then rollouts to their ends."""
+"""Demo: from training to a prediction, then rollouts to their ends."""

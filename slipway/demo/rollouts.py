@@ -1,7 +1,7 @@
-"""The rollouts of the demo: one version that is better, three that only live traffic finds out.
+"""Rollouts of the demo: one better version, and three bad ones that only live traffic reveals.
 
-Nothing is scripted: the registry says which version is wanted, `pulumi up` starts its rollout, Flagger moves the
-traffic, the judge weighs what Prometheus has measured. What is known here is only what should come of it.
+Nothing is scripted: an alias in the registry selects the version, `pulumi up` starts its rollout, Flagger moves the
+traffic, and the judge decides by Prometheus' measurements. This module has only the expected outcomes.
 """
 
 from __future__ import annotations
@@ -38,29 +38,29 @@ from slipway.traffic.requests import Stream
 from slipway.traffic.shares import shares
 from slipway.traffic.stream import Traffic
 
-#: The model whose better version is promoted, with the alias that names it in a fresh registry.
+#: Model whose better version is promoted, with the alias of that version in a new registry.
 BETTER = ("wine-cultivar", "challenger")
-#: Requests that each model's users send a second: what their specs expect.
+#: Requests per second of each model's users, as expected in the specs.
 PER_SECOND = 20.0
-#: Seconds for rollouts that start together, on a machine that has other things to do.
+#: Seconds for rollouts that start together, on a busy machine.
 LIMIT = 300.0
-#: Seconds between two looks, which ask the cluster a dozen questions.
+#: Seconds between two observations, each of a dozen calls to the cluster.
 LOOK = 2.0
-#: Seconds until Prometheus has seen what the gateway has just counted.
+#: Seconds until Prometheus has scraped the gateway's newest counts.
 SCRAPED = 3.0
-#: The report's files, without a suffix; the project keeps there what is not kept in Git.
+#: Files of the report, without a suffix, in the project's directory of files outside Git.
 REPORTS, REPORT = Path(".slipway", "reports"), "demo"
 
 
 @dataclass(frozen=True)
 class Story:
-    """A version, with what should become of it.
+    """Version with the expected outcome of its rollout.
 
     Args:
-        model: Whose.
+        model: The model's name.
         version: Its number in the registry.
-        title: What it is, in a few words.
-        outcome: How its rollout should end.
+        title: Its title, in a few words.
+        outcome: The expected outcome.
     """
 
     model: str
@@ -71,10 +71,10 @@ class Story:
 
 @dataclass(frozen=True)
 class Noticed:
-    """What a model's users noticed, as the gateway counted it.
+    """Requests and failures of one model's users, counted by the gateway.
 
     Args:
-        model: Whose.
+        model: The model's name.
         primary: Requests to the primary's share; one that never reached the gateway is counted here.
         primary_failed: Of them, those without a prediction.
         canary: Requests to the candidates' share.
@@ -89,12 +89,12 @@ class Noticed:
 
 
 class Rollouts:
-    """The part of the demo in which traffic moves.
+    """Rollouts of the demo.
 
     Args:
-        project: Where the demo runs.
+        project: The demo's project.
         facts: The lab's ports.
-        on_step: Told what Pulumi does.
+        on_step: Receiver of Pulumi's steps.
     """
 
     def __init__(self, project: Path, facts: Facts, on_step: OnStep) -> None:
@@ -105,21 +105,19 @@ class Rollouts:
         self.prometheus = prometheus_of(self.environment)
 
     def better(self) -> list[Story]:
-        """Return the story of the better version."""
+        """Return the better version."""
         model, alias = BETTER
         version = Connection(None).aliases()[self.specs[model].registered_model][alias]
         return [Story(model, version, "better on unseen rows", "promoted")]
 
     def worse(self) -> list[Story]:
-        """Register the versions that are worse than the registry says; those that are there already stay."""
-        uri, commit, told = os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE), list[Story]()
-        for model in DEMO_MODELS:
-            recipe = ACCIDENTS[model.name]
-            told.append(Story(model.name, register(uri, commit, model, recipe), recipe.title, "failed"))
-        return told
+        """Register the bad versions unless they exist, and return them."""
+        uri, commit = os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE)
+        recipes = [(model, ACCIDENTS[model.name]) for model in DEMO_MODELS]
+        return [Story(model.name, register(uri, commit, model, one), one.title, "failed") for model, one in recipes]
 
     def open(self, stories: Sequence[Story]) -> list[Story]:
-        """Return the stories without an end: neither rejected, nor live, nor promoted once."""
+        """Return the stories without an end: neither rejected, nor live, nor promoted before."""
         rejected = Registry(None).rejections(self.environment.name)
         seen = state.read(self.kube, self.environment.namespace, self.specs)
         promoted = {(each.model, each.candidate_version) for each in self.recorded() if each.outcome == "promoted"}
@@ -132,7 +130,7 @@ class Rollouts:
         ]
 
     def users(self, urls: Mapping[str, str]) -> Traffic:
-        """Make each model's users, who send requests, whose labels follow."""
+        """Return the traffic of each model's users, with labels."""
         namespace = self.environment.namespace
         streams = [
             Stream(model.name, urls[model.name], user_requests(model), PER_SECOND, namespace) for model in DEMO_MODELS
@@ -140,7 +138,7 @@ class Rollouts:
         return Traffic(self.gateway, streams, sink=Client(os.environ["SLIPWAY_OBSERVE_URL"]))
 
     def tell(self, stories: Sequence[Story]) -> None:
-        """Let rollouts happen: move the aliases, `pulumi up`, watch, write the end down."""
+        """Run rollouts: move the aliases, run `pulumi up`, watch, and record the outcomes."""
         alias = self.environment.alias
         for story in stories:
             before = move_alias(None, self.specs[story.model].registered_model, alias, story.version)
@@ -156,7 +154,7 @@ class Rollouts:
             self._settle(model)
 
     def tidy(self) -> None:
-        """Leave nothing to do: what has ended is written down, what was tried goes away."""
+        """Settle ended rollouts and delete their candidates."""
         for row in self._rows():
             if row["next"] in ("settle", "rollback"):
                 self._settle(row["model"])
@@ -164,20 +162,21 @@ class Rollouts:
             apply(self.project, self.on_step)
 
     def noticed(self, traffic: Traffic, start: float) -> list[Noticed]:
-        """Count what users noticed from `start` (seconds since the epoch) until now; they must have stopped."""
-        # Prometheus tells nobody when it has scraped.
+        """Count the users' requests from `start` (seconds since the epoch) until now; the traffic must have stopped."""
+        # A scrape of Prometheus is no event.
         time.sleep(SCRAPED)
-        told, now = list[Noticed](), time.time()
+        found = list[Noticed]()
+        now = time.time()
         for model in (stream.model for stream in traffic.streams):
             sides = shares(self.prometheus, self.environment.namespace, model, start, now)
             primary, canary = sides.primary, sides.canary
-            # What was sent, but is not in the gateway's books, never got there.
+            # Requests that were sent but not counted by the gateway never reached it.
             lost = max(0, traffic.requests(model) - primary.requests - canary.requests)
-            told.append(Noticed(model, primary.requests + lost, primary.failed + lost, canary.requests, canary.failed))
-        return told
+            found.append(Noticed(model, primary.requests + lost, primary.failed + lost, canary.requests, canary.failed))
+        return found
 
     def record(self, records: Sequence[RolloutRecord]) -> report.Written:
-        """Add rollouts to the demo's report; one that is in it already is replaced."""
+        """Add rollouts to the demo's report; one that it already has is replaced."""
         kept = {(each.model, each.candidate_version): each for each in (*self.recorded(), *records)}
         return report.write(list(kept.values()), self.project / REPORTS, REPORT, iso(time.time()))
 
@@ -195,20 +194,21 @@ class Rollouts:
 
 
 def problems(stories: Sequence[Story], records: Sequence[RolloutRecord], noticed: Sequence[Noticed]) -> list[str]:
-    """Say what did not come as it should, in one line each."""
-    said, known = list[str](), {(record.model, record.candidate_version): record for record in records}
+    """Return the unexpected outcomes and failures, in one line each."""
+    found = list[str]()
+    known = {(record.model, record.candidate_version): record for record in records}
     for story in stories:
         record = known.get((story.model, story.version))
         if record is not None and record.outcome != story.outcome:
             wanted = readings.OUTCOMES[story.outcome]
-            said.append(
-                f"{readings.verdict(record)}; it should have been {wanted} ({story.title});"
-                " after `slipway lab reset` the demo starts from nothing"
+            found.append(
+                f"{readings.verdict(record)}; expected: {wanted} ({story.title});"
+                " start again: `slipway lab reset`, then the demo"
             )
     for each in noticed:
         if each.primary_failed:
-            said.append(
+            found.append(
                 f"{each.model}: {each.primary_failed} of {each.primary} requests of the primary's share failed;"
-                f" none should have (load of this machine: {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors)"
+                f" expected none (load of this machine: {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors)"
             )
-    return said
+    return found

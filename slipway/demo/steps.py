@@ -1,6 +1,6 @@
-"""The whole way, from training to an answer: what `make demo` does.
+"""Steps of the demo (`make demo`), from training to a prediction.
 
-Every step finds out by itself what is done already, so an interrupted demo goes on where it was.
+Every step detects by itself what is done already, so an interrupted demo goes on from there.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ from slipway.settings.environment import Environment
 from slipway.settings.stack_file import read_environment
 from slipway.tools import toolchain
 
-#: The checkout that this code is of: its commit is what the demo's models are traced to.
+#: Checkout of this code, to whose commit the demo's models are traced.
 CODE = Path(__file__).resolve().parents[2]
-#: The stack whose cluster is the lab.
+#: Stack whose cluster is the lab.
 STACK = "local"
-#: Steps of the demo.
+#: Number of the demo's steps.
 CHAPTERS = 9
-#: Seconds of the first `up`, three model servers being ready included, on two otherwise idle cores.
+#: Seconds of the first `up` until three model servers are ready, on two otherwise idle cores.
 UP_SECONDS = 20
 #: Seconds for a model server to be ready, and for Flagger to take over its traffic.
 READY_LIMIT = 180.0
-#: What a candidate may answer that is about to be rolled back.
+#: Statuses of a candidate that is about to be rolled back.
 BROKEN = frozenset({500})
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """One model after `up`.
+    """Model after `up`.
 
     Args:
-        versions: The registry versions that may answer: the live one, with one in a rollout beside it.
+        versions: The registry versions that may answer: the live one, and one in a rollout.
     """
 
     model: str
@@ -70,7 +70,7 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Compared:
-    """One model's answer to its own input example, served and not served."""
+    """Answers of one model to its own input example: served, and loaded from the registry."""
 
     model: str
     version: int
@@ -81,7 +81,7 @@ class Compared:
 
 @contextmanager
 def chapter(number: int, title: str) -> Iterator[None]:
-    """Print the heading of one of the steps, then how long it took."""
+    """Print the heading of a step, then its duration."""
     say(f"[{number}/{CHAPTERS}] {title}")
     start = time.monotonic()
     yield
@@ -89,41 +89,41 @@ def chapter(number: int, title: str) -> Iterator[None]:
 
 
 def tools(paths: Paths) -> str:
-    """Build what is missing, choose Pulumi's Kubernetes plugin; says which, with the reason.
+    """Build missing tools and choose Pulumi's Kubernetes plugin; return the choice with its reason.
 
     The plugin is chosen before the lab writes the shell's PATH: the stand-in must never come before the official one.
     """
     toolchain.ensure()
-    # Where the lab's Pulumi looks for plugins, whatever the user's own does.
+    # The lab's Pulumi reads plugins from its own home, not from the user's.
     os.environ["PULUMI_HOME"] = str(paths.pulumi_home)
     with step("look for the official Kubernetes plugin"):
         return str(choice.choose(paths.plugin, install=True, pulumi=str(toolchain.binary("pulumi"))))
 
 
 def start_lab(paths: Paths) -> Facts:
-    """Start the lab, or take the one that runs; its settings become this process's."""
+    """Start the lab unless it runs, and set its variables in this process."""
     if state.running(paths):
         say("  ✓ lab: runs already")
         facts = state.load(paths)
     else:
         facts = lifecycle.up(paths.project, say)
     if facts is None:
-        raise SlipwayError(f"lab: runs without {paths.facts}; `slipway lab down`, then again", ExitCode.MACHINE)
-    # Also where it runs already: the tools may have moved since.
+        raise SlipwayError(f"lab: runs without {paths.facts}; run `slipway lab down`, then again", ExitCode.MACHINE)
+    # Also for a lab that already runs: the tools may have moved since.
     shell.write(paths, facts)
     os.environ.update(shell.variables(paths, facts, os.environ))
     return facts
 
 
 def seed() -> Seeded:
-    """Fill the registry with what is missing in it."""
+    """Fill the registry with its missing versions."""
     found = seed_registry(os.environ["MLFLOW_TRACKING_URI"], head_commit(CODE))
     say(f"  ✓ registry: {found.total} versions, {found.added} of them new")
     return found
 
 
 def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
-    """Run `pulumi up`, then wait until every model that it declares is ready."""
+    """Run `pulumi up`, then wait until every declared model is ready."""
     summary = apply(project, on_step)
     environment = read_environment(project, STACK)
     kube = cluster.connect(environment, project)
@@ -146,7 +146,7 @@ def deploy(project: Path, on_step: OnStep) -> list[Deployed]:
 
 
 def apply(project: Path, on_step: OnStep) -> Summary:
-    """Run `pulumi up`, say what it did."""
+    """Run `pulumi up` and print its changes."""
     with step(f"pulumi up --stack {STACK}", UP_SECONDS):
         summary = Deployment(project, STACK).up(on_step)
     for notice in (*summary.warnings, *summary.messages):
@@ -157,23 +157,24 @@ def apply(project: Path, on_step: OnStep) -> Summary:
 
 
 def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
-    """Ask each model its own input example, as a user's client would, beside the model that is not served.
+    """Compare each served model's answers to its own input example with those of the loaded model.
 
     Args:
         deployed: The models.
         gateway: Address of the gateway, as `http://127.0.0.1:8000`.
     """
+    registry = os.environ["MLFLOW_TRACKING_URI"]
     session = requests.Session()
-    # A proxy of the user's shell knows nothing of the lab.
+    # A proxy of the user's shell cannot reach the lab.
     session.trust_env = False
     found = []
     for one in deployed:
-        with step(f"ask {one.model}"):
-            known = {version: reference(_registry(), one.registered_model, version) for version in one.versions}
+        with step(f"compare the answers of {one.model}"):
+            known = {version: reference(registry, one.registered_model, version) for version in one.versions}
             example = known[one.versions[0]].example
             passing = NOT_YET if len(one.versions) == 1 else NOT_YET | BROKEN
             served = infer_answer(ask(session, gateway, one.url, infer_request(example), passing))
-            # In a rollout either version may answer; it must then be one of them, wholly.
+            # In a rollout either version may answer; the answers must be those of one version.
             version = next((v for v in one.versions if same_answers(served, known[v].answers)), one.versions[0])
             loaded = known[version].answers
         found.append(Compared(one.model, version, served, loaded, same_answers(served, loaded)))
@@ -181,35 +182,31 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
 
 
 def next_steps(one: Deployed, gateway: str) -> list[tuple[str, str]]:
-    """Return commands to try, each with what it is for."""
+    """Return commands to try, each with its purpose."""
     address, model = urlsplit(one.url), one.model
     port = urlsplit(gateway).port
     return [
         ("source .slipway/env", "puts pulumi, kubectl, slipway on PATH, with the lab's settings"),
-        (f"curl http://{address.netloc}:{port}/v2/models/{model}", "what the model takes, what it answers"),
-        (f"slipway models show {model}", "its versions: what each would be, which gates it passes"),
-        ("slipway rollout status", "what serves, what is tried, what comes next"),
-        (f"slipway models alias {model} champion 2", "say that version 2 is wanted again …"),
-        (f"pulumi preview --stack {STACK}", "… and see what would change: version 2 beside what serves"),
-        (f"slipway rehearse {model} --candidate 4", "play its rollout here, foretell the one in production"),
-        ("kubectl get inferenceservices,canaries,httproutes", "what runs"),
-        (f"pulumi destroy --stack {STACK} --yes", "take it all down again"),
-        ("slipway lab down", "stop the lab; its state stays, `make demo` brings it back"),
+        (f"curl http://{address.netloc}:{port}/v2/models/{model}", "the model's inputs and outputs"),
+        (f"slipway models show {model}", "its versions: the release of each, and the gates that it passes"),
+        ("slipway rollout status", "the live versions, candidates and next steps"),
+        (f"slipway models alias {model} champion 2", "make version 2 the champion again …"),
+        (f"pulumi preview --stack {STACK}", "… and preview the change: version 2 beside the live one"),
+        (f"slipway rehearse {model} --candidate 4", "rehearse its rollout here, predict the one in production"),
+        ("kubectl get inferenceservices,canaries,httproutes", "the running objects"),
+        (f"pulumi destroy --stack {STACK} --yes", "delete all of it"),
+        ("slipway lab down", "stop the lab; its state stays, and `make demo` starts it again"),
     ]
 
 
-def _registry() -> str:
-    return os.environ["MLFLOW_TRACKING_URI"]
-
-
 def _wait(kube: Kube, environment: Environment, versions: Mapping[str, int]) -> None:
-    """Wait until the model servers are ready, then until Flagger has made their routes."""
+    """Wait until the model servers are ready, then until Flagger has created their routes."""
     namespace = environment.namespace
-    with step("model servers ready"):
+    with step("wait for the model servers"):
         for model, version in versions.items():
             service = names.inference_service(model, version)
             kube.wait_for(*cluster.INFERENCE_SERVICE, service, namespace, is_ready, timeout=READY_LIMIT)
-    with step("Flagger has taken over their traffic"):
+    with step("wait for Flagger to take over their traffic"):
         for model in versions:
             kube.wait_for(*cluster.CANARY, model, namespace, is_initialized, timeout=READY_LIMIT)
 

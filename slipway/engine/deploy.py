@@ -1,4 +1,4 @@
-"""The one adapter of Pulumi's Automation API: this project's own program, one stack."""
+"""The adapter to Pulumi's Automation API for one stack of this project."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 #: The engine's marks for colours in the messages of events.
 _COLOUR = re.compile(r"<\{%[^%]*%\}>")
-#: What Pulumi adds to any failure; it says nothing that the messages before it have not said.
+#: Messages that Pulumi adds to any failure, without information.
 _EMPTY_ERRORS = ("update failed", "preview failed", "refresh failed", "destroy failed", "an unhandled error occurred:")
-#: What Pulumi says about passphrases (pkg/secrets/passphrase/manager.go).
+#: Pulumi's messages about passphrases (pkg/secrets/passphrase/manager.go).
 _NO_PASSPHRASE = "passphrase must be set"
 _WRONG_PASSPHRASE = "incorrect passphrase"
-#: How pulumi-kubernetes begins the error of a resource whose cluster is away (provider/pkg/provider/provider.go).
+#: Start of pulumi-kubernetes' error for an unreachable cluster (provider/pkg/provider/provider.go).
 _UNREACHABLE = "configured Kubernetes cluster is unreachable: "
-#: What stands above the errors of a resource (hashicorp/go-multierror's format).
+#: Heading above the errors of a resource (hashicorp/go-multierror's format).
 _HEADING = re.compile(r"(error: )?\d+ errors? occurred:")
 _PENDING = "pending operations from previous deployment"
-#: Where a plugin comes from is said by `slipway lab`, once; Pulumi would say it with every run.
+#: Start of Pulumi's message about a plugin from PATH; `slipway lab` reports that once.
 _AMBIENT_PLUGIN = "using pulumi-"
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that the engine does to one resource; `done` says that it has."""
+    """A step of the engine for one resource; `done` marks its end."""
 
     op: str
     type: str
@@ -49,25 +49,25 @@ class Step:
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What the program says about one model."""
+    """Outputs of the program for one model."""
 
     url: str
     release: str
     digest: str
     version: int
-    #: Where its files are, in an environment that is delivered by Git.
+    #: Directory of its files, in an environment that is delivered by Git.
     path: str = ""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What an operation did, or would do.
+    """Result of an operation or of its preview.
 
     Args:
-        changes: Resources by operation; `same` is one of them.
+        changes: Number of resources by operation; `same` is one of them.
         models: Outputs of the stack by model; empty for a preview.
-        warnings: What the program or the engine warned of.
-        messages: What the program said besides, notices above all.
+        warnings: Warnings of the program and the engine.
+        messages: Other messages of the program, mostly notices.
     """
 
     changes: Mapping[str, int] = field(default_factory=dict)
@@ -81,7 +81,7 @@ OnStep = Callable[[Step], None]
 
 @dataclass
 class _Heard:
-    """What the engine said while it ran."""
+    """Events of a running engine."""
 
     changes: Mapping[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -95,28 +95,28 @@ class Deployment:
     Args:
         project: Directory of Pulumi.yaml.
         stack: The stack's name.
-        environ: Variables that Pulumi sees besides this process's own.
+        environ: Variables for Pulumi in addition to this process's environment.
     """
 
     def __init__(self, project: Path, stack: str, environ: Mapping[str, str] | None = None) -> None:
         self.project, self.stack = project, stack
         own = {**os.environ, **(environ or {})}
-        # The language host runs the first `python` on PATH: it must be the one that has the SDK.
+        # The language host runs the first `python` on PATH, which must have the SDK.
         own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
-        # Otherwise the engine fetches the plugin of every installed SDK, AWS's too, for stacks that use none of it.
+        # Otherwise the engine downloads the plugin of every installed SDK, even if the stack does not use it.
         own.setdefault("PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL", "true")
         self._environ = own
 
     def preview(self, on_step: OnStep | None = None) -> Summary:
-        """Say what `up` would do; changes nothing."""
+        """Preview an `up` without changes."""
         return self._run("preview", on_step)
 
     def up(self, on_step: OnStep | None = None, held_back: str | None = None) -> Summary:
-        """Make the cluster what the project says, also after a run that was killed.
+        """Apply the project to the cluster, also after a run that was killed.
 
         Args:
             on_step: Called with each step of the engine.
-            held_back: The model whose target goes back to what serves, if any.
+            held_back: The model whose target goes back to the serving version, if any.
         """
         if self.break_dead_locks():
             self.clear_pending_creates()
@@ -126,13 +126,13 @@ class Deployment:
         return summary
 
     def destroy(self, on_step: OnStep | None = None) -> Summary:
-        """Delete everything that the stack has made."""
+        """Delete the stack's resources."""
         if self.break_dead_locks():
             self.clear_pending_creates()
         return self._run("destroy", on_step)
 
     def outputs(self) -> dict[str, ModelOutputs]:
-        """Return what the last `up` said about each model."""
+        """Return the last `up`'s outputs by model."""
         from pulumi import automation
 
         try:
@@ -143,11 +143,11 @@ class Deployment:
         return {name: ModelOutputs(**values) for name, values in sorted(models.items())}
 
     def break_dead_locks(self) -> list[str]:
-        """Delete the locks of runs that were killed on this host, saying so for each."""
+        """Delete the locks of runs that were killed on this host; return a sentence for each."""
         return state_lock.break_dead(PROJECT, self.stack, self._environ)
 
     def clear_pending_creates(self) -> None:
-        """Forget creations that a killed run has begun: the next `up` repeats them, and adopts what there is."""
+        """Remove a killed run's pending creations; the next `up` repeats them and adopts existing objects."""
         from pulumi import automation
 
         stack = self._select()
@@ -192,7 +192,7 @@ class Deployment:
             raise self._explain(error, _Heard()) from None
 
     def _command(self) -> automation.PulumiCommand:
-        """Find Pulumi on the PATH that it will have, where the Automation API looks on this process's own."""
+        """Return Pulumi on the PATH that it will have; the Automation API searches this process's PATH."""
         from pulumi import automation
 
         found = real_pulumi(self._environ["PATH"])
@@ -204,7 +204,7 @@ class Deployment:
         return automation.PulumiCommand(root=str(binary.parents[1]) if binary.parent.name == "bin" else None)
 
     def _explain(self, error: automation.CommandError, heard: _Heard) -> SlipwayError:
-        """Turn a command that failed outside of the program into one line."""
+        """Return a one-line error for a command that failed outside of the program."""
         from pulumi import automation
 
         said = str(error)
@@ -219,10 +219,10 @@ class Deployment:
         if isinstance(error, automation.ConcurrentUpdateError):
             owner = re.search(r"created by (\S+) \(pid (\d+)\)", said)
             by = f" ({owner[1]}, pid {owner[2]})" if owner else ""
-            return SlipwayError(f"{name}locked by another run{by}; wait for its end", ExitCode.BUSY)
+            return SlipwayError(f"{name}locked by another run{by}; wait until it has ended", ExitCode.BUSY)
         errors = [line for line in heard.errors if not line.startswith(_EMPTY_ERRORS)]
         if not errors:
-            # The Automation API puts the name of the stream before its first line.
+            # The Automation API prefixes the first line with the name of the stream.
             lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines()]
             errors = [line for line in lines if line.startswith("error:")] or [name + "failed"]
         first, rest = errors[0].removeprefix("error: "), len(set(errors)) - 1
@@ -231,7 +231,7 @@ class Deployment:
 
 
 def gist(said: str) -> str:
-    """Return the line of an error that says it: the first that is no heading (`1 error occurred:`)."""
+    """Return the first line of an error that is not a heading (`1 error occurred:`)."""
     lines = [line.strip().removeprefix("* ") for line in said.splitlines() if line.strip()]
     return next((line for line in lines if not _HEADING.fullmatch(line)), lines[0])
 

@@ -1,7 +1,7 @@
-"""What a killed run leaves behind, tidied up before the next one.
+"""Recovery from a killed run before the next one.
 
-Pulumi's file backend keeps the lock of a run that was killed, and takes it before it runs any program: so nothing in a
-program can help, and every later run is refused. A launcher called `pulumi`, before the real one on PATH, can.
+Pulumi's file backend keeps the lock of a run that was killed and refuses every later run, before any program starts. So
+the recovery is in a launcher called `pulumi`, before the real one on PATH.
 """
 
 from __future__ import annotations
@@ -20,16 +20,12 @@ from slipway.engine import state_lock
 
 #: Name of the project in Pulumi.yaml.
 PROJECT = "slipway"
-#: A line of the launcher, by which it is told from the real `pulumi`.
+#: A line of the launcher, which distinguishes it from the real `pulumi`.
 MARK = "slipway: tidies up after a killed run, then becomes the real pulumi"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Tidy up, then become the next `pulumi` on PATH.
-
-    Args:
-        arguments: What the user wrote after `pulumi`.
-    """
+    """Recover, then run the next `pulumi` on PATH with the same arguments."""
     found = real_pulumi(os.environ.get("PATH", os.defpath))
     if found is not None:
         for said in tidy(found, os.environ):
@@ -40,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def real_pulumi(path: str) -> str | None:
-    """Return the first `pulumi` on a PATH that is no launcher."""
+    """Return the first `pulumi` on a PATH that is not the launcher."""
     for entry in path.split(os.pathsep):
         found = shutil.which("pulumi", path=entry) if entry else None
         if found and not is_launcher(Path(found)):
@@ -49,13 +45,13 @@ def real_pulumi(path: str) -> str | None:
 
 
 def is_launcher(file: Path) -> bool:
-    """Tell our launcher from a real `pulumi`."""
+    """Check for the launcher's mark in a file."""
     with file.open("rb") as opened:
         return MARK.encode() in opened.read(4096)
 
 
 def tidy(pulumi: str, environ: Mapping[str, str]) -> list[str]:
-    """Remove the locks of dead runs, with what they were about to create; returns a sentence for each lock."""
+    """Remove the locks and pending creations of dead runs; return a sentence for each lock."""
     said = []
     for stack in state_lock.stacks(PROJECT, environ):
         broken = state_lock.break_dead(PROJECT, stack, environ)
@@ -66,7 +62,7 @@ def tidy(pulumi: str, environ: Mapping[str, str]) -> list[str]:
 
 
 def forget_pending_creates(pulumi: str, stack: str, environ: Mapping[str, str]) -> None:
-    """Forget creations that a killed run has begun: the next `up` repeats them, adopting what there is."""
+    """Remove pending creations from a state; the next `up` repeats them and adopts existing objects."""
     selected = ["--stack", f"organization/{PROJECT}/{stack}", "--non-interactive"]
     exported = subprocess.run([pulumi, "stack", "export", *selected], env=environ, capture_output=True, text=True)
     state = json.loads(exported.stdout) if exported.returncode == 0 else {}
@@ -79,14 +75,14 @@ def forget_pending_creates(pulumi: str, stack: str, environ: Mapping[str, str]) 
 
 
 def without_pending_creates(deployment: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a state without the creations that it remembers as begun; None where it remembers none."""
+    """Return a state without pending creations; None if it has none."""
     pending = deployment.get("pending_operations") or []
     kept = [operation for operation in pending if operation.get("type") != "creating"]
     return {**deployment, "pending_operations": kept} if len(kept) != len(pending) else None
 
 
 def write_launcher(directory: Path) -> Path:
-    """Write the launcher, for this very interpreter and this very checkout."""
+    """Write the launcher for this interpreter and this checkout."""
     root = str(Path(__file__).resolve().parents[2])
     run = "from slipway.engine.killed_runs import main; sys.exit(main(sys.argv[1:]))"
     code = f"import sys; sys.path.insert(0, {root!r}); {run}"

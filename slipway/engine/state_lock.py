@@ -1,8 +1,8 @@
-"""Locks that a dead run left in Pulumi's file backend.
+"""Locks of dead runs in Pulumi's file backend.
 
 Pulumi writes one JSON file per writer (pkg/backend/diy/lock.go: pid, username, hostname, timestamp) and deletes it at
-the end. A run that was killed cannot; every later one is then refused until somebody deletes the file. Only a lock of
-this very host whose process is gone is provably dead; any other is left alone.
+the end. A killed run leaves its file, and every later run is refused until it is deleted. Only a lock of this host
+whose process is gone is provably dead; others are left alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-#: Where the file backend keeps the locks of a stack; its organization is always called `organization`.
+#: Directory of the file backend's locks; its organization is always called `organization`.
 LOCKS = ".pulumi/locks/organization"
 
 
 def backend_url(environ: Mapping[str, str]) -> str | None:
-    """Say which backend Pulumi uses: the environment's, else the one of the last `pulumi login`."""
+    """Return the URL of Pulumi's backend: the environment's or that of the last `pulumi login`."""
     if url := environ.get("PULUMI_BACKEND_URL"):
         return url
     home = Path(environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
@@ -38,16 +38,7 @@ def stacks(project: str, environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def break_dead(project: str, stack: str, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Delete the locks of dead runs on this host.
-
-    Args:
-        project: The project's name in Pulumi.yaml.
-        stack: The stack's name.
-        environ: What Pulumi's own process sees.
-
-    Returns:
-        One sentence per lock that was deleted.
-    """
+    """Delete the locks of dead runs on this host, with Pulumi's environment; return a sentence for each lock."""
     directory = _directory(environ)
     if directory is None:
         return []
@@ -76,7 +67,7 @@ def _directory(environ: Mapping[str, str]) -> Path | None:
 
 
 def _lives(pid: int, since: float) -> bool:
-    """Tell whether the process that wrote a lock lives; one that took over its pid has started later."""
+    """Check that the process that wrote a lock lives; another process with its pid would have started later."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         booted = Path("/proc/stat").read_text().partition("btime ")[2].split()[0]

@@ -1,1 +1,1 @@
-"""Delivery by Git: models' objects as a tree of files that Argo CD reconciles."""
+"""Delivery by Git: the objects of models as a tree of files that Argo CD applies."""

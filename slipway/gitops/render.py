@@ -1,4 +1,4 @@
-"""From the objects of an environment to its tree of files."""
+"""The renderer of an environment's objects to its tree of files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tree_root(project: Path, environment: Environment) -> Path:
     """Return the directory of all environments' trees, in the working copy of their repository.
 
     Raises:
-        SlipwayError: The environment is delivered otherwise, or there is no such working copy.
+        SlipwayError: The environment is not delivered by Git, or there is no such working copy.
     """
     where, gitops = f"Pulumi.{environment.name}.yaml: slipway:", environment.gitops
     if environment.delivery != "gitops" or gitops is None:
@@ -40,17 +40,15 @@ def render(
     compiled: Mapping[str, CompiledModel],
     observed: Mapping[str, ObservedModel],
 ) -> Outcome:
-    """Return what the tree of an environment becomes; nothing is written yet.
+    """Return the changes to an environment's tree, without writing them.
 
     Args:
-        project: The checkout.
-        environment: Its settings.
         shared: The objects that all models share.
         compiled: The objects of each model.
-        observed: What the cluster shows of each model.
+        observed: The state of each model in the cluster.
 
     Raises:
-        SlipwayError: The tree is not as it was written, or it would change a version that runs.
+        SlipwayError: The tree was edited by hand, or would change a running version.
     """
     files = environment_files(environment.name, shared, compiled)
     outcome = compare(tree_root(project, environment), environment.name, files)
@@ -60,10 +58,10 @@ def render(
 
 
 def refuse_changed_versions(texts: Mapping[str, str], observed: ObservedModel) -> None:
-    """Keep Argo CD from changing an InferenceService that runs, which would restart its servers under users.
+    """Refuse to change a running InferenceService, because Argo CD would restart its servers.
 
     Raises:
-        SlipwayError: The tree has lost the file that it was made from.
+        SlipwayError: The tree has lost the file of a running version.
     """
     for path, text in texts.items():
         name = path.rpartition("-inferenceservice-")[2].removesuffix(".yaml")

@@ -1,11 +1,11 @@
-"""The objects of an environment's models, as the files that Argo CD applies.
+"""The tree of files that Argo CD applies: the objects of an environment's models.
 
-`<environment>/models/<model>/` is one Application for each model, because an Application is one at a time with its
-deliveries: a candidate that never gets ready holds up nobody else. `<environment>/shared/metrics/` is one more.
+`<environment>/models/<model>/` is one Application for each model. An Application delivers one revision at a time, so a
+candidate that never gets ready blocks only its own model. `<environment>/shared/metrics/` is one more.
 
-Not in the tree, each because another writes it: the route (Flagger makes it), the pair of Services (Flagger puts the
-target's whole spec and metadata into it at every look, Argo CD's own annotations among them; `components/delivered.py`
-creates it once).
+Not in the tree, because Flagger writes them: the route, and the pair of Services, into which Flagger copies the
+target's spec and metadata at every tick, including Argo CD's annotations. `components/delivered.py` creates the pair
+once.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from slipway.documents import HEADER
 from slipway.errors import SlipwayError
 from slipway.objects import Object
 
-#: Argo CD applies a wave when all objects of the one before are healthy. So a target moves to servers that are Ready,
-#: and the Canary comes last: a whole rollout would else be one delivery that is under way, in which nothing is healed.
+#: Argo CD applies a wave when all objects of the previous one are healthy. So a target moves only to servers that are
+#: Ready. The Canary comes last: otherwise a delivery would last for a whole rollout, without self-healing.
 WAVE = "argocd.argoproj.io/sync-wave"
 WAVES: Mapping[str, int] = {"InferenceService": 0, "MetricTemplate": 0, "Service": 1, "Canary": 2}
-#: KServe's objects are written once: a version never changes, a rollout brings the next one.
+#: Kinds that are written once, because a version never changes.
 FIXED = frozenset({"InferenceService"})
 #: Annotations that only Pulumi reads.
 _PULUMI = "pulumi.com/"
@@ -33,33 +33,23 @@ _PULUMI = "pulumi.com/"
 
 @dataclass(frozen=True)
 class File:
-    """One file of the tree.
-
-    Args:
-        text: What stands in it.
-        fixed: Whether it stays as it is once it has been written.
-    """
+    """One file of the tree; a `fixed` one never changes once it is written."""
 
     text: str
     fixed: bool = False
 
 
-#: Path, below the tree's directory, to file.
+#: Files by path below the tree's directory.
 Files = Mapping[str, File]
 
 
 def environment_files(
     environment: str, shared: Iterable[Object], compiled: Mapping[str, CompiledModel]
 ) -> dict[str, File]:
-    """Write the objects of an environment as files.
-
-    Args:
-        environment: Its name.
-        shared: What all models share.
-        compiled: The objects of each model.
+    """Return the files of an environment's shared objects and models.
 
     Raises:
-        SlipwayError: An object may not stand in Git.
+        SlipwayError: An object must not be in Git.
     """
     found = files(shared, f"{environment}/shared/metrics")
     for model, each in compiled.items():
@@ -68,20 +58,20 @@ def environment_files(
 
 
 def model_directory(environment: str, model: str) -> str:
-    """Say where a model's files are."""
+    """Return the directory of a model's files."""
     return f"{environment}/models/{model}"
 
 
 def delivered(compiled: CompiledModel) -> tuple[Object, ...]:
-    """Return the objects of a model that come by Git."""
+    """Return the objects of a model that are delivered by Git."""
     return (*compiled.inference_services, compiled.target, compiled.canary)
 
 
 def files(objects: Iterable[Object], directory: str) -> dict[str, File]:
-    """Write objects as one file each, named after what they are, in the order in which they are applied.
+    """Return one file for each object, named after its wave, kind and name.
 
     Raises:
-        SlipwayError: One is a Secret, of no kind that is known here, or there twice.
+        SlipwayError: An object is a Secret, of an unknown kind, or a duplicate.
     """
     found: dict[str, File] = {}
     for each in objects:
@@ -97,13 +87,13 @@ def files(objects: Iterable[Object], directory: str) -> dict[str, File]:
 
 
 def text(content: Mapping[str, Any]) -> str:
-    """Return the canonical text of an object: equal objects are equal bytes, in whatever order they were made."""
+    """Return the canonical text of an object: equal objects give equal bytes."""
     body = yaml.dump(content, Dumper=yaml.CSafeDumper, sort_keys=True, allow_unicode=True, width=10_000)
     return HEADER + str(body)
 
 
 def _as_delivered(each: Object) -> Object:
-    """Put an object into its wave; the first is the default, which needs no word."""
+    """Return an object with the annotation of its wave; the first wave is the default."""
     metadata, wave = each["metadata"], WAVES[each["kind"]]
     annotations = {key: value for key, value in metadata.get("annotations", {}).items() if not key.startswith(_PULUMI)}
     if wave:

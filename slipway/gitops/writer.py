@@ -1,6 +1,6 @@
-"""Brings a directory to what the tree of an environment shall be.
+"""The writer of an environment's tree of files.
 
-Only what the index names is ever changed or removed; what a person has changed is refused, not overwritten.
+Only files in the index are changed or removed. A file that was edited by hand is refused, not overwritten.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from slipway.documents import Frozen
 from slipway.errors import SlipwayError, at
 from slipway.gitops.tree import Files
 
-#: Lies beside an environment's files and names them all.
+#: Name of the index, in the directory of an environment.
 INDEX = "index.json"
-#: A path that leads nowhere but down: what an index names may be deleted.
+#: A path without `..`, because files that an index names may be deleted.
 Path_ = Annotated[str, Field(pattern=r"^([a-z0-9][-a-z0-9.]*/)+[a-z0-9][-a-z0-9.]*$")]
 
 
 class Index(Frozen):
-    """What was written, file by file.
+    """Index of the written files.
 
-    Nothing in it depends on when, where, or from which commit, so that the same content is the same bytes.
+    It holds no time, place or commit, so equal content gives equal bytes.
     """
 
     written_by: Literal["slipway"] = "slipway"
@@ -39,7 +39,7 @@ class Index(Frozen):
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one file; None stands for one that is not there."""
+    """Change of one file; None stands for an absent file."""
 
     path: str
     old: str | None
@@ -47,18 +47,18 @@ class Change:
 
     @property
     def what(self) -> str:
-        """Say it in a word."""
+        """The change in one word."""
         return "add" if self.old is None else "remove" if self.new is None else "change"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a tree becomes.
+    """Result of writing a tree.
 
     Args:
-        texts: Every file that it has then.
-        changes: The files that are not yet so, by path.
-        notices: What a person should know.
+        texts: Text of every file by path.
+        changes: Changes to the files on disk, by path.
+        notices: Notices for the operator.
     """
 
     texts: Mapping[str, str]
@@ -72,47 +72,47 @@ def digest(text: str) -> str:
 
 
 def reconcile(wanted: Files, index: Mapping[str, str], disk: Mapping[str, str]) -> Outcome:
-    """Decide what becomes of each file.
+    """Decide the change of each file.
 
     Args:
-        wanted: What shall be there.
-        index: Path to digest of what was written last.
-        disk: Path to text of the files that are there, of those that are wanted or in the index.
+        wanted: The files to write.
+        index: Digests of the files as they were last written, by path.
+        disk: Texts of the present files that are wanted or in the index, by path.
 
     Raises:
-        SlipwayError: A file is somebody else's, or not as it was written.
+        SlipwayError: A file is not in the index, or was edited by hand.
     """
     texts, notices = dict[str, str](), list[str]()
     for path in sorted({*wanted, *index}):
         there, new = disk.get(path), wanted.get(path)
-        # A run that was killed has written files that its index does not know: those are as they shall be.
+        # A killed run may have written files before the index: those have the wanted text.
         if there is not None and (new is None or new.text != there) and index.get(path) != digest(there):
-            whose = "was changed by hand" if path in index else "is not in the index, so it is not ours"
-            raise SlipwayError(f"{path}: {whose}; restore it (git checkout) or take it away, then write the tree again")
+            whose = "was changed by hand" if path in index else "is not in the index, so slipway did not write it"
+            raise SlipwayError(f"{path}: {whose}; restore it (git checkout) or remove it, then write the tree again")
         if new is None:
             continue
         texts[path] = there if new.fixed and there is not None else new.text
         if new.fixed and there is None and index.get(path) not in (None, digest(new.text)):
-            raise SlipwayError(f"{path}: missing, and it was other than it would be today; restore it (git checkout)")
+            raise SlipwayError(f"{path}: missing, and today's text would differ; restore it (git checkout)")
         if texts[path] != new.text:
-            notices.append(f"{path}: its settings have changed since; it stays, and the next version takes them")
+            notices.append(f"{path}: its settings have changed; the file stays, the next version gets the new settings")
     paths = sorted({*texts, *(disk.keys() & index.keys())})
     changes = [Change(path, disk.get(path), texts.get(path)) for path in paths]
     return Outcome(texts, tuple(each for each in changes if each.old != each.new), tuple(notices))
 
 
 def compare(root: Path, environment: str, wanted: Files) -> Outcome:
-    """Say what writing the tree of an environment would change, the index included.
+    """Return the changes to the tree of an environment, including its index.
 
     Raises:
-        SlipwayError: As `reconcile`; or the index does not fit.
+        SlipwayError: A file is not in the index or was edited by hand, or the index does not fit.
     """
     path = f"{environment}/{INDEX}"
     index = _read_index(root / path, environment)
     disk = {name: found for name in {*wanted, *index} if (found := _read(root, name)) is not None}
     outcome = reconcile(wanted, index, disk)
     fresh = Index(environment=environment, files={name: digest(found) for name, found in outcome.texts.items()})
-    # Without a model there is no tree; an index that is there stays, and says so.
+    # Without models there is no tree; an existing index stays, without files.
     text = json.dumps(fresh.model_dump(), indent=2, sort_keys=True) + "\n"
     before, after = _read(root, path), text if outcome.texts or index else None
     last = () if before == after else (Change(path, before, after),)
@@ -120,7 +120,7 @@ def compare(root: Path, environment: str, wanted: Files) -> Outcome:
 
 
 def write(root: Path, outcome: Outcome) -> None:
-    """Make the changes; killed in between, it can be run again."""
+    """Write the changes; after a crash it can be run again."""
     for change in outcome.changes:
         file = root / change.path
         if change.new is not None:
@@ -137,7 +137,7 @@ def _read(root: Path, name: str) -> str | None:
     file = root / name
     try:
         if not file.resolve().is_relative_to(root.resolve()):
-            raise SlipwayError(f"{name}: leads out of {documents.display(root)}; take the link away")
+            raise SlipwayError(f"{name}: leads out of {documents.display(root)}; remove the link")
         return file.read_text() if file.is_file() else None
     except (OSError, UnicodeDecodeError) as error:
         raise SlipwayError(f"{at(documents.display(file))}cannot be read ({error})") from None

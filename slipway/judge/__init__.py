@@ -1,1 +1,1 @@
-"""Decides about a candidate: better evidence than a threshold a minute."""
+"""The judge: decides about candidates by sequential evidence instead of one threshold per minute."""

@@ -15,11 +15,11 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def judge(
-    kubeconfig: Annotated[Path, typer.Option(help="Of the cluster whose rollouts it judges.")],
+    kubeconfig: Annotated[Path, typer.Option(help="Kubeconfig of the cluster whose rollouts are judged.")],
     prometheus: Annotated[str, typer.Option(help="Base URL of the Prometheus that scrapes the models.")],
-    ledger: Annotated[Path, typer.Option(help="File that decisions are noted in, one JSON object a line.")],
+    ledger: Annotated[Path, typer.Option(help="File for the decisions, one JSON object per line.")],
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one by default.")] = None,
-    listen: Annotated[str, typer.Option(help="Host and port.")] = "127.0.0.1:9091",
+    listen: Annotated[str, typer.Option(help="Host and port to listen at.")] = "127.0.0.1:9091",
 ) -> None:
     """Serve the decisions that Flagger asks for, until stopped."""
     host, port = address(listen)

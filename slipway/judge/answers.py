@@ -1,4 +1,4 @@
-"""What the judge does when it is asked: it looks, answers, notes."""
+"""The judge: answers Flagger's questions and notes its decisions."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from slipway.rollout.policy import LIMIT, Policy
 from slipway.series import EVIDENCE
 from slipway.times import stamp
 
-#: Endpoint to its question.
+#: Endpoint to the function that answers it.
 QUESTIONS: Mapping[str, Callable[[Look], Answer]] = {
     "confirm-rollout": decide.confirm_rollout,
     "confirm-traffic-increase": decide.confirm_traffic_increase,
     "confirm-promotion": decide.confirm_promotion,
     "rollback": decide.rollback,
 }
-#: Those that nothing is counted for.
+#: Questions that need no counts.
 _UNCOUNTED = {"confirm-rollout"}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One question of Flagger's, about one model."""
+    """One question of Flagger about one model."""
 
     namespace: str
     model: str
@@ -46,16 +46,7 @@ class Asked:
 
 
 class Judge:
-    """Answers Flagger.
-
-    Nothing is remembered from one question to the next but the ledger, so it may be killed at any time.
-
-    Args:
-        kube: The cluster.
-        prometheus: Who measures.
-        ledger: Where decisions are noted.
-        clock: Seconds since the epoch.
-    """
+    """Answers to Flagger. Only the ledger is kept between two questions, so the process may be killed at any time."""
 
     def __init__(
         self, kube: Kube, prometheus: Prometheus, ledger: Ledger, clock: Callable[[], float] = time.time
@@ -74,16 +65,10 @@ class Judge:
         )
 
     def look(self, namespace: str, model: str, policy: Policy | None = None, counted: bool = True) -> Look:
-        """See what there is.
-
-        Args:
-            namespace: Of the model.
-            model: Its name.
-            policy: None takes the Canary's.
-            counted: Whether to ask Prometheus.
+        """Read a rollout and its counts; `policy` is by default the Canary's, `counted` says whether to ask Prometheus.
 
         Raises:
-            SlipwayError: The API server cannot be reached, or has no such rollout.
+            SlipwayError: The API server cannot be reached or has no such rollout.
         """
         seen, canary = run.read(self.kube, namespace, model)
         policy, now = policy or run.policy_of(canary), self.clock()
@@ -97,13 +82,13 @@ class Judge:
             return Look(seen, policy, now, trouble=str(error))
 
     def answer(self, question: str, asked: Asked) -> Answer:
-        """Answer a webhook, note what it decides; never raises SlipwayError: what cannot be seen is a no."""
+        """Answer a webhook and note the decision. Without data the answer is no; SlipwayError is never raised."""
         look = None
         try:
             look = self.look(asked.namespace, asked.model, asked.policy, question not in _UNCOUNTED)
             answer = QUESTIONS[question](look)
             if look.counts is not None:
-                # Flagger asks for a rollback first: what condemned a candidate would else never be seen.
+                # Flagger asks for a rollback first: evidence that condemns a candidate would not be exported otherwise.
                 self._weighed(asked, decide.finding(look))
         except SlipwayError as error:
             answer = Answer(False, str(error), "unseen")
@@ -119,7 +104,7 @@ class Judge:
         return answer
 
     def evidence(self, asked: Asked) -> decide.Finding:
-        """Say how strongly what was counted speaks against the candidate; no verdict where nothing can be said."""
+        """Weigh the counts of a candidate; without data there is no verdict."""
         try:
             found = decide.finding(self.look(asked.namespace, asked.model, asked.policy))
         except SlipwayError as error:
@@ -133,21 +118,17 @@ class Judge:
             self._evidence.labels(asked.namespace, asked.model).set(found.verdict.e_value)
 
     def event(self, namespace: str, model: str, phase: str, metadata: Mapping[str, Any]) -> None:
-        """Note an event of Flagger's.
-
-        Raises:
-            ValueError: The time is none.
-        """
+        """Note an event of Flagger. Raises ValueError for a malformed time."""
         at = float(metadata.get("timestamp") or 1000 * self.clock()) / 1000
         entry = of_message(at, namespace, model, str(metadata.get("eventMessage", "")), phase=phase)
         if entry is not None:
             self.ledger.add(entry)
 
     def verdict(self, namespace: str, model: str) -> dict[str, Any]:
-        """Say all there is to see of a model, for a view.
+        """Return everything that is known about a model's rollout, as JSON.
 
         Raises:
-            SlipwayError: The API server cannot be reached, or has no such rollout.
+            SlipwayError: The API server cannot be reached or has no such rollout.
         """
         look = self.look(namespace, model)
         found, counts = decide.finding(look), look.counts
@@ -177,7 +158,7 @@ class Judge:
         }
 
     def _vetted(self, seen: Run) -> bool:
-        """Tell whether what users have was allowed to them in this rollout."""
+        """Return whether the judge allowed the live version to all users in this rollout."""
         began = stamp(seen.started or 0.0)
         return any(
             (entry.kind, entry.run, entry.candidate) == ("vetted", began, seen.stable)
@@ -185,7 +166,7 @@ class Judge:
         )
 
     def _note(self, asked: Asked, look: Look | None, kind: str, answer: Answer) -> None:
-        """Note a decision once for each weight of each rollout, however often Flagger asks."""
+        """Note a decision once per weight of a rollout, however often Flagger asks."""
         seen, now = look.run if look else None, self.clock()
         began = stamp(seen.started) if seen and seen.started else ""
         entry = Entry(
@@ -209,7 +190,7 @@ class Judge:
 
 
 def _decision(entry: Entry) -> tuple[object, ...]:
-    """Return what tells a decision from others, whatever numbers its message has."""
+    """Return the fields that identify a decision; the numbers in its message do not."""
     return entry.kind, entry.run, entry.candidate, entry.weight, entry.cause
 
 

@@ -1,7 +1,7 @@
-"""Turns Prometheus' counters into whole numbers per window.
+"""Counts of requests per window, read from Prometheus' counters.
 
-PromQL's `increase` extrapolates, so it counts requests that nobody sent. What is read here are the counters
-themselves, at the ends of the windows; their differences are exact.
+PromQL's `increase` extrapolates, so its counts are not whole numbers. Differences of the counters at the ends of the
+windows are exact.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from slipway.judge.windows import Grid
 from slipway.rollout.policy import Policy
 from slipway.series import LABELLED, LATENCY, REQUESTS, RIGHT
 
-#: What tells one scraped target from another, in its series as in its `up`.
+#: Labels that identify a scraped target, in its series and in its `up`.
 _TARGET = ("job", "instance", "service", "pod")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What one side was counted in one window; `slow_…` are those of `timed` above the objective's bucket edge."""
+    """Counts of one side in one window; `slow_…` are those of `timed` above the objective's bucket edge."""
 
     requests: int = 0
     failed: int = 0
@@ -38,36 +38,32 @@ class Tally:
 
     @property
     def wrong(self) -> int:
-        """Labelled answers that were not right."""
+        """Number of wrong labelled answers."""
         return max(0, self.labelled - self.right)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Both sides over the same windows.
+    """Counts of both sides over the same windows."""
 
-    Args:
-        times: Ends of the windows, seconds since the epoch; window i goes from times[i] to times[i + 1].
-        judged: Those of the times at which the windows end that evidence is made of.
-        canary: One tally for each window.
-        primary: As `canary`.
-        edges: Name of a latency objective to the bucket's edge that stands for it, in seconds.
-        restarted: The candidate's servers that were started anew in the last window, or the one before.
-    """
-
+    #: Ends of the windows, seconds since the epoch; window i goes from times[i] to times[i + 1].
     times: tuple[float, ...]
+    #: Those of the times that bound the windows of the evidence.
     judged: tuple[float, ...]
+    #: One tally for each window.
     canary: tuple[Tally, ...]
     primary: tuple[Tally, ...]
+    #: Name of a latency objective to the bucket edge that stands for it, in seconds.
     edges: Mapping[str, float]
+    #: The candidate's servers that restarted in one of the last two windows.
     restarted: tuple[str, ...] = ()
 
     def since(self, moment: float) -> tuple[Tally, Tally]:
-        """Sum up the windows that begin at or after a moment: canary, primary."""
+        """Return the sums of the windows that begin at or after a moment: canary, primary."""
         return self._between(moment - 1e-3, math.inf)
 
     def pairs(self) -> tuple[tuple[Tally, Tally], ...]:
-        """Return what was counted in each judged window: canary, primary."""
+        """Return the counts of each judged window: canary, primary."""
         return tuple(self._between(begin, end) for begin, end in pairwise(self.judged))
 
     def _between(self, begin: float, end: float) -> tuple[Tally, Tally]:
@@ -77,27 +73,27 @@ class Counts:
 
 @dataclass(frozen=True)
 class Servers:
-    """How many servers of one side answer Prometheus, and which do not."""
+    """Servers of one side: how many answer Prometheus, and which do not."""
 
     up: int
     down: tuple[str, ...] = ()
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """Add up."""
+    """Return the sum of tallies."""
     found = list(tallies)
     return Tally(**{field.name: sum(getattr(tally, field.name) for tally in found) for field in fields(Tally)})
 
 
 def increases(series: Series, scraped: Mapping[tuple[str, ...], float], times: Sequence[float]) -> list[int]:
-    """Say by how much a counter grew in each window.
+    """Return the growth of a counter in each window.
 
-    A counter that fell was started anew, so it counts from 0. One that appears late counts from 0 where its target had
-    been scraped before without it; else it is as old as anybody knows, so its first value says nothing about the
-    window: a candidate that is tried again, or a Prometheus that started late.
+    A counter that falls has been reset, so it counts from 0. One that appears late counts from 0 where its target had
+    been scraped before without it. Otherwise its age is unknown, and its first value says nothing about the window:
+    after a retry of a candidate, or a late start of Prometheus.
 
     Args:
-        series: The counter; points outside `times` are passed over.
+        series: The counter; points outside `times` are ignored.
         scraped: Target to the first moment at which it was up.
         times: Ends of the windows.
     """
@@ -117,12 +113,12 @@ def increases(series: Series, scraped: Mapping[tuple[str, ...], float], times: S
 
 
 def target(labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Name the target that a series was scraped from."""
+    """Return the target that a series was scraped from."""
     return tuple(labels.get(name, "") for name in _TARGET)
 
 
 def first_scraped(ups: Iterable[Series]) -> dict[tuple[str, ...], float]:
-    """Say since when each target is known to have been scraped."""
+    """Return the time of the first successful scrape of each target."""
     found = dict[tuple[str, ...], float]()
     for series in ups:
         moments = [at for at, value in series.points if value == 1]
@@ -142,7 +138,7 @@ def bucket_edge(objective_ms: float, *sides: Iterable[Series]) -> float | None:
     known = [found for found in edges if found]
     if not known:
         return None
-    # Only an edge that all of them have: against another one, every request would seem slow.
+    # Only an edge that all sides have: at another edge, every request of a side would seem slow.
     shared = [edge for edge in set.intersection(*known) if objective_ms / 1000 <= edge < math.inf]
     if not shared:
         raise SlipwayError(
@@ -152,14 +148,14 @@ def bucket_edge(objective_ms: float, *sides: Iterable[Series]) -> float | None:
 
 
 def count(run: Run, policy: Policy, windows: Grid, found: Sequence[Series], labels: Sequence[Series]) -> Counts:
-    """Count both sides.
+    """Count both sides of a rollout.
 
     Args:
-        run: Names the two sides.
-        policy: Says which latencies are slow.
-        windows: What to count by.
-        found: Requests, latency buckets, `up` of everything behind the pair of Services.
-        labels: Labelled, right, `up` of the observer.
+        run: The rollout.
+        policy: Has the latency objectives.
+        windows: Ends of the windows.
+        found: Requests, latency buckets and `up` of all pods behind the canary and primary Services.
+        labels: Labelled and right predictions, and `up` of the observer.
     """
     times = windows.times
     scraped = first_scraped(series for series in [*found, *labels] if _is(series, "up"))
@@ -203,7 +199,7 @@ def _tallies(
     timed = bucket(math.inf)
     columns = (
         summed(asked),
-        # 2xx is good, not "not 5xx": a model whose schema broke answers 4xx.
+        # Only 2xx is good: a model with a broken schema answers 4xx.
         summed(series for series in asked if not series.labels.get("status_code", "").startswith("2")),
         timed,
         slow("p95"),
@@ -225,9 +221,9 @@ def _restarted(side: Sequence[Series], times: Sequence[float]) -> tuple[str, ...
 
 
 def restarts(series: Series, up: Mapping[float, float], times: Iterable[float]) -> set[float]:
-    """Say when a counter's server is first seen to have been started anew.
+    """Return the times at which a restart of a counter's server is first seen.
 
-    A counter falls then, or is gone until the first request, although its server answers the scrape.
+    The counter then falls, or is missing until the first request although its server answers the scrape.
     """
     values, found = dict(series.points), set[float]()
     last: float | None = None

@@ -1,7 +1,4 @@
-"""Answers what Flagger asks, from what was counted.
-
-Everything here is pure. Whatever cannot be seen is answered so that no traffic moves towards the candidate.
-"""
+"""Pure functions that answer Flagger from counts. Without data, no traffic moves towards the candidate."""
 
 from __future__ import annotations
 
@@ -26,51 +23,38 @@ COUNTED = {
 
 @dataclass(frozen=True)
 class Look:
-    """What there was to see at one moment.
-
-    Args:
-        run: The rollout.
-        policy: What the candidate is held to.
-        now: Seconds since the epoch.
-        counts: None where Prometheus could not be asked.
-        servers: The candidate's, the stable version's; None as `counts`.
-        trouble: Why something could not be seen; empty where all could.
-        vetted: Whether what users have was allowed to them in this very rollout: Flagger was then stopped between
-            promoting it and saying so, and does both again.
-    """
+    """Observation of a rollout at one moment."""
 
     run: Run
     policy: Policy
+    #: Seconds since the epoch.
     now: float
+    #: None where Prometheus was not asked or did not answer.
     counts: Counts | None = None
+    #: Of the candidate and of the stable version; None as `counts`.
     servers: tuple[Servers, Servers] | None = None
+    #: Reason for missing data, if any.
     trouble: str = ""
+    #: Whether the judge allowed the live version to all users in this rollout. Flagger was then stopped between the
+    #: promotion and its report, and does both again.
     vetted: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Yes or no, with one line for people.
-
-    Args:
-        yes: The answer.
-        reason: The line.
-        cause: What it is about, in a word: the same answer at another look has the same, though numbers differ.
-        vets: Whether it allows the candidate to all users.
-    """
+    """Yes or no, with the reason in one line."""
 
     yes: bool
     reason: str
+    #: Subject in a word: the same for the same answer at another look, though numbers in the reason differ.
     cause: str = ""
+    #: Whether it allows the candidate to all users.
     vets: bool = False
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about a candidate; `verdict` is None where nothing can be said, which fails a check.
-
-    `cause` is that of an answer.
-    """
+    """Result for a candidate; without data `verdict` is None, which fails a check. `cause` is as in an answer."""
 
     verdict: Verdict | None
     reason: str
@@ -78,12 +62,12 @@ class Finding:
 
     @property
     def condemns(self) -> bool:
-        """Tell whether the candidate must go."""
+        """Whether the candidate must be rolled back."""
         return self.verdict is not None and (self.verdict.broken or self.verdict.e_value > LIMIT)
 
 
 def signals(policy: Policy, counts: Counts) -> Iterator[Signal]:
-    """Yield the signals of a policy; which they are depends on the policy alone."""
+    """Yield the signals of a policy; their number depends on the policy alone."""
     pairs = counts.pairs()
 
     def windows(total: str, bad: str) -> tuple[Window, ...]:
@@ -102,7 +86,7 @@ def signals(policy: Policy, counts: Counts) -> Iterator[Signal]:
 
 
 def finding(look: Look) -> Finding:
-    """Return what the counts of a look say about the candidate."""
+    """Weigh the counts of a look."""
     run = look.run
     if run.candidate is None and look.vetted:
         return Finding(weigh(()), f"{run.stable}: users have it already")
@@ -120,14 +104,14 @@ def finding(look: Look) -> Finding:
     signal = verdict.strongest.signal if verdict.strongest else ""
     seen = Finding(verdict, f"{run.candidate}: {verdict.reason}", signal)
     if seen.condemns:
-        # What was counted before condemns, though a side cannot be seen now.
+        # Earlier counts condemn, although a side cannot be seen now.
         return seen
     cause, trouble = _blind(look, look.counts, *look.servers)
     return Finding(None, f"{run.candidate}: {trouble}", cause) if cause else seen
 
 
 def _blind(look: Look, counts: Counts, canary: Servers, primary: Servers) -> tuple[str, str]:
-    """Return the cause for which a side cannot be judged, with the reason; both empty where both sides can."""
+    """Return cause and reason for which a side cannot be judged; both empty where both sides can."""
     run = look.run
     if canary.down:
         return f"down {canary.down[0]}", f"its server {canary.down[0]} does not answer Prometheus"
@@ -142,7 +126,7 @@ def _blind(look: Look, counts: Counts, canary: Servers, primary: Servers) -> tup
 
 
 def rollback(look: Look) -> Answer:
-    """Say whether the candidate must go at once."""
+    """Decide whether the candidate must be rolled back now."""
     run = look.run
     if run.aborted:
         return Answer(True, f"{run.candidate}: aborted: {run.aborted}")
@@ -153,13 +137,13 @@ def rollback(look: Look) -> Answer:
 
 
 def confirm_rollout(look: Look) -> Answer:
-    """Say whether a rollout may begin."""
+    """Decide whether a rollout may begin."""
     run = look.run
     if run.candidate is None:
         return Answer(True, f"{run.model}: the target selects what users have")
     if run.aborted:
-        # Before this yes Flagger asks nobody whether to roll back: the rollout would stay open for ever. After it the
-        # rollback hook comes first, so the candidate gets no traffic.
+        # Before this yes Flagger does not call the rollback webhook, and the rollout would never end. After it that
+        # webhook comes first, so the candidate gets no traffic.
         return Answer(True, f"{run.candidate}: aborted: {run.aborted}")
     if not run.ready:
         return Answer(False, f"{run.candidate}: waits until its InferenceService is Ready", "not-ready")
@@ -167,7 +151,7 @@ def confirm_rollout(look: Look) -> Answer:
 
 
 def confirm_traffic_increase(look: Look) -> Answer:
-    """Say whether the candidate may have more traffic; "not enough yet" holds, it does not fail."""
+    """Decide whether the candidate may have more traffic; a no holds the rollout and fails no check."""
     run = look.run
     if settled := _settled(look):
         return settled
@@ -185,7 +169,7 @@ def confirm_traffic_increase(look: Look) -> Answer:
 
 
 def confirm_promotion(look: Look) -> Answer:
-    """Say whether users may have the candidate for good."""
+    """Decide whether the candidate may be promoted."""
     run, policy = look.run, look.policy
     if settled := _settled(look):
         return settled
@@ -224,7 +208,7 @@ def _settled(look: Look) -> Answer | None:
 
 
 def waits_for(look: Look) -> str:
-    """Say what keeps a rollout where it is; empty where nothing does."""
+    """Return the reason for which a rollout waits; empty where it does not."""
     questions = {
         "Waiting": confirm_rollout,
         "WaitingPromotion": confirm_promotion,

@@ -1,7 +1,6 @@
-"""How well an environment delivers, counted from the ledger.
+"""Delivery metrics, counted over the whole ledger, which outlives the judge.
 
-Counters over the ledger's whole life: it outlives the judge, so they do too. What is per week, or a mean, is PromQL's
-(slipway/platform/rules.py).
+Rates and means are computed by PromQL (slipway/platform/rules.py).
 """
 
 from __future__ import annotations
@@ -16,37 +15,33 @@ from prometheus_client.registry import Collector
 from slipway.judge.ledger import Entry, Ledger
 from slipway.series import ROLLOUTS
 
-#: How a rollout may end.
+#: Outcomes of a rollout.
 OUTCOMES = ("promoted", "rolled-back", "aborted")
-#: Steps that move something, and those of them that a person takes.
+#: Steps that move traffic, and those that a person takes.
 _STEPS, _BY_HAND = frozenset({"started", "advanced", *OUTCOMES}), frozenset({"aborted"})
 _MODEL = ("namespace", "model")
 
 
 @dataclass
 class Delivered:
-    """What the rollouts of one model came to."""
+    """Totals of one model's rollouts."""
 
     outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
-    #: Seconds that each promotion, each recovery took.
+    #: Seconds of each promotion and of each recovery.
     promotions: list[float] = field(default_factory=list)
     recoveries: list[float] = field(default_factory=list)
-    #: When users got what they have; None before the first promotion.
+    #: Time of the last promotion; None before the first.
     promoted_at: float | None = None
     by_machine: int = 0
     by_hand: int = 0
 
 
 def delivered(entries: Iterable[Entry]) -> dict[tuple[str, str], Delivered]:
-    """Count, by namespace with model.
+    """Return the totals by namespace and model, from entries in order of time.
 
-    A promotion takes from the rollout's start until everybody has the version. A recovery takes from the first sign of
-    trouble, a failed check, until the traffic is back; without a sign it was a decision at once, and took none.
-
-    The judge and Flagger both note an end, so that of two in a row only the first counts.
-
-    Args:
-        entries: In order of time.
+    A promotion lasts from the start of the rollout until all users have the version. A recovery lasts from the first
+    failed check until the traffic is back; without a failed check it takes no time. The judge and Flagger both note an
+    end: of two in a row only the first counts.
     """
     found: dict[tuple[str, str], Delivered] = defaultdict(Delivered)
     started, trouble = dict[tuple[str, str], float](), dict[tuple[str, str], float]()
@@ -78,22 +73,22 @@ def delivered(entries: Iterable[Entry]) -> dict[tuple[str, str], Delivered]:
 
 
 class DeliveryCollector(Collector):
-    """Turns the ledger into metrics whenever they are asked for.
-
-    Args:
-        ledger: Where decisions are noted.
-    """
+    """Prometheus collector that reads the ledger at each scrape."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all families."""
+        """Yield all metric families."""
         rollouts = CounterMetricFamily(ROLLOUTS, "Rollouts that ended.", labels=(*_MODEL, "outcome"))
         steps = CounterMetricFamily("slipway_delivery_steps", "Steps of rollouts.", labels=(*_MODEL, "by"))
-        promotion = SummaryMetricFamily("slipway_promotion_seconds", "From start until all have it.", labels=_MODEL)
-        recovery = SummaryMetricFamily("slipway_recovery_seconds", "From trouble until traffic is back.", labels=_MODEL)
-        since = GaugeMetricFamily("slipway_promoted_timestamp_seconds", "When users got what they have.", labels=_MODEL)
+        promotion = SummaryMetricFamily(
+            "slipway_promotion_seconds", "From the start of a rollout to its promotion.", labels=_MODEL
+        )
+        recovery = SummaryMetricFamily(
+            "slipway_recovery_seconds", "From the first failed check to the rollback.", labels=_MODEL
+        )
+        since = GaugeMetricFamily("slipway_promoted_timestamp_seconds", "Time of the last promotion.", labels=_MODEL)
         for key, of in delivered(self._ledger.entries()).items():
             for outcome, count in of.outcomes.items():
                 rollouts.add_metric((*key, outcome), count)

@@ -1,44 +1,43 @@
-"""How strongly what was counted speaks against a candidate, at any moment of a rollout.
+"""Sequential evidence against a candidate, valid at any moment of a rollout.
 
-Each signal is a count of bad requests among all (failed, slow, wrong), by interval, of the candidate ("canary") with
-the primary of the same time. Two questions are put to each, and each answer is an e-value: a number that is 1 when
-nothing is known, whose expectation is at most 1 as long as the candidate is innocent, however often one looks.
+Each signal counts bad requests (failed, slow, wrong) among all, by interval, of the candidate ("canary") and of the
+primary at the same time. Two comparisons are made for each signal. The result of each is an e-value: a number that is 1
+without data, and whose expectation is at most 1 while the candidate is innocent, however often one looks.
 
 *Against the primary.* Given that n requests of an interval were bad, and that the candidate got the share p of its
 traffic, each of them was the candidate's with probability at most p if it is not worse. The alternative gives the
 candidate `ratio` times the primary's share of bad: probability ratio p / (1 - p + ratio p). The evidence is the
 likelihood ratio of both, the product over the intervals, the mean over `RATIOS`. An outage that hits both alike
-cancels, whenever it is, since only requests of one interval are compared. Where the bad are many, the bad among given
-requests are hypergeometric, less spread than this binomial: then the expectation is below 1, never above (Hoeffding
-1963). Worse counts only as far as the candidate also exceeds a quarter of what the objective allows (the smaller of
-both e-values, which is an e-value if the candidate is innocent of either): four slow answers of a thousand, where fifty
-may be, are a cold start, however perfect the primary is.
+cancels, since only requests of one interval are compared. With many bad requests their number is hypergeometric, with
+less spread than this binomial: then the expectation is below 1, never above (Hoeffding 1963). A candidate counts as
+worse only as far as it also exceeds a quarter of what the objective allows (the smaller of both e-values, which is an
+e-value if the candidate is innocent of either): four slow answers of a thousand, where fifty are allowed, are a cold
+start, however perfect the primary is.
 
 *Against the objective.* The same with a known share: each request of the candidate is bad with probability at most
-`allowed`; the alternative multiplies the odds. It speaks where no primary is there to compare with: at weight 100, or
-when the primary is hardly asked. With `allowed` 0 it takes two or three bad requests, not one.
+`allowed`; the alternative multiplies the odds. It decides where the primary has few requests or none, as at weight
+100. With `allowed` 0 it takes two or three bad requests, not one.
 
-*Together.* `Verdict.e_value` is the mean over all signals, both questions. The mean of e-values is an e-value however
-they depend on each other (a request may be slow because it fails), and by Ville's inequality it ever reaches 20 with a
-probability of at most 1/20: of candidates that keep the objectives, as good as their primaries, at most one in twenty
-is rolled back, by any signal, however often Flagger asks. The largest instead of the mean would be wrong up to six
-times as often with three signals. The price: one comparison alone must reach 20 times the number of comparisons. The
-number of signals must stay the same during a rollout; one without traffic counts 1.
+*Together.* `Verdict.e_value` is the mean over both comparisons of all signals. The mean of e-values is an e-value even
+if they depend on each other (a request may be slow because it fails). By Ville's inequality it ever reaches 20 with a
+probability of at most 1/20: of candidates that keep the objectives and are as good as their primaries, at most one in
+twenty is rolled back, by any signal, however often Flagger asks. With three signals, the largest instead of the mean
+would be wrong up to six times as often. The price: one comparison alone must reach 20 times the number of comparisons.
+The number of signals must stay the same during a rollout; one without traffic counts 1.
 
-*A primary that breaks its objective.* A candidate that is no worse is not rolled back: the same users would get the
-same failures from the primary, the release would be rejected for good, and a version that mends half of the failures
-could never go live. The fault is somewhere else. So where the primary does worse than `allowed`, its own share, in the
-intervals and with the weights of the candidate's requests, takes the place of `allowed`. As long as the primary has
-shown nothing bad, it is presumed to keep the objective: doubt goes against the candidate. That share is an estimate,
-so the 5 % are proven for candidates that keep the objectives, and measured for this case (docs/performance.md).
+*A primary that breaks its objective.* A candidate that is no worse is not rolled back: users would get the same
+failures from the primary, and a version that fixes half of them could never go live. So where the primary exceeds
+`allowed`, its own share replaces it, in the intervals and with the weights of the candidate's requests. Until the
+primary has shown bad requests, it is presumed to keep the objective: doubt goes against the candidate. That share is an
+estimate: the 5 % are proven for candidates that keep the objectives, and measured for this case (docs/performance.md).
 
-*The hard floor* is the exception: when more than a fifth of the candidate's requests fail, whatever the primary does,
-the change is taken back, since it may be what breaks both (a cache, a node, a database that they share). It must also
-be more than chance explains within the objective; that evidence comes from the same mean, so the 5 % include it.
+*The hard floor* is the exception: a candidate is rolled back when more than a fifth of its requests fail, whatever the
+primary does, since it may be what breaks both (a shared cache, node or database). The failures must also be more than
+chance explains within the objective; that evidence comes from the same mean, so the 5 % include it.
 
-What callers owe: intervals whose bounds depend on time alone, that are over, with one traffic split throughout, long
-enough that most hold requests of both sides (others teach little); counts of requests that fail independently of each
-other. Bursts make the evidence too large; docs/judge.md says by how much.
+Callers must pass intervals that are over, whose bounds depend on time alone, with one traffic split throughout, and
+long enough that most hold requests of both sides. Requests must fail independently of each other: bursts make the
+evidence too large (docs/judge.md says by how much).
 """
 
 from __future__ import annotations
@@ -50,35 +49,31 @@ from typing import Literal
 
 from slipway.rollout.policy import LIMIT
 
-#: How many times worse a candidate may be, each as likely as the others (mixture as in Robbins 1970).
-#: Below 1.5 nothing is looked for: a candidate that is a tenth worse is never rolled back for that.
+#: Ratios of a worse candidate, equally likely (mixture as in Robbins 1970). None is below 1.5: a candidate that is a
+#: tenth worse is never rolled back for that.
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0)
-#: The signal that has a hard floor: failing is beyond dispute, slow or wrong depend on an objective.
+#: The signal with a hard floor: slow and wrong depend on an objective, failures do not.
 FLOORED = "errors"
-#: More than this share of bad is breakage, once so many requests were made.
+#: Share of bad requests above which a candidate is broken, and the requests that this takes.
 FLOOR_SHARE = 0.2
 FLOOR_REQUESTS = 20
-#: Up to this part of what the objective allows, a candidate may be worse than its primary. Without it, 4 slow answers
-#: of 1,000 condemn where 50 may be slow, beside a perfect primary; with it 27, for one minute more until ten times the
-#: errors are found; with a half 45, for seven minutes more (simulated: 10 requests a second, three signals).
+#: Part of what the objective allows up to which a candidate may be worse than its primary. Without it, 4 slow answers
+#: of 1,000 condemn beside a perfect primary where 50 are allowed; with it 27, and ten times the errors are found one
+#: minute later; with a half 45 and seven minutes (simulated: 10 requests a second, three signals).
 TOLERATED = 0.25
-#: How many standard errors the primary's share is taken higher than it was counted: two, the usual 95 %. With none, up
-#: to 14 % of candidates that equal a bad primary are rolled back at a weight of 50, with one 5.5 %, with two 4.1 %
-#: (simulated: 1 or 10 requests a second, 1.5 to 5 % errors where 1 % is allowed).
+#: Standard errors added to the primary's counted share: two, the usual 95 %. Of candidates that equal a bad primary, up
+#: to 14 % are rolled back at a weight of 50 with none, 5.5 % with one, 4.1 % with two (simulated: 1 or 10 requests a
+#: second, 1.5 to 5 % errors where 1 % is allowed).
 ERRORS_OF_PRIMARY = 2.0
-#: Natural logarithm near which a float ends.
+#: Natural logarithm near that of the largest float.
 _LARGEST = 700.0
-#: How people say that a request was bad, by the first letters of the signal's name.
+#: Words for a bad request, by the first letters of the signal's name.
 _WORDS = {"errors": "failed", "slow": "were too slow", "wrong": "were wrong"}
 
 
 @dataclass(frozen=True)
 class Window:
-    """The requests of one interval.
-
-    Raises:
-        ValueError: More are bad than there were, or a count is negative.
-    """
+    """Requests of one interval. Raises ValueError if a count is negative or more are bad than there are."""
 
     canary: int
     canary_bad: int
@@ -92,10 +87,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Signal:
-    """One way to be bad: its counts since the rollout began, with the share of bad that the objective allows.
+    """Counts of one kind of bad request since the rollout began, and the share that the objective allows.
 
-    Raises:
-        ValueError: `allowed` is not a share below 1.
+    Raises ValueError if `allowed` is not a share below 1.
     """
 
     name: str
@@ -109,7 +103,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one signal says in one comparison; the counts are totals of its windows."""
+    """Evidence of one signal in one comparison; the counts are totals of its windows."""
 
     signal: str
     against: Literal["primary", "objective"]
@@ -122,7 +116,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All signals together: `e_value` is what Flagger sees, `strongest` the comparison that says most."""
+    """Evidence of all signals: `e_value` is what Flagger sees, `strongest` the comparison with the largest."""
 
     e_value: float
     broken: bool
@@ -131,7 +125,7 @@ class Verdict:
 
 
 def verdict(signals: Sequence[Signal]) -> Verdict:
-    """Weigh all signals; without any traffic of the candidate the verdict is 1, which says nothing."""
+    """Weigh all signals; without traffic of the candidate the e-value is 1."""
     if not signals:
         return Verdict(1.0, False, None, "no signal to judge by")
     comparisons = [comparison for signal in signals for comparison in _compare(signal)]
@@ -153,7 +147,7 @@ def verdict(signals: Sequence[Signal]) -> Verdict:
 
 
 def _compare(signal: Signal) -> Iterator[tuple[float, float, Evidence]]:
-    """Yield, for both questions, the logarithm of the e-value, what is allowed and the evidence."""
+    """Yield for both comparisons the logarithm of the e-value, the allowed share and the evidence."""
     total = _total(signal.windows)
     both = [one for one in signal.windows if one.canary and one.primary]
     of_bad = [(one.canary_bad + one.primary_bad, one.canary / (one.canary + one.primary)) for one in both]
@@ -166,10 +160,10 @@ def _compare(signal: Signal) -> Iterator[tuple[float, float, Evidence]]:
 
 
 def _excused(allowed: float, both: Sequence[Window]) -> float:
-    """The share of bad that does not speak against the candidate: the allowed one, or the primary's if that is more.
+    """Return the share of bad that does not speak against the candidate: the allowed or the primary's, if larger.
 
-    The primary's is what its share in each interval makes of the candidate's requests, plus `ERRORS_OF_PRIMARY`
-    standard errors (bad requests as Poisson counts).
+    The primary's is its share in each interval, weighted by the candidate's requests, plus `ERRORS_OF_PRIMARY` standard
+    errors (bad requests as Poisson counts).
     """
     asked = sum(one.canary for one in both)
     if not asked:
@@ -188,10 +182,10 @@ def _is_broken(signal: Signal, comparisons: int) -> bool:
 
 
 def _log_evidence(bad: int, draws: Iterable[tuple[int, float]]) -> float:
-    """Logarithm of the mean over `RATIOS` of the likelihood ratios of `bad` hits in draws.
+    """Return the logarithm of the mean over `RATIOS` of the likelihood ratios of `bad` hits in draws.
 
-    A draw is (how many, the probability of a hit for an innocent candidate). `math.fsum` rounds once, so the order of
-    the draws does not matter.
+    A draw is (count, probability of a hit for an innocent candidate). `math.fsum` rounds once, so the order of draws
+    does not matter.
     """
     drawn = [(count, share) for count, share in draws if count]
     return _log_mean(
@@ -203,7 +197,7 @@ def _log_evidence(bad: int, draws: Iterable[tuple[int, float]]) -> float:
 
 
 def _log_mean(logs: Sequence[float]) -> float:
-    """Logarithm of the mean of what these are the logarithms of."""
+    """Return the logarithm of the mean of numbers, from their logarithms."""
     largest = max(logs)
     return largest + math.log(math.fsum(math.exp(one - largest) for one in logs) / len(logs))
 

@@ -1,7 +1,6 @@
-"""What happened in rollouts, as lines that are only ever added.
+"""Append-only ledger of what happened in rollouts, one JSON object per line.
 
-One JSON object a line, each on disk before it is answered that it is noted. A line that a crash has torn is passed
-over when the file is read, and ends where the next one begins.
+Each line is on disk before `add` returns. A line that a crash has cut off is ignored when the file is read.
 """
 
 from __future__ import annotations
@@ -19,41 +18,34 @@ from slipway.times import epoch, stamp
 
 #: Version of the entries, written into each as `schema`. Entries without it are of version 1.
 SCHEMA = 2
-#: How version 1 noted that a candidate was allowed to all users: as a note with these words.
+#: Words of the note with which version 1 allowed a candidate to all users.
 _VETTED = "may be promoted"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened.
+    """One event of a rollout."""
 
-    Args:
-        at: ISO 8601, UTC, to the millisecond.
-        namespace: Of the model.
-        model: Its name.
-        kind: What the rollout did (rollout.messages.Kind), `vetted` where the candidate was allowed to all users, else
-            `note`.
-        message: What happened, for people.
-        phase: Flagger's phase from then on, where known.
-        weight: Percent of the traffic that the candidate had then, where known.
-        candidate: InferenceService, where known.
-        run: When the rollout began, as `at`: the judge's own entries have it, what Flagger reports has not.
-        cause: What a decision of the judge's is about, in a word; empty for what Flagger reports.
-        count: How often it happened, up to `at`.
-        recovered: Whether it was added later, from what the cluster still knew.
-    """
-
+    #: ISO 8601, UTC, to the millisecond.
     at: str
     namespace: str
     model: str
+    #: rollout.messages.Kind, `vetted` where the judge allowed the candidate to all users, else `note`.
     kind: str
     message: str
+    #: Flagger's phase from then on, if known.
     phase: str = ""
+    #: Percent of the traffic that the candidate had, if known.
     weight: int | None = None
+    #: InferenceService, if known.
     candidate: str = ""
+    #: Start of the rollout, as `at`; only in entries of the judge.
     run: str = ""
+    #: Subject of a decision of the judge, in a word; empty for messages of Flagger.
     cause: str = ""
+    #: How often it happened, up to `at`.
     count: int = 1
+    #: Whether the entry was added later, from the state of the cluster.
     recovered: bool = False
 
     @property
@@ -69,11 +61,7 @@ _FIELDS = {field.name for field in fields(Entry)}
 
 
 class Ledger:
-    """A file of entries, held in memory too; safe for use by several threads of one process.
-
-    Raises:
-        OSError: The file cannot be read or written.
-    """
+    """A file of entries, also held in memory; safe for threads of one process. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock = path, threading.Lock()
@@ -86,7 +74,7 @@ class Ledger:
             os.write(self._file, b"\n")
 
     def add(self, entry: Entry) -> bool:
-        """Note an entry for good; one that is there already is not noted again."""
+        """Append an entry; return False if it is there already."""
         with self._lock:
             if entry in self._known or replace(entry, recovered=False) in self._known:
                 return False
@@ -101,7 +89,7 @@ class Ledger:
             return True
 
     def entries(self, namespace: str | None = None, model: str | None = None, since: float = 0.0) -> tuple[Entry, ...]:
-        """Return what happened, in order of time; of one namespace, of one model, since a moment."""
+        """Return entries in order of time, optionally of one namespace, of one model, since a moment."""
         with self._lock:
             found = [
                 entry
@@ -111,12 +99,12 @@ class Ledger:
         return tuple(sorted(found, key=lambda entry: entry.time))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         os.close(self._file)
 
 
 def parse(lines: Iterable[bytes]) -> Iterable[Entry]:
-    """Read lines; one that is no entry is passed over."""
+    """Yield the entries of lines; other lines are ignored."""
     for line in lines:
         try:
             yield entry_of(json.loads(line))
@@ -125,15 +113,11 @@ def parse(lines: Iterable[bytes]) -> Iterable[Entry]:
 
 
 def entry_of(content: Any) -> Entry:
-    """Read one entry, of this version or of an older one, from its JSON.
+    """Read an entry of this version or of an older one from its JSON. Raises ValueError if it is none.
 
-    The kind that was stored is believed, also where the table of today reads Flagger's sentence differently: counters
-    and reports that were made of it keep their meaning, and the judge's own entries beside it have the reasons. Two
-    things that version 1 said in words only are mapped: the note that a candidate may be promoted is `vetted`, and the
-    message of an abort is the operator's reason alone.
-
-    Raises:
-        ValueError: It is no entry.
+    The stored kind counts, even where today's table reads Flagger's message differently: counters and reports made
+    from it keep their meaning. Two texts of version 1 are mapped: the note that a candidate may be promoted becomes
+    `vetted`, and the message of an abort becomes the operator's reason alone.
     """
     if not isinstance(content, dict):
         raise ValueError("expected a JSON object")
@@ -146,7 +130,7 @@ def entry_of(content: Any) -> Entry:
             known["message"] = message.partition(": aborted: ")[2] or message
     try:
         entry = Entry(**known)
-        entry.time  # noqa: B018 - a wrong time is noticed here, not by a reader
+        entry.time  # noqa: B018 - fail here on a malformed time, not in a reader
     except (TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None
     return entry
@@ -158,7 +142,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
 
 def of_message(at: float, namespace: str, model: str, message: str, **known: Any) -> Entry | None:
-    """Make an entry of what Flagger reports; None where that says that nothing happened."""
+    """Return the entry of a message of Flagger; None for a message that nothing happened."""
     message = message.strip()
     meaning = messages.read(message)
     if meaning.idle:

@@ -1,4 +1,4 @@
-"""Asks Prometheus what a rollout's counts need."""
+"""The reader of a rollout's counters from Prometheus."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from slipway.series import INFER, LABELLED, LATENCY, REQUESTS, RIGHT
 
 
 class Reader:
-    """Asks Prometheus about a run; `read` and `servers` raise SlipwayError where it cannot be reached."""
+    """Reader of a rollout's counters; `read` and `servers` raise SlipwayError if Prometheus cannot be reached."""
 
     def __init__(self, prometheus: Prometheus) -> None:
         self.prometheus = prometheus
 
     def read(self, run: Run, policy: Policy, now: float) -> Counts:
-        """Count a run from its start until now; a run that has not started has no windows."""
+        """Count a rollout from its start until now; before its start it has no windows."""
         if run.started is None:
             return Counts((), (), (), (), {})
         windows = grid(run.started, now, run.interval, run.since)
@@ -36,13 +36,13 @@ class Reader:
         return count(run, policy, windows, self._at(served, windows), labels)
 
     def servers(self, run: Run, now: float) -> tuple[Servers, Servers]:
-        """Look at the servers of the candidate, of the stable version.
+        """Return the servers of the candidate and of the stable version.
 
-        One that answered none of the scrapes of the last interval is down: on a busy machine, some are late. One that
-        never answered during the rollout is still starting. One that was not scraped at all is not there; Prometheus
-        would go on giving its last sample for five minutes, also from before it was away itself.
+        A server that answered no scrape of the last interval is down; on a busy machine, some scrapes are late. One
+        that never answered during the rollout is still starting. One that was not scraped at all is absent: an instant
+        query would return its last sample for five minutes.
         """
-        # A little longer, for where scrapes are as far apart as ticks.
+        # A little longer than the interval, since scrapes may be as far apart as Flagger's checks.
         up, window = f"up{{{_pair(run)}}}", round(1250 * run.interval)
         run_ms = window + round(1000 * max(0.0, now - (run.started or now)))
         found = self.prometheus.query(

@@ -1,8 +1,8 @@
-"""Finds what the ledger missed while the judge was away, in what the cluster still knows.
+"""Recovery of ledger entries that were missed while the judge was away.
 
-Three witnesses, none of them complete: Kubernetes Events (Flagger's event recorder merges them once there are more
-than ten in ten minutes), the Canaries' status (the present only), Prometheus' history of Flagger's weights (every
-step, no reason). They are asked in this order, each only for what is still missing.
+Three sources, none of them complete: Kubernetes Events (Flagger's event recorder merges them once there are more than
+ten in ten minutes), the Canaries' status (the present only) and Prometheus' history of Flagger's weights (every step,
+no reason). They are read in this order, each only for entries that are still missing.
 """
 
 from __future__ import annotations
@@ -19,31 +19,26 @@ from slipway.rollout.canary import promoted
 from slipway.rollout.cluster import CANARY
 from slipway.times import epoch, stamp
 
-#: Seconds for which Flagger may still be about to tell an event itself: it waits five for the answer.
+#: Seconds within which Flagger may still report an event itself: it waits five for the answer.
 GRACE = 10.0
-#: Seconds by which two witnesses of one event may differ: the API's times are in whole seconds, scrapes are apart.
+#: Seconds by which two sources of one event may differ: the API's times are whole seconds, scrapes are apart.
 APART = 2.0
-#: Seconds of Flagger's history that are looked at, at most; Kubernetes keeps Events no longer.
+#: Seconds of Flagger's history to read at most; Kubernetes keeps Events no longer.
 HISTORY = 3600.0
-#: Seconds between two points of that history; Flagger's ticks are ten seconds apart at least.
+#: Seconds between two points of that history; Flagger's checks are at least ten seconds apart.
 STEP = 5.0
-#: What client-go's recorder puts before the last of the events that it merged (tools/record/events_cache.go).
+#: Prefix that client-go's recorder puts before the last of merged events (tools/record/events_cache.go).
 _MERGED = "(combined from similar events): "
 _WEIGHTS = "flagger_canary_weight"
 
 
 def recover(kube: Kube, prometheus: Prometheus, ledger: Ledger, now: float, since: float) -> int:
-    """Add what is missing; the result is how many entries that were.
+    """Add missing entries and return their number.
 
-    Args:
-        kube: Where the Canaries are.
-        prometheus: Who has scraped Flagger.
-        ledger: What is known.
-        now: Seconds since the epoch.
-        since: Up to when the ledger is known to be complete.
+    The ledger is complete until `since`; `now` and `since` are seconds since the epoch.
 
     Raises:
-        SlipwayError: The API server, or Prometheus, cannot be reached; what was found before is noted.
+        SlipwayError: The API server or Prometheus cannot be reached; entries that were found before are noted.
     """
     params = {"fieldSelector": "involvedObject.kind=Canary"}
     events = kube.request("GET", kube.url_of("v1", "Event"), params=params)["items"]
@@ -57,7 +52,7 @@ def recover(kube: Kube, prometheus: Prometheus, ledger: Ledger, now: float, sinc
 
 
 def from_events(events: Iterable[Object], entries: Iterable[Entry], now: float) -> Iterator[Entry]:
-    """Yield what Flagger told Kubernetes, and not the ledger."""
+    """Yield Flagger's Kubernetes Events that the ledger lacks."""
     known = list(entries)
     for event in events:
         first, last = epoch(event.get("firstTimestamp")), epoch(event.get("lastTimestamp"))
@@ -81,7 +76,7 @@ def from_events(events: Iterable[Object], entries: Iterable[Entry], now: float) 
 
 
 def from_status(canaries: Iterable[Object], entries: Iterable[Entry], now: float) -> Iterator[Entry]:
-    """Yield the beginning, the failed checks, the end of each Canary's last rollout, where they are missing."""
+    """Yield the missing start, failed checks and end of each Canary's last rollout."""
     known = list(entries)
     for canary in canaries:
         namespace, model = canary["metadata"]["namespace"], canary["metadata"]["name"]
@@ -104,7 +99,7 @@ def _from_status(
     def missed(moment: float, kind: str, message: str, count: int = 1) -> Entry:
         return Entry(stamp(moment), namespace, model, kind, message, phase, count=count, recovered=True)
 
-    # The judge says that a candidate must go before Flagger takes it back: in the same tick, if Flagger lives.
+    # The judge notes a rollback before Flagger does: in the same check, if Flagger runs.
     begin = max((entry.time for entry in known if entry.kind == "started" and entry.time < at), default=at - GRACE)
     if condition.get("status") == "Unknown":
         if not noted("started", since=at - APART):
@@ -121,10 +116,10 @@ def _from_status(
 def from_history(
     history: Iterable[Series], models: set[tuple[str, str]], entries: Iterable[Entry], now: float
 ) -> Iterator[Entry]:
-    """Yield the steps up that Flagger's exported weights show, and the ledger does not."""
+    """Yield the increases of Flagger's exported weights that the ledger lacks."""
     known = list(entries)
     for series in history:
-        # Prometheus renames a label of the exporter's that its own discovery has too, unless it is told not to.
+        # Prometheus renames a label of the exporter that its own discovery sets too, unless it is configured otherwise.
         namespace = series.labels.get("exported_namespace") or series.labels.get("namespace", "")
         model = series.labels.get("workload", "")
         if (namespace, model) not in models:

@@ -1,4 +1,4 @@
-"""One rollout as the judge sees it: the state of the rollout, flattened for the decision and for `/verdict`."""
+"""The state of one rollout, flattened for the judge's decisions and for `/verdict`."""
 
 from __future__ import annotations
 
@@ -17,57 +17,47 @@ from slipway.times import epoch
 
 @dataclass(frozen=True)
 class Run:
-    """One rollout of one model, or the state between two.
-
-    Args:
-        namespace: Of the model.
-        model: Its name, which is also the Canary's.
-        phase: Flagger's.
-        candidate: InferenceService that is tried; None where the target selects what users have.
-        candidate_version: Registry version of `candidate`.
-        stable: InferenceService that users have.
-        stable_version: Registry version of `stable`.
-        started: Since when Flagger has been at it, seconds since the epoch; None between rollouts.
-        since: Since when the weight has been what it is. A failed check moves it too, which is the careful side.
-        weight: Percent of the traffic that the candidate has, as the route says.
-        mirrored: Whether the route has requests of users copied to the candidate.
-        interval: Seconds of one tick.
-        ready: Whether the candidate's InferenceService is Ready.
-        moved: Whether the target has another version than the one that gets the candidate's traffic.
-        aborted: Why an operator ended it; empty where nobody did.
-        failed_checks: As Flagger counts them.
-        threshold: How many of them end the rollout.
-        steps: Weights that it goes through; empty where it counts iterations.
-        switches: Whether to confirm the promotion now only switches users over: blue-green asks again before it stays.
-    """
+    """One rollout of one model, or the state between two."""
 
     namespace: str
     model: str
     phase: str
+    #: InferenceService of the candidate; None where the target selects the live version.
     candidate: str | None
     candidate_version: int | None
+    #: InferenceService of the live version.
     stable: str | None
     stable_version: int | None
+    #: Start of the rollout, seconds since the epoch; None between rollouts.
     started: float | None
+    #: Time of the last change of the weight. A failed check moves it too, which is the careful side.
     since: float
+    #: Percent of the traffic that the route gives the candidate.
     weight: int
     mirrored: bool
+    #: Seconds between two checks of Flagger.
     interval: float
+    #: Whether the candidate's InferenceService is Ready.
     ready: bool
+    #: Whether the target selects another version than the canary Service.
     moved: bool
+    #: Reason for which an operator aborted it; empty without an abort.
     aborted: str
     failed_checks: int
+    #: Failed checks that end the rollout.
     threshold: int
+    #: Weights of the rollout; empty where it counts iterations.
     steps: tuple[int, ...]
+    #: Whether confirming the promotion only switches users over: blue-green asks again before it stays.
     switches: bool
 
 
 def read(kube: Kube, namespace: str, model: str) -> tuple[Run, Object]:
-    """Read a rollout with its Canary.
+    """Read a rollout and its Canary.
 
     Raises:
-        KubeError: The API server cannot be reached, or there is no such Canary.
-        SlipwayError: A Service of the model selects what is none of its versions.
+        KubeError: The API server cannot be reached or has no such Canary.
+        SlipwayError: A Service of the model selects something other than one of its versions.
     """
     canary = kube.get(*CANARY, model, namespace)
     objects = [{**canary, "kind": "Canary"}]
@@ -113,11 +103,7 @@ def of(namespace: str, state: RolloutState) -> Run:
 
 
 def policy_of(canary: Object) -> Policy:
-    """Return the policy that a Canary carries.
-
-    Raises:
-        SlipwayError: It carries none, or one that cannot be read.
-    """
+    """Return the policy that a Canary carries. Raises SlipwayError where it has none or a malformed one."""
     if policy := canaries.policy_of(canary):
         return policy
     raise SlipwayError(
@@ -127,9 +113,10 @@ def policy_of(canary: Object) -> Policy:
 
 
 def _started(state: RolloutState) -> float | None:
-    """Return since when Promoted is unknown: that holds for a whole rollout, from Waiting to Finalising.
+    """Return the time since which Promoted is Unknown.
 
-    It holds from the first Initializing to Initialized too, when there is nothing to try.
+    It is so during a whole rollout, from Waiting to Finalising, and also from the first Initializing to Initialized,
+    when there is no candidate.
     """
     status, changed = state.condition
     return None if status != "Unknown" or state.seen.phase == "Initializing" else changed or None

@@ -1,7 +1,6 @@
-"""The HTTP service that Flagger asks.
+"""The judge's HTTP service: webhooks of Flagger, its metric query in Prometheus' form, and our own views.
 
-It answers its webhooks, its metric query in Prometheus' own form, the views of our own. Each answer comes
-within DEADLINE: Flagger waits five seconds, and what comes too late is a no as well, but without a reason.
+Each answer comes within DEADLINE: Flagger waits five seconds, and takes a late answer for a no without a reason.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from slipway.times import epoch
 
 log = logging.getLogger("slipway.judge")
 
-#: Seconds within which everything is answered.
+#: Seconds within which each request is answered.
 DEADLINE = 4.5
 #: Seconds for connecting to the API server or Prometheus, and for each read.
 TIMEOUT = 3.0
 #: Seconds between two comparisons of the ledger with the cluster.
 COMPARE = 15.0
-#: What Flagger asks to see whether a metric's provider is there (pkg/metrics/providers/prometheus.go).
+#: Query with which Flagger checks a metric provider (pkg/metrics/providers/prometheus.go).
 _ONLINE = "vector(1)"
-#: Bytes of a question; a policy is a few hundred.
+#: Bytes of a request body at most; a policy has a few hundred.
 _MAX_BODY = 1 << 20
 
 T = TypeVar("T")
@@ -52,16 +51,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class BadRequest(Exception):
-    """What was sent cannot be understood; the message is the answer."""
+    """A malformed request; the message is the answer."""
 
 
 def application(judge: Judge, compare: bool = True) -> Starlette:
-    """Put the endpoints together.
-
-    Args:
-        judge: Who answers.
-        compare: Whether to compare the ledger with the cluster, now and ever after.
-    """
+    """Return the application; `compare` says whether to compare the ledger with the cluster repeatedly."""
 
     async def query(request: Request) -> Response:
         form = dict(parse_qsl((await _body(request)).decode(errors="replace")))
@@ -78,7 +72,7 @@ def application(judge: Judge, compare: bool = True) -> Starlette:
         async def answer(request: Request) -> Response:
             asked = _asked(_json(await _body(request)))
             given = await _within(lambda: judge.answer(question, asked))
-            # Not 5xx: Flagger's client would try again, then drop the reason.
+            # Not 5xx: Flagger's client would retry, then drop the reason.
             return _line(200 if given and given.yes else 403, given.reason if given else _late(asked))
 
         return answer
@@ -136,12 +130,8 @@ def application(judge: Judge, compare: bool = True) -> Starlette:
 
 
 def serve(kubeconfig: Path, context: str | None, prometheus_url: str, host: str, port: int, ledger_file: Path) -> None:
-    """Serve until a signal.
-
-    Raises:
-        SlipwayError: The kubeconfig or the ledger cannot be used.
-    """
-    # Only a server that serves needs it.
+    """Serve until a signal. Raises SlipwayError where the kubeconfig or the ledger cannot be used."""
+    # Only the running service needs it.
     import uvicorn
 
     try:
@@ -154,9 +144,9 @@ def serve(kubeconfig: Path, context: str | None, prometheus_url: str, host: str,
 
 
 async def _compare(judge: Judge) -> None:
-    """Compare the ledger, the copies of requests with the cluster for ever.
+    """Compare the ledger and the copies of requests with the cluster until cancelled.
 
-    The ledger each time as far back as the last one that succeeded.
+    The ledger is compared back to the last comparison that succeeded.
     """
     known, trouble = 0.0, ""
     while True:
@@ -169,19 +159,19 @@ async def _compare(judge: Judge) -> None:
             if added:
                 log.warning("ledger: %d entries were missing, added", added)
         except (SlipwayError, OSError) as error:
-            # Once, not each time.
+            # Log each failure once.
             if str(error) != trouble:
                 log.warning("ledger: not compared with the cluster: %s", error)
             trouble = str(error)
-        # What keeps the ledger from being compared, as Prometheus, need not keep this.
+        # This does not need Prometheus, so a failure above does not prevent it.
         with contextlib.suppress(SlipwayError, OSError):
             if ended := await to_thread.run_sync(end_copies, judge.kube, abandon_on_cancel=True):
-                log.warning("shadows: %d failed, asked copies no more", ended)
+                log.warning("shadows: %d failed, their copies of requests have ended", ended)
         await asyncio.sleep(COMPARE)
 
 
 async def _within(work: Callable[[], T]) -> T | None:
-    """Do blocking work; None when it takes too long. Its own timeouts end it later."""
+    """Do blocking work; None after DEADLINE. The timeouts of the work end it later."""
     with anyio.move_on_after(DEADLINE):
         return await to_thread.run_sync(work, abandon_on_cancel=True)
     return None
@@ -223,7 +213,7 @@ def _json(content: bytes, what: str = "body") -> dict[str, Any]:
 
 
 def _text(body: dict[str, Any], name: str) -> str:
-    """Read a name of Kubernetes: it becomes part of addresses, of queries."""
+    """Read a Kubernetes name, which becomes part of URLs and queries."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise BadRequest(f"{name}: missing")
@@ -250,7 +240,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _troubled(request: Request, error: Exception) -> Response:
-    """A known failure: what was asked makes no sense, or the cluster is away."""
+    """Answer a known failure: an impossible question or an unreachable cluster."""
     status = error.status if isinstance(error, KubeError) else 400
     return _line(status if status == 404 else 503 if status in (0, 500) else 400, str(error))
 

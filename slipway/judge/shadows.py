@@ -1,7 +1,7 @@
-"""Ends the copies of requests that a shadow gets from Traefik once its rollout has failed.
+"""The end of Traefik's copies of requests to a shadow whose rollout has failed.
 
-Flagger knows nothing of them, while the canary Service goes on to select what failed, until the target moves: it would
-be asked copies until the next `pulumi up`.
+Flagger does not know these copies, and the canary Service selects the failed candidate until the target moves. Without
+this, the copies would go on until the next `pulumi up`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ COPIES = ("traefik.io/v1alpha1", "IngressRoute")
 
 
 def end_copies(kube: Kube) -> int:
-    """Delete the routers that copy requests to a failed candidate; the result is how many those were.
+    """Delete the routers that copy requests to a failed candidate and return their number.
 
-    Where the target has just moved, the phase is still that of the rollout before.
+    Just after the target has moved, the phase is still that of the previous rollout.
 
     Raises:
         SlipwayError: The API server cannot be reached, or a model's objects cannot be read.
@@ -25,7 +25,7 @@ def end_copies(kube: Kube) -> int:
         routes = kube.list(*COPIES, label_selector=names.MODEL)
     except KubeError as error:
         if error.status == 404:
-            # No Traefik with kinds of its own.
+            # The cluster lacks Traefik's CRDs.
             return 0
         raise
     ended = 0

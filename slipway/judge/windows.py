@@ -1,16 +1,16 @@
-"""The windows that a rollout is counted by."""
+"""The windows of a rollout's counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: A run of more windows than that is looked at in coarser ones; Prometheus itself gives at most 11 000 points.
+#: Windows of one rollout at most; a longer rollout has longer ones. Prometheus returns at most 11,000 points.
 MAX_WINDOWS = 1000
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Ends of windows: equally spaced from `start` to `last`, with the beginning of the weight, and now."""
+    """Ends of windows: equally spaced from `start` to `last`, the start of the weight, and now."""
 
     start: float
     step: float
@@ -20,23 +20,23 @@ class Grid:
 
     @property
     def others(self) -> tuple[float, ...]:
-        """Those that are not among the equally spaced ones."""
+        """The ends that are not among the equally spaced ones."""
         inside = {at for at in (self.since, self.now) if self.start < at <= self.now}
         return tuple(sorted(inside - set(self._regular())))
 
     @property
     def judged(self) -> tuple[float, ...]:
-        """The equally spaced ones, with now where a window is all but over.
+        """The equally spaced ends, and now where at least half of a window is over.
 
-        Flagger's ticks fall on the ends of these windows, within a second either way. A window that has just begun
-        waits for the next tick: its requests are few, and it would be another window then.
+        Flagger's checks fall on the ends of these windows, within a second. A window that has just begun waits for the
+        next check: its requests are few, and it would be another window then.
         """
         regular = self._regular()
         return (*regular, self.now) if self.now - self.last >= self.step / 2 else regular
 
     @property
     def times(self) -> tuple[float, ...]:
-        """All of them, in order."""
+        """All ends, in order."""
         return tuple(sorted({*self.others, *self._regular()}))
 
     def _regular(self) -> tuple[float, ...]:
@@ -45,10 +45,9 @@ class Grid:
 
 
 def grid(start: float, now: float, interval: float, since: float) -> Grid:
-    """Lay windows over a run: one for every interval from the start.
+    """Return the windows of a rollout: one for each interval from its start.
 
-    Where that would be more than MAX_WINDOWS, the windows are twice as long, or four times, and so on: they depend on
-    the time alone, never on what was counted.
+    Above MAX_WINDOWS, windows are twice as long, or four times, and so on: they depend on time alone, never on counts.
     """
     now, step = max(start, now), interval
     while (now - start) / step > MAX_WINDOWS:

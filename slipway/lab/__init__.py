@@ -1,1 +1,1 @@
-"""The embedded cluster: a real control plane on one machine, without root or containers."""
+"""Embedded cluster: a real control plane on one machine, without root or containers."""

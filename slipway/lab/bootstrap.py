@@ -1,4 +1,4 @@
-"""Brings an empty cluster to the state in which Slipway's program finds what it needs."""
+"""Bootstrap of an empty cluster with the objects that Slipway's program expects."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from slipway.clients.kube import APPLY, Kube, KubeError
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import manifests
 
-#: Whose fields these are.
+#: Field manager of these objects.
 MANAGER = "slipway-lab"
-#: On the namespace that is made first: what was applied last. In the cluster, so it goes when the objects go.
+#: Annotation on the first namespace: hash of the objects applied. In the cluster, so it goes with the objects.
 MARK = "slipway.dev/lab-bootstrap"
-#: Definitions sent at once; the API server rebuilds its schema after each, so more only queue up there.
+#: Definitions sent at once; the API server rebuilds its schema after each, so more would only queue up.
 AT_ONCE = 4
 #: Seconds for the API server to serve a new kind.
 ESTABLISH_LIMIT = 60.0
-#: Seconds after which a definition that is still not served has been forgotten; usually it takes two.
+#: Seconds after which an unserved definition counts as forgotten by the server; usually it takes two.
 NUDGE_AFTER = 8.0
 CRD = "apiextensions.k8s.io/v1"
 
 
 class Bootstrap:
-    """The objects of one lab, applied step by step as the components come up.
+    """Objects of one lab, applied step by step as the components start.
 
     Args:
         kube: The lab's API server.
@@ -52,12 +52,12 @@ class Bootstrap:
         self.mark = _hash([d.text for d in self._definitions], [*self._first, *self._last, self._runtime])
 
     def is_done(self) -> bool:
-        """Tell whether the cluster already has all of this."""
-        namespace = self.kube.find("v1", "Namespace", manifests.NAMESPACES[0])
-        return bool(namespace) and _annotations(namespace or {}).get(MARK) == self.mark
+        """Return whether the cluster already has all of these objects."""
+        namespace = self.kube.find("v1", "Namespace", manifests.NAMESPACES[0]) or {"metadata": {}}
+        return (namespace["metadata"].get("annotations") or {}).get(MARK) == self.mark
 
     def before_controllers(self) -> None:
-        """Apply what controllers look for as they start: definitions, namespaces, KServe's configuration."""
+        """Apply what controllers read as they start: definitions, namespaces and KServe's configuration."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             sent = [pool.submit(self._define, definition) for definition in self._definitions]
             for obj in self._first:
@@ -67,12 +67,12 @@ class Bootstrap:
         self._wait_until_served()
 
     def beside_controllers(self) -> None:
-        """Apply what nobody has to be asked about."""
+        """Apply the objects that no webhook checks."""
         for obj in self._last:
             self._apply(obj)
 
     def after_controllers(self) -> None:
-        """Apply what KServe's webhook checks, then note that all is there."""
+        """Apply the objects that KServe's webhook checks, then mark the bootstrap as complete."""
         self._apply(self._runtime)
         body = {"metadata": {"annotations": {MARK: self.mark}}}
         self.kube.patch("v1", "Namespace", manifests.NAMESPACES[0], None, body)
@@ -81,7 +81,7 @@ class Bootstrap:
         try:
             self.kube.apply(obj, field_manager=MANAGER, force=True)
         except KubeError as error:
-            message = f"lab: {obj['kind']} {obj['metadata']['name']} was refused by the API server: {error}"
+            message = f"lab: {obj['kind']} {obj['metadata']['name']}: refused by the API server: {error}"
             raise SlipwayError(message, ExitCode.MACHINE) from None
 
     def _define(self, definition: manifests.Definition) -> None:
@@ -94,10 +94,10 @@ class Bootstrap:
             timeout=ESTABLISH_LIMIT,
         )
         if not answer.ok:
-            raise SlipwayError(f"lab: CRD {definition.name} was refused: {answer.text[:300]}", ExitCode.MACHINE)
+            raise SlipwayError(f"lab: CRD {definition.name}: refused: {answer.text[:300]}", ExitCode.MACHINE)
 
     def _wait_until_served(self) -> None:
-        """Wait until discovery shows each kind: a controller that starts earlier takes it for missing."""
+        """Wait until discovery lists each kind: a controller that starts earlier treats it as missing."""
         wanted = {definition.name for definition in self._definitions}
         begin, nudged = time.monotonic(), False
         while missing := wanted - set(self._served(wanted)):
@@ -108,15 +108,15 @@ class Bootstrap:
                     self._nudge(name)
             if waited > ESTABLISH_LIMIT:
                 raise SlipwayError(
-                    f"lab: CRD {min(missing)} is not served after {ESTABLISH_LIMIT:.0f} s", ExitCode.MACHINE
+                    f"lab: CRD {min(missing)}: not served after {ESTABLISH_LIMIT:.0f} s", ExitCode.MACHINE
                 )
             time.sleep(0.05)  # discovery cannot be watched
 
     def _nudge(self, name: str) -> None:
-        """Make the API server establish a definition that it forgot.
+        """Make the API server establish a definition that it accepted but forgot.
 
-        It does so when it sees a change of one whose names are accepted (apiextensions-apiserver,
-        customresource_handler.go). Killed between the two, it would only come back to it minutes later.
+        It establishes an accepted definition upon a change of it (apiextensions-apiserver, customresource_handler.go).
+        After a kill between the two it would do so only minutes later.
         """
         body = {"metadata": {"annotations": {f"{MARK}-nudged": str(time.time())}}}
         self.kube.patch(CRD, "CustomResourceDefinition", name, None, body)
@@ -131,10 +131,6 @@ class Bootstrap:
                     with contextlib.suppress(KubeError):
                         resources = self.kube.request("GET", f"/apis/{version['groupVersion']}")["resources"]
                         yield from (f"{resource['name']}.{group['name']}" for resource in resources)
-
-
-def _annotations(obj: dict[str, Any]) -> dict[str, str]:
-    return dict(obj.get("metadata", {}).get("annotations") or {})
 
 
 def _hash(texts: list[str], objects: list[dict[str, Any]]) -> str:

@@ -1,14 +1,14 @@
-"""A bucket of the lab's object store."""
+"""Buckets of the lab's object store."""
 
 from __future__ import annotations
 
 
 def make_bucket(name: str, **client: str | None) -> None:
-    """Make a bucket unless it is there.
+    """Make a bucket unless it exists.
 
     Args:
-        name: The bucket's.
-        client: What boto3's client takes besides what the environment says.
+        name: The bucket's name.
+        client: Arguments of boto3's client besides the environment's settings.
     """
     import boto3
     from botocore.exceptions import ClientError

@@ -1,7 +1,7 @@
-"""The command line of each component.
+"""Command lines of the control plane's components.
 
-All run in one network namespace, where other tools' defaults (8080-8082) would clash, hence the explicit addresses.
-etcd listens on the namespace's own loopback: no pod can reach it, each has a network of its own.
+All run in one network namespace, where default ports (8080-8082) would clash, hence the explicit addresses. etcd
+listens on the namespace's own loopback, which no pod can reach from its own network.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ KSERVE_HEALTH, KSERVE_METRICS = "127.0.0.1:9081", "127.0.0.1:9082"
 FLAGGER_PORT = 9083
 TRAEFIK_PING, TRAEFIK_METRICS = "127.0.0.1:9084", "127.0.0.1:9085"
 S3_HEALTH = "/health"
-#: The S3 client libraries sign with a region; any will do, but both sides must say the same.
+#: Region with which S3 clients sign; any will do, but both sides must use the same.
 REGION = "us-east-1"
 
-#: Collecting garbage less often saves 4 of the 9 seconds of processor time that applying all CRDs costs; the limit is
-#: where it becomes thrifty again.
+#: Rarer garbage collection saves 4 of the 9 seconds of processor time that applying all CRDs costs, up to the memory
+#: limit.
 API_SERVER_MEMORY = {"GOGC": "400", "GOMEMLIMIT": "800MiB"}
 
-#: The controllers that a cluster of one node without volumes, addons or cloud needs (kube-controller-manager --help).
+#: Controllers needed by a cluster of one node without volumes, addons or cloud (kube-controller-manager --help).
 CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "cronjob-controller",
@@ -56,13 +56,13 @@ CONTROLLERS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """What the command lines depend on.
+    """Paths and credentials for the command lines.
 
     Args:
-        paths: Of the project.
+        paths: The paths of the project's lab.
         binaries: Path by name, see toolchain.binary.
-        access_key: Of the object store.
-        secret_key: Of the object store.
+        access_key: Access key of the object store.
+        secret_key: Secret key of the object store.
     """
 
     paths: Paths
@@ -71,18 +71,18 @@ class Layout:
     secret_key: str
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Make a component's environment; nothing of the user's shell gets in, above all no proxy."""
+        """Return a component's environment, without variables of the user's shell, above all proxies."""
         scratch = self.paths.lab / "tmp"
         base = {"PATH": os.defpath, "HOME": str(scratch), "TMPDIR": str(scratch), "LANG": "C.UTF-8"}
         return {**base, **more}
 
     def controller(self, **more: str) -> dict[str, str]:
-        """Make the environment of a controller, which finds the cluster by KUBECONFIG."""
+        """Return the environment of a controller, with KUBECONFIG."""
         return self.environment(KUBECONFIG=str(self.paths.inside_kubeconfig("controllers")), **more)
 
 
 def etcd(layout: Layout) -> Component:
-    """Keep the cluster's objects; without fsync, since only a crash of the machine could lose them."""
+    """Return the component etcd; without fsync, since only a crash of the machine could lose data."""
     command = (
         layout.binaries["etcd"],
         f"--data-dir={layout.paths.etcd}",
@@ -96,14 +96,14 @@ def etcd(layout: Layout) -> Component:
         "--heartbeat-interval=20",
         "--election-timeout=100",
         "--log-level=warn",
-        # Old revisions are of no use to anyone here.
+        # Old revisions are not used in the lab.
         "--auto-compaction-retention=10m",
     )
     return Component("etcd", command, probes.answers(f"{ETCD}/readyz"), layout.environment())
 
 
 def api_server(layout: Layout) -> Component:
-    """Serve the API."""
+    """Return the component of the API server."""
     pki = layout.paths.pki
     command = (
         layout.binaries["kube-apiserver"],
@@ -122,7 +122,7 @@ def api_server(layout: Layout) -> Component:
         f"--service-cluster-ip-range={network.SERVICES}",
         # Webhooks that name a Service are called at its pods, without the proxy's hop.
         "--enable-aggregator-routing=true",
-        # Its finalizers would need a controller more; who deletes a claim in use loses what it held.
+        # Its finalizers would need another controller; deleting a claim in use loses its data.
         "--disable-admission-plugins=StorageObjectInUseProtection",
         "--allow-privileged=true",
         "--profiling=false",
@@ -133,7 +133,7 @@ def api_server(layout: Layout) -> Component:
 
 
 def controller_manager(layout: Layout) -> Component:
-    """Run Kubernetes' own controllers."""
+    """Return the component of Kubernetes' own controllers."""
     pki, kubeconfig = layout.paths.pki, layout.paths.inside_kubeconfig("controllers")
     command = (
         layout.binaries["kube-controller-manager"],
@@ -153,25 +153,25 @@ def controller_manager(layout: Layout) -> Component:
 
 
 def kserve(layout: Layout) -> Component:
-    """Run KServe's manager with its webhooks."""
+    """Return the component of KServe's manager with its webhooks."""
     command = (
         layout.binaries["kserve-manager"],
         f"--metrics-addr={KSERVE_METRICS}",
         f"--health-probe-addr={KSERVE_HEALTH}",
         f"--webhook-port={network.WEBHOOK_PORT}",
     )
-    # controller-runtime looks for the certificate in $TMPDIR/k8s-webhook-server/serving-certs, no flag changes that.
+    # controller-runtime reads the certificate from $TMPDIR/k8s-webhook-server/serving-certs, without a flag for it.
     environment = layout.controller(POD_NAMESPACE="kserve", TMPDIR=str(webhook_home(layout.paths)))
     return Component("kserve", command, probes.answers(f"http://{KSERVE_HEALTH}/readyz"), environment)
 
 
 def webhook_home(paths: Paths) -> Path:
-    """Say which TMPDIR makes controller-runtime find the webhook certificate."""
+    """Return the TMPDIR in which controller-runtime finds the webhook certificate."""
     return paths.lab / "webhook"
 
 
 def flagger(layout: Layout) -> Component:
-    """Run Flagger."""
+    """Return the component Flagger."""
     command = (
         layout.binaries["flagger"],
         f"-port={FLAGGER_PORT}",
@@ -187,7 +187,7 @@ def flagger(layout: Layout) -> Component:
 
 
 def traefik(layout: Layout) -> Component:
-    """Run the gateway's data plane."""
+    """Return the component Traefik, the gateway's data plane."""
     web = f"{network.ADDRESS}:{network.GATEWAY_PORT}"
     arguments = traefik_flags.arguments({"web": web}, ping=TRAEFIK_PING, metrics=TRAEFIK_METRICS, copies=True)
     command = (layout.binaries["traefik"], *arguments)
@@ -195,8 +195,8 @@ def traefik(layout: Layout) -> Component:
 
 
 def object_store(layout: Layout) -> Component:
-    """Run the S3 API over a plain directory."""
-    # Not a name that starts with the store's own: versitygw would take that for a place inside the store.
+    """Return the component versitygw, an S3 API over a plain directory."""
+    # The name must not start with the store's own: versitygw would treat it as a place inside the store.
     metadata = ("--sidecar", str(layout.paths.lab / "attributes")) if not _has_attributes(layout.paths.s3) else ()
     command = (
         layout.binaries["versitygw"],
@@ -208,13 +208,13 @@ def object_store(layout: Layout) -> Component:
         *metadata,
         str(layout.paths.s3),
     )
-    # By environment: a command line is readable by everyone on the machine.
+    # By environment, since all users of the machine can read command lines.
     environment = layout.environment(ROOT_ACCESS_KEY=layout.access_key, ROOT_SECRET_KEY=layout.secret_key)
     return Component("s3", command, probes.answers(f"{network.S3}{S3_HEALTH}"), environment)
 
 
 def kubelet(layout: Layout) -> Component:
-    """Run the process kubelet."""
+    """Return the component of the process kubelet."""
     kubeconfig = layout.paths.inside_kubeconfig("kubelet")
     command = (
         sys.executable,
@@ -225,12 +225,12 @@ def kubelet(layout: Layout) -> Component:
         f"--images={layout.paths.lab / 'images.json'}",
     )
     environment = layout.environment(PYTHONPATH=str(Path(slipway.__file__).parents[1]))
-    # Pods are given their grace period, here at most the default of 30 s less what a stop may take in all.
+    # Pods get their grace period, at most half of the default of 30 s, so that a stop stays within its limit.
     return Component("kubelet", command, probes.a_node_is_ready(kubeconfig), environment, stop_seconds=15)
 
 
 def _has_attributes(directory: Path) -> bool:
-    """Tell whether the file system keeps extended attributes, where versitygw likes to put an object's metadata."""
+    """Return whether the file system keeps extended attributes, versitygw's usual place for metadata."""
     try:
         os.setxattr(directory, "user.slipway", b"1")
         os.removexattr(directory, "user.slipway")

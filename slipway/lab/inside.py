@@ -1,4 +1,4 @@
-"""Process 1 of the lab's namespace: brings all components up, relays, tidies up at the end."""
+"""Process 1 of the lab's namespace: starts and stops all components, and relays."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from slipway.lab.control_plane import Layout
 from slipway.lab.paths import Paths, write_private
 from slipway.lab.processes import Component, Processes, Running
 
-#: Tells the waiting command one thing: `{"ready": "etcd", "seconds": 0.4}`.
+#: Reports one event to the waiting command, as `{"ready": "etcd", "seconds": 0.4}`.
 Tell = Callable[[Mapping[str, Any]], None]
-#: Lines of a failed component's log that the user is shown.
+#: Last lines of a failed component's log that are shown to the user.
 LAST_LINES = 12
 
 
 class Lab:
-    """One run of the lab.
+    """Run of the lab.
 
     Args:
-        layout: Binaries, files, credentials.
+        layout: Binaries, files and credentials.
         data: Files of the pinned modules, by tool name.
-        tell: Speaks to the command that waits.
+        tell: Reports events to the waiting command.
     """
 
     def __init__(self, layout: Layout, data: Mapping[str, Path], tell: Tell) -> None:
@@ -43,7 +43,7 @@ class Lab:
         self._begin = time.monotonic()
 
     async def run(self, listeners: Mapping[str, socket.socket]) -> int:
-        """Bring everything up, stay until a signal, take everything down; the result is the exit code."""
+        """Start all components, wait for a signal, stop all; return the exit code."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -71,7 +71,7 @@ class Lab:
         return code
 
     async def start(self) -> None:
-        """Bring everything up, as much of it at once as the order of things allows."""
+        """Start all components, as many at once as their dependencies allow."""
         await _all(self._component(control_plane.etcd), self._component(control_plane.object_store), self._cluster())
 
     async def _cluster(self) -> None:
@@ -86,19 +86,20 @@ class Lab:
         )
 
     async def _platform(self, bootstrap: Bootstrap) -> None:
-        begin, done = time.monotonic(), await asyncio.to_thread(bootstrap.is_done)
+        begin = time.monotonic()
+        done = await asyncio.to_thread(bootstrap.is_done)
         if not done:
             await asyncio.to_thread(bootstrap.before_controllers)
             self.tell({"ready": "definitions", "seconds": time.monotonic() - begin})
         beside = [] if done else [asyncio.to_thread(bootstrap.beside_controllers)]
-        # The project's own two could start earlier, but only at the cost of who is waited for.
+        # The judge and observe could start earlier, but would then slow the components that others wait for.
         controllers = (control_plane.kserve, control_plane.flagger, control_plane.traefik)
         await _all(*(self._component(make) for make in (*controllers, monitoring.judge, monitoring.observe)), *beside)
         if not done:
             await asyncio.to_thread(bootstrap.after_controllers)
 
     async def stop(self) -> None:
-        """Take everything down: first who writes to the cluster, then the cluster, then its store."""
+        """Stop all components: first the writers to the cluster, then the cluster, then its store."""
         await self.processes.stop("kubelet")
         last = ("kube-apiserver", "etcd")
         await asyncio.gather(*(self.processes.stop(name) for name in self.processes.running if name not in last))
@@ -122,7 +123,7 @@ class Lab:
         write_private(self.paths.components, json.dumps(states, indent=1) + "\n")
 
     def _last_lines(self, message: str) -> list[str]:
-        """Find the log of the component that a message is about."""
+        """Return the last log lines of the component that a message names."""
         for name in self.processes.running:
             if name in message.split():
                 with contextlib.suppress(OSError):
@@ -144,7 +145,7 @@ async def _all(*jobs: Coroutine[Any, Any, None]) -> None:
 
 
 def main(layout: Layout, data: Mapping[str, Path], listeners: Mapping[str, socket.socket], tell: Tell) -> int:
-    """Run the lab in the calling process, which must be process 1 of a namespace of its own."""
+    """Run the lab in the calling process, which must be process 1 of a separate namespace."""
     network.bring_up()
     for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "attributes", layout.paths.lab / "tmp"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

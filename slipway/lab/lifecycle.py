@@ -1,4 +1,4 @@
-"""Starts, stops, inspects a lab from outside: what `slipway lab` does."""
+"""Start, stop and status of a lab, for `slipway lab`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BINARIES = (
 )
 DATA = ("kserve", "flagger", "gateway-api", "traefik")
 VENVS = ("mlserver", "kserve-storage")
-#: Seconds for a graceful end: pods, controllers, API server, etcd one after the other, each within its own limit.
+#: Seconds for a graceful end: pods, controllers, API server and etcd in turn, each within its own limit.
 DOWN_LIMIT = 60.0
 #: Seconds for the kernel to end a namespace whose process 1 was killed.
 KILL_LIMIT = 10.0
@@ -43,7 +43,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """What `slipway lab status` says of a component; `pid` as the user's shell sees it, 0 where it does not run."""
+    """Status of one component; `pid` in the user's namespace, 0 where it does not run."""
 
     name: str
     state: str
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Status:
-    """What `slipway lab status` says."""
+    """Status of the lab, for `slipway lab status`."""
 
     running: bool
     project: str
@@ -64,15 +64,15 @@ class Status:
 
     @property
     def ready(self) -> bool:
-        """Whether everything runs."""
+        """Whether all components are ready."""
         return self.running and bool(self.components) and all(part.state == "ready" for part in self.components)
 
 
 def up(project: Path, say: Say = print) -> state.Facts:
-    """Start the lab, return when all of it is ready.
+    """Start the lab; return when all components are ready.
 
     Raises:
-        SlipwayError: One already runs, a component did not start, or the machine lacks something.
+        SlipwayError: A lab already runs, a component did not start, or the machine lacks a feature.
     """
     paths = Paths(project.resolve())
     if state.running(paths):
@@ -87,12 +87,12 @@ def up(project: Path, say: Say = print) -> state.Facts:
         try:
             seconds = _follow(supervisor, say)
         except SlipwayError:
-            # It takes itself down: the pipe ends with the last process that could still write to the state.
+            # It stops itself: the pipe ends with the last process that could still write to the state.
             for _ in supervisor.events():
                 pass
             raise
         except BaseException:
-            # Interrupted: a lab is up or it is not. It may not have said yet that it is there.
+            # Interrupted: no lab may stay half started, even before it has reported its supervisor.
             if supervisor.is_there():
                 _end(paths)
             raise
@@ -106,12 +106,12 @@ def up(project: Path, say: Say = print) -> state.Facts:
 
 
 def running(project: Path) -> state.Facts | None:
-    """Return what is known of a lab that is up."""
+    """Return the facts of a lab that is up, None without one."""
     return state.load(Paths(project.resolve())) if status(project).ready else None
 
 
 def down(project: Path) -> bool:
-    """Stop the lab, return when nothing is left of it; False where none ran."""
+    """Stop the lab; return when all its processes have ended, False where none ran."""
     paths = Paths(project.resolve())
     facts = state.load(paths)
     if facts is None or not state.running(paths):
@@ -121,7 +121,7 @@ def down(project: Path) -> bool:
 
 
 def reset(project: Path) -> None:
-    """Wipe everything.
+    """Wipe the lab's state.
 
     Raises:
         SlipwayError: The lab runs.
@@ -139,7 +139,7 @@ def reset(project: Path) -> None:
 
 
 def status(project: Path) -> Status:
-    """Say what runs."""
+    """Return the status of the lab and its components."""
     paths = Paths(project.resolve())
     facts, running = state.load(paths), state.running(paths)
     if facts is None or not running:
@@ -154,7 +154,7 @@ def status(project: Path) -> Status:
 
 
 def log_files(project: Path) -> dict[str, Path]:
-    """Find the log of each component, of each container as <pod>/<container>."""
+    """Return the log of each component, and of each container as <pod>/<container>."""
     paths = Paths(project.resolve())
     found = {file.stem: file for file in sorted(paths.logs.glob("*.log"))}
     # The layout is the kubelet's: pods/<namespace>_<pod>/<container>.log
@@ -164,7 +164,7 @@ def log_files(project: Path) -> dict[str, Path]:
 
 
 class _Supervisor:
-    """A supervisor that this process has started, with the pipe through which it speaks."""
+    """Supervisor that this process has started, with the pipe of its reports."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         reader, writer = os.pipe()
@@ -192,19 +192,19 @@ class _Supervisor:
         self._lines.close()
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Yield what it says from here on, until it is gone; may be called again after an interruption."""
+        """Yield its further events until it ends; can be called again after an interruption."""
         for line in self._lines:
             event = json.loads(line)
             self._named = self._named or "supervisor" in event
             yield event
 
     def is_there(self) -> bool:
-        """Wait until it has named itself, or has gone."""
+        """Wait until it has reported its process id or ended; return whether it reported."""
         return self._named or any("supervisor" in event for event in self.events())
 
 
 def _follow(supervisor: _Supervisor, say: Say) -> float | None:
-    """Pass on what becomes ready; return the seconds that all took, None where the supervisor went without a word."""
+    """Report each ready component; return the seconds of the start, None if the supervisor ended silently."""
     for event in supervisor.events():
         if "error" in event:
             for line in event["log"]:
@@ -218,7 +218,7 @@ def _follow(supervisor: _Supervisor, say: Say) -> float | None:
 
 
 def _end(paths: Paths) -> None:
-    """End the lab with everything below it: its supervisor is asked, then killed, which process 1 does not survive."""
+    """End the lab with all its processes: terminate its supervisor, then kill it, which ends process 1 too."""
     deadline, asked = time.monotonic() + KILL_LIMIT, 0
     while state.running(paths):
         facts = state.load(paths)
@@ -227,8 +227,9 @@ def _end(paths: Paths) -> None:
             _terminate(asked, facts.started)
             deadline = time.monotonic() + KILL_LIMIT
         if time.monotonic() > deadline:
-            raise SlipwayError(f"lab: still running {KILL_LIMIT:.0f} s after it was stopped", ExitCode.BUSY)
-        time.sleep(0.05)  # the lock tells nobody when it is free
+            message = f"lab: still running {KILL_LIMIT:.0f} s after it was stopped; run `slipway lab down` again"
+            raise SlipwayError(message, ExitCode.BUSY)
+        time.sleep(0.05)  # the release of the lock is no event
 
 
 def _terminate(pid: int, started: int) -> None:
@@ -237,7 +238,7 @@ def _terminate(pid: int, started: int) -> None:
     except ProcessLookupError:
         return
     try:
-        # Asked again behind the handle: between the two, the id could have changed hands.
+        # Checked again behind the handle: in between, the id could have been reused.
         if state.start_time(pid) != started:
             return
         for number, limit in ((signal.SIGTERM, DOWN_LIMIT), (signal.SIGKILL, KILL_LIMIT)):

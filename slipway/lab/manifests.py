@@ -1,7 +1,7 @@
-"""The objects that every lab starts with.
+"""Kubernetes objects that every lab starts with.
 
-Definitions, webhooks, configuration, runtimes are read from the files of the pinned modules; only what a lab has to say
-differently is said here.
+Definitions, webhooks, configuration and runtimes are read from the files of the pinned modules; this module holds only
+the lab's differences.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ DOMAIN = "models.localhost"
 
 @dataclass(frozen=True)
 class Definition:
-    """One CustomResourceDefinition, as the text that its module ships: parsing two megabytes of YAML takes seconds."""
+    """CustomResourceDefinition as the text that its module ships: parsing two megabytes of YAML takes seconds."""
 
     name: str
     text: str
 
 
 def definitions(data: Mapping[str, Path]) -> list[Definition]:
-    """Read the CRDs that KServe (without its LLM and cache parts), Flagger and Traefik need, biggest first.
+    """Read the CRDs that KServe (without its LLM and cache parts), Flagger and Traefik need, largest first.
 
     Args:
         data: Root of each pinned module's files, by tool name.
@@ -57,7 +57,7 @@ def definitions(data: Mapping[str, Path]) -> list[Definition]:
         *(crds / "clusterstoragecontainer").glob("*.yaml"),
         *(data["gateway-api"] / "config/crd/standard").glob("*.yaml"),
         data["flagger"] / "artifacts/flagger/crd.yaml",
-        # Two kinds are used, but Traefik waits for all of its own (pkg/provider/kubernetes/crd/client.go, WatchAll).
+        # Two kinds are used, but Traefik waits for all its kinds (pkg/provider/kubernetes/crd/client.go, WatchAll).
         *(data["traefik"] / "docs/content/reference/dynamic-configuration").glob("traefik.io_*.yaml"),
     ]
     found = [
@@ -67,22 +67,22 @@ def definitions(data: Mapping[str, Path]) -> list[Definition]:
         if "\nkind: CustomResourceDefinition" in text
     ]
     if not found:
-        raise SlipwayError(f"{crds}: no CRDs there; build the tools again", ExitCode.MACHINE)
+        raise SlipwayError(f"{crds}: no CRDs found; build the tools again", ExitCode.MACHINE)
     return sorted(found, key=lambda definition: (-len(definition.text), definition.name))
 
 
 def before_controllers(kserve: Path) -> list[Object]:
-    """List what KServe's manager reads as it starts, in order."""
+    """Return the objects that KServe's manager reads as it starts, in order."""
     return [*namespaces(), inference_service_config(kserve)]
 
 
 def namespaces() -> list[Object]:
-    """Make the namespaces; policies audit there, as in every environment where people try things out."""
+    """Return the namespaces; policies audit there, as in every environment for experiments."""
     return [namespace(name, AUDIT, {}) for name in NAMESPACES]
 
 
 def inference_service_config(kserve: Path) -> Object:
-    """Adjust KServe's own configuration: plain Deployments, no ingress, an initializer that the kubelet has."""
+    """Return KServe's own configuration with plain Deployments, no ingress and an initializer that the kubelet has."""
     config = _one(kserve / "config/configmap/inferenceservice.yaml")
     values: dict[str, str] = {key: value for key, value in config["data"].items() if key != "_example"}
 
@@ -96,23 +96,23 @@ def inference_service_config(kserve: Path) -> Object:
 
 
 def storage_container(kserve: Path) -> Object:
-    """Adjust KServe's default storage initializer: the image is the one that the kubelet has."""
+    """Return KServe's default storage initializer with the image that the kubelet has."""
     container = _one(kserve / "config/storagecontainers/default.yaml")
     container["spec"]["container"]["image"] = STORAGE_INITIALIZER
     return container
 
 
 def runtime(kserve: Path) -> Object:
-    """Adjust KServe's MLServer runtime, as every environment does, to the server that the kubelet has."""
+    """Return KServe's MLServer runtime, adjusted as in every environment, for the server that the kubelet has."""
     return runtimes.adjusted(MLSERVER, _one(kserve / "config/runtimes/kserve-mlserver.yaml"), MLSERVER_IMAGE, RUNTIME)
 
 
 def webhooks(kserve: Path, authority: bytes) -> list[Object]:
-    """Point KServe's webhooks at the manager's own address, since there is no Service in front of it.
+    """Return KServe's webhooks at the manager's own address, since there is no Service in front of it.
 
     Args:
         kserve: Root of the module's files.
-        authority: The certificate, PEM, that the manager's certificate is signed with.
+        authority: The certificate (PEM) of the authority that signs the manager's certificate.
     """
     found = [yaml.load(text, _Loader) for text in _documents(kserve / "config/webhook/manifests.yaml")]
     for configuration in found:
@@ -127,7 +127,7 @@ def webhooks(kserve: Path, authority: bytes) -> list[Object]:
 
 
 def gateway() -> list[Object]:
-    """Make the Gateway that users reach; Traefik wants its port to be that of its own entry point."""
+    """Return the Gateway of the users; Traefik requires its port to be that of its own entry point."""
     group = "gateway.networking.k8s.io/v1"
     listener = {
         "name": "http",
@@ -152,7 +152,7 @@ def gateway() -> list[Object]:
 
 
 def model_reader(access_key: str, secret_key: str) -> list[Object]:
-    """Make the service account whose credentials the storage initializer uses (KServe: pkg/credentials/s3)."""
+    """Return the service account whose credentials the storage initializer uses (KServe: pkg/credentials/s3)."""
     prefix = "serving.kserve.io"
     return [
         {
@@ -202,5 +202,5 @@ def _documents(file: Path) -> list[str]:
 def _name(text: str, file: Path) -> str:
     found = re.search(r"^  name: *(\S+)", text, flags=re.MULTILINE)
     if not found:
-        raise SlipwayError(f"{file}: a document without metadata.name", ExitCode.MACHINE)
+        raise SlipwayError(f"{file}: a document has no metadata.name; build the tools again", ExitCode.MACHINE)
     return found.group(1)

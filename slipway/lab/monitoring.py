@@ -1,4 +1,4 @@
-"""The command line of each component that measures."""
+"""Command lines of the monitoring components."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ from slipway.lab.processes import Component
 
 
 def prometheus(layout: Layout) -> Component:
-    """Measure what is served.
-
-    What it has measured outlives it: killed, it starts again from its write-ahead log.
-    """
+    """Return the component Prometheus; after a kill it starts again from its write-ahead log."""
     command = (
         layout.binaries["prometheus"],
         f"--config.file={layout.paths.scrape_configuration}",
@@ -24,10 +21,10 @@ def prometheus(layout: Layout) -> Component:
         # As long as a working day's rollouts; a lab has about a thousand series.
         "--storage.tsdb.retention.time=6h",
         "--storage.tsdb.retention.size=512MB",
-        # What is younger than a block is read again, sample by sample, at each start, and the lab's start waits for it.
+        # Samples younger than a block are read again one by one at each start, and the lab's start waits for it.
         "--storage.tsdb.min-block-duration=30m",
-        # News of Kubernetes are passed on every five seconds (discovery/manager.go), then wait for up to five more by
-        # default. So a new server is asked within six.
+        # Changes in Kubernetes are passed on every five seconds (discovery/manager.go), then wait up to five more by
+        # default. With this flag a new server is scraped within six.
         "--scrape.discovery-reload-interval=1s",
         "--log.level=warn",
     )
@@ -36,7 +33,7 @@ def prometheus(layout: Layout) -> Component:
 
 
 def judge(layout: Layout) -> Component:
-    """Answer Flagger; what it has decided is noted in a file that outlives it."""
+    """Return the component of the judge, which answers Flagger; its ledger outlives the process."""
     arguments = (
         f"--kubeconfig={layout.paths.inside_kubeconfig('controllers')}",
         f"--prometheus={network.PROMETHEUS}",
@@ -46,16 +43,16 @@ def judge(layout: Layout) -> Component:
 
 
 def observe(layout: Layout) -> Component:
-    """Join predictions with the labels that come later."""
+    """Return the component observe, which joins predictions with the labels that come later."""
     return _own(layout, "observe", network.OBSERVE, (f"--models={layout.paths.project / 'models'}",))
 
 
 def _own(layout: Layout, name: str, url: str, arguments: tuple[str, ...]) -> Component:
-    """Run a service of this project with the Python that runs the lab."""
+    """Return the component of a service of this project, run by the lab's own Python."""
     command = (sys.executable, "-m", f"slipway.{name}", f"--listen={url.removeprefix('http://')}", *arguments)
     environment = layout.environment(
         PYTHONPATH=str(Path(slipway.__file__).parents[1]),
-        # A pool of threads for linear algebra is memory that nobody uses.
+        # A pool of threads for linear algebra would be wasted memory.
         OPENBLAS_NUM_THREADS="1",
     )
     return Component(name, command, probes.answers(f"{url}/healthz"), environment)

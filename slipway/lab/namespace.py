@@ -1,6 +1,6 @@
 """Linux namespaces, entered without root.
 
-Python 3.11 has no os.unshare, hence ctypes. Constants are those of linux/sched.h, sys/mount.h, sys/prctl.h.
+Python 3.11 has no os.unshare, hence ctypes. Constants are those of linux/sched.h, sys/mount.h and sys/prctl.h.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLONE_NEWNET = 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x8, 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 
-#: Each switch that turns user namespaces off: file -> (value that means off, what turns them on).
+#: Switches of user namespaces: file -> (value for off, command to turn them on).
 SWITCHES = {
     "kernel/unprivileged_userns_clone": ("0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
     "kernel/apparmor_restrict_unprivileged_userns": (
@@ -38,12 +38,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare() -> None:
-    """Move this process into new user, network, mount namespaces, its future children into a new pid namespace.
+    """Move this process into new user, network and mount namespaces, its future children into a new pid namespace.
 
-    The caller becomes root there, and nobody anywhere else. It must have one thread only.
+    The caller becomes root there, without rights elsewhere. It must have one thread only.
 
     Raises:
-        SlipwayError: This machine does not let ordinary users do so.
+        SlipwayError: This machine does not permit it to ordinary users.
     """
     user, group = os.geteuid(), os.getegid()
     try:
@@ -57,7 +57,7 @@ def unshare() -> None:
 
 
 def become_init(lifeline: int) -> None:
-    """Prepare process 1 of the new pid namespace: dies with its parent, sees its own /proc.
+    """Prepare process 1 of the new pid namespace: it dies with its parent and gets its own /proc.
 
     Args:
         lifeline: Read end of a pipe of which only the parent holds the write end.
@@ -66,7 +66,7 @@ def become_init(lifeline: int) -> None:
         SlipwayError: The machine refuses a private /proc.
     """
     _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before that call. getppid is 0 here in any case, so the pipe must tell.
+    # The parent may have died before that call. getppid is always 0 here, so the pipe is checked.
     watcher = select.poll()
     watcher.register(lifeline, select.POLLHUP)
     if watcher.poll(0):
@@ -79,7 +79,7 @@ def become_init(lifeline: int) -> None:
 
 
 def refused(error: OSError, proc_sys: Path = Path("/proc/sys")) -> SlipwayError:
-    """Say how to turn user namespaces on, naming the switch that is off."""
+    """Return the error of refused user namespaces, with the switch that is off and its remedy."""
     for file, (off, cure) in SWITCHES.items():
         try:
             found = (proc_sys / file).read_text().strip()

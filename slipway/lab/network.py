@@ -1,7 +1,7 @@
 """Addresses of the lab's network.
 
-One bridge carries everything: the control plane listens on the bridge's own address, each pod gets another one in a
-network namespace of its own. Loopback addresses would not do, the API server refuses them as pod addresses.
+All traffic crosses one bridge: the control plane listens on the bridge's own address, and each pod has another one in
+its own network namespace. The API server refuses loopback addresses as pod addresses.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 BRIDGE = "slipway0"
 ADDRESS = "10.244.0.1"
 PREFIX = 16
-#: Cluster addresses of Services, all of them local: the kubelet listens where a Service is (kubelet/proxy.py).
+#: Cluster addresses of Services, all local: the kubelet listens at each Service's (kubelet/proxy.py).
 SERVICES = "10.96.0.0/16"
-#: Of the Service `kubernetes`: the first of them.
+#: Address of the Service `kubernetes`: the first of them.
 API_SERVICE = "10.96.0.1"
 
 API_PORT = 6443
@@ -29,7 +29,7 @@ PROMETHEUS = f"http://{ADDRESS}:{PROMETHEUS_PORT}"
 JUDGE = f"http://{ADDRESS}:{JUDGE_PORT}"
 OBSERVE = f"http://{ADDRESS}:{OBSERVE_PORT}"
 
-#: What the user's shell reaches at 127.0.0.1: name -> port inside.
+#: Ports relayed to the user's shell at 127.0.0.1: name -> port inside.
 RELAYED = {
     "api": API_PORT,
     "gateway": GATEWAY_PORT,
@@ -41,8 +41,8 @@ RELAYED = {
 
 
 def bring_up() -> None:
-    """Bring up loopback, the bridge, the route for Services in the namespace of the calling process."""
-    # Imported late: the user's commands only need the addresses.
+    """Set up loopback, the bridge and the route for Services in the namespace of the calling process."""
+    # Imported late: the user's commands need only the addresses.
     from pyroute2 import IPRoute  # type: ignore[import-untyped]
 
     with IPRoute() as netlink:

@@ -1,4 +1,4 @@
-"""Where a lab keeps its files."""
+"""Paths of a lab's files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Paths:
-    """The files of one project's lab; everything is under `<project>/.slipway`.
+    """Paths of one project's lab; everything is under `<project>/.slipway`.
 
     Args:
         project: The directory of `Pulumi.yaml`.
@@ -19,106 +19,106 @@ class Paths:
 
     @property
     def root(self) -> Path:
-        """All that is local to this checkout."""
+        """Directory of everything local to this checkout."""
         return self.project / ".slipway"
 
     @property
     def env(self) -> Path:
-        """Shell exports, for `source`."""
+        """File of shell exports, for `source`."""
         return self.root / "env"
 
     @property
     def pulumi_backend(self) -> Path:
-        """Pulumi's file backend."""
+        """Directory of Pulumi's file backend."""
         return self.root / "pulumi"
 
     @property
     def pulumi_home(self) -> Path:
-        """Pulumi's own settings, apart from the user's."""
+        """Directory of Pulumi's own settings, apart from the user's."""
         return self.root / "pulumi-home"
 
     @property
     def plugin(self) -> Path:
-        """Launcher of the stand-in for Pulumi's Kubernetes plugin."""
+        """Directory of the launcher of the stand-in for Pulumi's Kubernetes plugin."""
         return self.root / "plugin"
 
     @property
     def mlflow_database(self) -> Path:
-        """The registry."""
+        """SQLite file of the registry."""
         return self.root / "mlflow.db"
 
     @property
     def lab(self) -> Path:
-        """The state of the cluster."""
+        """Directory of the cluster's state."""
         return self.root / "lab"
 
     @property
     def facts(self) -> Path:
-        """Ports, credentials, supervisor: what stays the same from one start to the next."""
+        """File of the ports, credentials and supervisor, kept from one start to the next."""
         return self.lab / "lab.json"
 
     @property
     def components(self) -> Path:
-        """What each component does at present; written by the running lab only."""
+        """File of each component's present state; written by the running lab only."""
         return self.lab / "components.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the running lab."""
+        """Lock file of the running lab."""
         return self.lab / "lock"
 
     @property
     def pki(self) -> Path:
-        """Keys, certificates."""
+        """Directory of keys and certificates."""
         return self.lab / "pki"
 
     @property
     def kubeconfig(self) -> Path:
-        """For the user's own shell."""
+        """Kubeconfig for the user's own shell."""
         return self.lab / "kubeconfig"
 
     def inside_kubeconfig(self, identity: str) -> Path:
-        """For one identity inside the namespace."""
+        """Kubeconfig of one identity inside the namespace."""
         return self.pki / f"{identity}.kubeconfig"
 
     @property
     def etcd(self) -> Path:
-        """The cluster's objects."""
+        """Directory of the cluster's objects."""
         return self.lab / "etcd"
 
     @property
     def s3(self) -> Path:
-        """The object store's buckets."""
+        """Directory of the object store's buckets."""
         return self.lab / "s3"
 
     @property
     def platform(self) -> Path:
-        """The project of the stack that `--with` declares."""
+        """Directory of the project whose stack `--with` declares."""
         return self.lab / "platform"
 
     @property
     def prometheus(self) -> Path:
-        """What Prometheus has measured."""
+        """Directory of Prometheus' measurements."""
         return self.lab / "prometheus"
 
     @property
     def scrape_configuration(self) -> Path:
-        """What Prometheus asks, and how often."""
+        """File of Prometheus' scrape configuration."""
         return self.lab / "prometheus.json"
 
     @property
     def ledger(self) -> Path:
-        """What the judge has decided, what happened in rollouts."""
+        """File of the judge's decisions and the rollouts' events."""
         return self.lab / "ledger.jsonl"
 
     @property
     def kubelet(self) -> Path:
-        """The process kubelet's own files: pod logs, volumes."""
+        """Directory of the process kubelet: pod logs and volumes."""
         return self.lab / "kubelet"
 
     @property
     def logs(self) -> Path:
-        """One file per component."""
+        """Directory with one log file per component."""
         return self.lab / "logs"
 
     def log(self, component: str) -> Path:
@@ -127,7 +127,7 @@ class Paths:
 
 
 def project_directory() -> Path:
-    """Find the project: SLIPWAY_PROJECT, else the nearest directory upwards with a Pulumi.yaml, else here."""
+    """Return the project: SLIPWAY_PROJECT, else the nearest parent with a Pulumi.yaml, else the current directory."""
     if chosen := os.environ.get("SLIPWAY_PROJECT"):
         return Path(chosen).resolve()
     here = Path.cwd()
@@ -142,7 +142,7 @@ def private_directory(path: Path) -> Path:
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Replace a file at once by one that only its owner can read."""
+    """Replace a file atomically by one that only its owner can read."""
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,6 +1,6 @@
-"""The lab's own certificate authority.
+"""Certificate authority of the lab.
 
-The authority lives as long as the state; server and client certificates are issued anew at each start, so none expires.
+The authority lives as long as the state; server and client certificates are issued at each start, so none expires.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SERVER_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 SERVER_ADDRESSES = ("127.0.0.1", network.ADDRESS, network.API_SERVICE)
-#: Who talks to the API server: file name -> (user, group). One person owns the lab: they differ in name only.
+#: Clients of the API server: file name -> (user, group). All have full rights, since the lab has one owner.
 IDENTITIES = {
     "admin": ("slipway-admin", "system:masters"),
     "controllers": ("slipway-controllers", "system:masters"),
@@ -41,7 +41,7 @@ Key = ec.EllipticCurvePrivateKey
 
 
 def ensure(directory: Path) -> None:
-    """Write authority (once), service-account key (once), server, webhook, client certificates."""
+    """Write the authority and the service-account key (once), and the server, webhook and client certificates."""
     private_directory(directory)
     key, certificate = _authority(directory)
     for name in ("server", "webhook"):
@@ -49,13 +49,13 @@ def ensure(directory: Path) -> None:
     for name, (user, group) in IDENTITIES.items():
         _issue(directory, name, user, group, (key, certificate), server=False)
     if not (directory / "service-accounts.key").exists():
-        # The API server reads the public half from this file too, and does so in the older format only.
+        # The API server reads the public half from this file too, in the older format only.
         old = serialization.PrivateFormat.TraditionalOpenSSL
         write_private(directory / "service-accounts.key", _pem(ec.generate_private_key(ec.SECP256R1()), old))
 
 
 def kubeconfig(directory: Path, identity: str, server: str, namespace: str = "default") -> str:
-    """Render a kubeconfig with everything embedded; JSON, which is YAML too."""
+    """Return a kubeconfig with all credentials embedded, as JSON (a subset of YAML)."""
 
     def inline(file: str) -> str:
         return base64.b64encode((directory / file).read_bytes()).decode()
@@ -98,7 +98,7 @@ def _authority(directory: Path) -> tuple[Key, x509.Certificate]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    # The certificate last: it is what says that both are there.
+    # The certificate last: its existence means that both files are complete.
     write_private(key_file, _pem(key))
     write_private(certificate_file, certificate.public_bytes(serialization.Encoding.PEM))
     return key, certificate

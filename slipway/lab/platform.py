@@ -1,4 +1,4 @@
-"""What `slipway lab up --with` adds: parts of the platform, declared by the program itself as a stack of its own."""
+"""Parts of the platform in the lab (`slipway lab up --with`), declared by the program itself as a separate stack."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from slipway.objects import Object
 from slipway.progress import step
 from slipway.tools import toolchain
 
-#: The stack; its cluster is the lab, as that of `local`, whose settings it takes.
+#: The stack of the parts, and the stack `local` whose settings and cluster it shares.
 STACK, BASE = "lab-platform", "local"
-#: Of MLflow's models.
+#: Bucket of MLflow's models.
 BUCKET = "mlflow"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the platform, as the lab runs it.
+    """Part of the platform, as the lab runs it.
 
     Args:
-        settings: What the lab says differently; the rest are the component's own defaults.
-        tools: What it needs besides what every lab has.
-        seconds: What it took to be ready on two cores that others used too.
-        secrets: What a store of secrets would bring into its namespace, which is called as it is.
-        bucket: Of the object store, if it needs one.
+        settings: The lab's settings; the rest are the component's own defaults.
+        tools: Tools that it needs besides those of every lab.
+        seconds: Its time to be ready on two cores under other load.
+        secrets: Secrets that a store would bring into its namespace, which has the part's name.
+        bucket: Its bucket of the object store, if it needs one.
         needs: Parts that bring the kinds of its objects.
     """
 
@@ -52,19 +52,19 @@ class Part:
 
 
 def _mlflow_secrets(facts: Facts) -> dict[str, dict[str, str]]:
-    """Let the lab's one secret do for all: it has one owner."""
+    """Return MLflow's secrets, all from the lab's one secret, since the lab has one owner."""
     return {
         "mlflow-admin": {"username": "admin", "password": facts.secret_key, "flask_secret_key": facts.secret_key},
         "mlflow-s3": {"access_key": facts.access_key, "secret_key": facts.secret_key},
     }
 
 
-#: By the name of the component's settings (slipway/settings/platform.py).
+#: Parts by the name of the component's settings (slipway/settings/platform.py).
 PARTS: Mapping[str, Part] = {
     "kyverno": Part(tools=("kyverno",)),
-    # People commit in front of a lab, and nothing there sends Argo CD a webhook.
+    # A lab's user waits for a commit to be seen, and no webhook reaches Argo CD.
     "argocd": Part({"poll_seconds": 10}, tools=("argocd", "redis"), seconds=60),
-    # PostgreSQL refuses to run as root, which every process of the lab is in its namespace.
+    # PostgreSQL refuses to run as root, which all processes of the lab are in their namespace.
     "mlflow": Part(
         {
             "database": "sqlite",
@@ -78,44 +78,45 @@ PARTS: Mapping[str, Part] = {
         bucket=BUCKET,
     ),
     "policies": Part(seconds=5, needs=("kyverno",)),
-    # Without Grafana, which no registry of packages has; its rollouts look every ten seconds.
+    # Without Grafana, which no package registry has; the lab's rollouts take steps of ten seconds.
     "monitoring": Part(
         {"scrape_interval_seconds": 1, "storage_gib": None, "memory": "512Mi", "grafana": False},
         tools=("alertmanager", "kube-state-metrics"),
         seconds=20,
     ),
     "feature_store": Part({"storage_gib": 1}, tools=("feast",), seconds=20),
-    # Beside the lab's own: nobody asks them, which are the ones of `monitoring` to measure.
+    # Beside the lab's own judge and observe, without callers: for `monitoring` to scrape.
     "services": Part({"image": OWN_IMAGE, "storage_gib": None}, tools=("kserve-agent",), seconds=20),
 }
 
 
 def wanted(names: Iterable[str]) -> list[str]:
-    """Check the names of parts, add those that they need.
+    """Return the named parts and the parts that they need.
 
     Raises:
-        SlipwayError: One is unknown.
+        SlipwayError: A name is unknown.
     """
     chosen = [name.strip() for each in names for name in each.split(",") if name.strip()]
     for name in chosen:
         if name not in PARTS:
-            raise SlipwayError(f"lab: --with {name}: no such part of the platform; there are {', '.join(PARTS)}")
+            raise SlipwayError(f"lab: --with {name}: no such part of the platform; expected one of {', '.join(PARTS)}")
     return list(dict.fromkeys(part for name in chosen for part in (*PARTS[name].needs, name)))
 
 
 def ensure_tools(names: Iterable[str]) -> None:
-    """Build what parts need, if it is not there."""
+    """Build the missing tools of parts."""
     if tools := {tool for name in names for tool in PARTS[name].tools}:
         toolchain.ensure(*sorted(tools))
 
 
 def deploy(project: Path, names: Iterable[str]) -> None:
-    """Declare parts in the running lab, besides those that were declared before; return when they are ready.
+    """Declare parts in the running lab, besides those declared before; return when they are ready.
 
     Raises:
-        SlipwayError: The program refuses, or something did not become ready.
+        SlipwayError: The program refuses, or an object did not become ready.
     """
-    paths, facts = Paths(project), state.load(Paths(project))
+    paths = Paths(project)
+    facts = state.load(paths)
     assert facts is not None
     private_directory(paths.platform)
     for name in names:
@@ -128,7 +129,7 @@ def deploy(project: Path, names: Iterable[str]) -> None:
 
 
 def _bring(name: str, kube: Kube, facts: Facts) -> None:
-    """Make what a part finds in an environment without being its own."""
+    """Make the objects that a part expects in its environment."""
     part = PARTS[name]
     if secrets := part.secrets(facts):
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, field_manager=MANAGER)
@@ -144,9 +145,9 @@ def _bring(name: str, kube: Kube, facts: Facts) -> None:
 
 
 def program(project: Path) -> Object:
-    """Return the file of a project that runs this one's program: Pulumi keeps a stack's settings beside it.
+    """Return the Pulumi.yaml of a project that runs this one's program.
 
-    In the checkout they would be one environment more, which is nobody's.
+    Pulumi keeps a stack's settings beside it; in the checkout they would be another environment.
     """
     own = _read(project / "Pulumi.yaml")
     return {**own, "main": str(project), "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
@@ -172,7 +173,7 @@ def _read(file: Path) -> Object:
     try:
         found: Object = yaml.safe_load(file.read_text())
     except FileNotFoundError:
-        raise SlipwayError(f"{file}: missing; `--with` runs the program of the project that the lab is of") from None
+        raise SlipwayError(f"{file}: missing; `--with` runs the program of the lab's own project") from None
     return found
 
 

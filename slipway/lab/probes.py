@@ -1,4 +1,4 @@
-"""Ways to ask a component whether it is ready."""
+"""Readiness probes of the lab's components."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 from slipway.clients.kube import Kube
 
-#: Seconds for one question; a component that is overloaded is asked again.
+#: Seconds for one probe; an overloaded component is probed again.
 TIMEOUT = 2.0
 
 
 def answers(url: str, pki: Path | None = None) -> Callable[[], bool]:
-    """Ask over HTTP for any status below 400.
+    """Return a probe that expects any HTTP status below 400.
 
     Args:
-        url: Where to ask.
-        pki: Directory of the authority, whose admin certificate is shown, for https.
+        url: The address to probe.
+        pki: Directory of the authority; its admin certificate authenticates https probes.
     """
     parts = urlsplit(url)
 
@@ -42,7 +42,7 @@ def answers(url: str, pki: Path | None = None) -> Callable[[], bool]:
 
 
 def a_node_is_ready(kubeconfig: Path) -> Callable[[], bool]:
-    """Ask the API server whether a kubelet has reported its Node as ready."""
+    """Return a probe of the API server for a Node that its kubelet reports as ready."""
     kube: list[Kube] = []
 
     def ask() -> bool:

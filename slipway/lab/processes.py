@@ -1,4 +1,4 @@
-"""Starts the lab's components as child processes of process 1, keeps them alive."""
+"""Processes of the lab's components: started as children of process 1 and kept alive."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from slipway.errors import ExitCode, SlipwayError
 
-#: Seconds between two looks at a component that is starting; none of them tells by itself.
+#: Seconds between two probes of a starting component, since none reports its readiness.
 LOOK = 0.05
-#: Seconds after which a component that never became ready has failed; over ten times what the slowest takes.
+#: Seconds after which a component that never became ready has failed; over ten times the slowest start.
 START_LIMIT = 90.0
 #: Deaths before the first readiness after which a start has failed.
 START_ATTEMPTS = 3
-#: Seconds before a restart: the first, the longest.
+#: Seconds before a restart: the first and the longest.
 BACK_OFF, BACK_OFF_LIMIT = 0.5, 15.0
 #: A component that ran this many seconds starts again with the shortest back-off.
 STEADY = 60.0
@@ -27,14 +27,14 @@ STEADY = 60.0
 
 @dataclass(frozen=True)
 class Component:
-    """One process of the lab.
+    """Process of the lab.
 
     Args:
-        name: Also the name of its log.
-        command: Program with arguments; no secrets, since everyone on the machine can read them.
-        ready: Asked in a thread until it says yes; exceptions count as no.
-        environment: All of it: nothing is inherited, as proxies in a user's shell would break the lab.
-        stop_seconds: How long it may take to stop before it is killed.
+        name: Its name, and that of its log.
+        command: Program with arguments; no secrets, since all users of the machine can read them.
+        ready: Called in a thread until it returns True; exceptions count as False.
+        environment: All its variables: none are inherited, as proxies in a user's shell would break the lab.
+        stop_seconds: Seconds between SIGTERM and SIGKILL.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Component:
 
 @dataclass
 class Running:
-    """What is known of one started component; `state` is starting, ready, restarting or stopped."""
+    """State of one started component: starting, ready, restarting or stopped."""
 
     component: Component
     pid: int = 0
@@ -57,10 +57,10 @@ class Running:
 
 
 class Processes:
-    """The components of one lab. Must be used in process 1: it reaps every orphan.
+    """Components of one lab. Must be used in process 1, since it reaps every orphan.
 
     Args:
-        log: Gives the log file of a component.
+        log: Returns the log file of a component.
         changed: Called after each change of a component's state.
     """
 
@@ -71,10 +71,10 @@ class Processes:
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._reap)
 
     async def start(self, component: Component) -> None:
-        """Start a component, return when it is ready.
+        """Start a component; return when it is ready.
 
         Raises:
-            SlipwayError: It never was.
+            SlipwayError: It did not become ready.
         """
         entry = self.running[component.name] = Running(component)
         first = asyncio.get_running_loop().create_future()
@@ -83,11 +83,11 @@ class Processes:
             await asyncio.wait_for(first, START_LIMIT)
         except TimeoutError:
             raise SlipwayError(
-                f"lab: {component.name} was not ready after {START_LIMIT:.0f} s", ExitCode.MACHINE
+                f"lab: {component.name} was not ready after {START_LIMIT:.0f} s; see its log", ExitCode.MACHINE
             ) from None
 
     async def stop(self, name: str) -> None:
-        """Stop one component: SIGTERM, then, when it takes too long, SIGKILL."""
+        """Stop one component by SIGTERM, or by SIGKILL after its time."""
         entry = self.running.get(name)
         if entry is None or entry.task is None:
             return
@@ -107,8 +107,10 @@ class Processes:
         self._set(entry, "stopped", pid=0)
 
     async def _keep(self, entry: Running, first: asyncio.Future[None]) -> None:
-        """Run a component for ever; `first` is resolved at its first readiness, or fails."""
-        pause, deaths, name = BACK_OFF, 0, entry.component.name
+        """Keep a component running until cancelled; `first` is resolved at its first readiness, or fails."""
+        pause = BACK_OFF
+        deaths = 0
+        name = entry.component.name
         while True:
             started = time.monotonic()
             ended = self._spawn(entry)
@@ -118,10 +120,10 @@ class Processes:
                     first.set_result(None)
             status = await asyncio.shield(ended)
             deaths += 1
-            print(f"{name}: ended with {_said(status)} after {time.monotonic() - started:.1f} s", flush=True)
+            print(f"{name}: ended with {_status_text(status)} after {time.monotonic() - started:.1f} s", flush=True)
             if not first.done() and deaths >= START_ATTEMPTS:
                 first.set_exception(
-                    SlipwayError(f"lab: {name} ended with {_said(status)}, {deaths} times", ExitCode.MACHINE)
+                    SlipwayError(f"lab: {name} ended with {_status_text(status)}, {deaths} times", ExitCode.MACHINE)
                 )
                 return
             pause = BACK_OFF if time.monotonic() - started > STEADY else pause
@@ -144,7 +146,7 @@ class Processes:
                     (os.POSIX_SPAWN_DUP2, log, 2),
                 ],
                 setsid=True,
-                # Python ignores SIGPIPE; a Go program must not inherit that.
+                # Python ignores SIGPIPE, which a Go program must not inherit.
                 setsigdef=[signal.SIGPIPE],
             )
         finally:
@@ -162,12 +164,13 @@ class Processes:
         return False
 
     def _set(self, entry: Running, state: str, pid: int | None = None) -> None:
-        entry.state, entry.since = state, time.time()
+        entry.state = state
+        entry.since = time.time()
         entry.pid = entry.pid if pid is None else pid
         self._changed(entry)
 
     def _reap(self) -> None:
-        """Collect every child that ended: components, and orphans that process 1 inherits."""
+        """Reap every ended child: components, and orphans that process 1 inherits."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -187,5 +190,5 @@ def _ask(ready: Callable[[], bool]) -> bool:
         return False
 
 
-def _said(status: int) -> str:
+def _status_text(status: int) -> str:
     return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit code {status}"

@@ -1,6 +1,6 @@
-"""TCP relays: from the host's loopback into the lab's network namespace, from a Service's address to its pods.
+"""TCP relays: from the host's loopback into the lab's network namespace, and from a Service's address to its pods.
 
-A socket belongs to the network namespace it was made in: listening ones come from outside, connections go inside.
+A socket belongs to the network namespace it was made in: listeners come from outside, connections are opened inside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 #: Bytes moved at once; what Linux puts into a loopback segment.
 CHUNK = 64 * 1024
-#: Seconds for a connection within one machine; a pod that has just ended answers nothing.
+#: Seconds for a connection within one machine; a pod that has just ended does not answer.
 CONNECT_LIMIT = 2.0
 
 #: Host and port.
@@ -20,22 +20,22 @@ Address = tuple[str, int]
 
 
 async def serve(listener: socket.socket, host: str, port: int) -> asyncio.Server:
-    """Relay what connects to `listener` to host:port, until the server is closed."""
+    """Relay connections to `listener` to host:port, until the server is closed."""
     return await serve_any(listener, lambda: [(host, port)])
 
 
 async def serve_any(listener: socket.socket, targets: Callable[[], Iterable[Address]]) -> asyncio.Server:
-    """Relay what connects to `listener` to the first target that takes it, until the server is closed.
+    """Relay connections to `listener` to the first target that accepts them, until the server is closed.
 
     Args:
-        listener: Bound; it is made to listen.
-        targets: Asked for each connection.
+        listener: A bound socket; this function makes it listen.
+        targets: Called for each connection.
     """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inside = await _connect(targets())
         if inside is None:
-            # As if nobody listened: a component that has not come up yet, a Service without a ready pod.
+            # As a closed port: a component that has not started yet, or a Service without a ready pod.
             writer.transport.abort()
             return
         inside_reader, inside_writer = inside
@@ -61,6 +61,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
             await writer.drain()
-    # Half-close: an HTTP client may end its request this way and still wait for the answer.
+    # Half-close: an HTTP client may end its request this way and still wait for the response.
     with contextlib.suppress(OSError, RuntimeError):
         writer.write_eof()

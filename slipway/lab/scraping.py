@@ -1,4 +1,4 @@
-"""What the lab's Prometheus asks: what a cluster's does, at the lab's addresses."""
+"""Scrape configuration of the lab's Prometheus: that of a cluster, at the lab's addresses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slipway.lab.control_plane import FLAGGER_PORT, TRAEFIK_METRICS
 from slipway.objects import Object
 from slipway.platform import scraping
 
-#: Seconds between two questions. Rollouts in the lab take steps of ten seconds.
+#: Seconds between two scrapes. Rollouts in the lab take steps of ten seconds.
 INTERVAL = 1
 
 
@@ -17,7 +17,7 @@ def configuration(kubeconfig: Path) -> Object:
     """Return Prometheus' configuration.
 
     Args:
-        kubeconfig: With which pods and Services are found.
+        kubeconfig: The file with which Prometheus discovers pods and Services.
     """
     jobs = {
         "flagger": f"127.0.0.1:{FLAGGER_PORT}",

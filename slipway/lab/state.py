@@ -1,4 +1,4 @@
-"""What a lab remembers: its lock, its ports, its credentials, its supervisor."""
+"""State of a lab: its lock, ports, credentials and supervisor."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from slipway.lab.paths import Paths, private_directory, write_private
 
 @dataclass(frozen=True)
 class Facts:
-    """The content of lab.json.
+    """Content of lab.json.
 
     Args:
-        identifier: Names this cluster; changes when the state is wiped.
+        identifier: Name of this cluster; changes when the state is wiped.
         ports: Host ports by relayed name (network.RELAYED).
-        access_key: Of the object store.
-        secret_key: Of the object store.
+        access_key: Access key of the object store.
+        secret_key: Secret key of the object store.
         supervisor: Process id of the running lab, 0 where none runs.
-        started: Start time of that process in clock ticks since boot: tells it from a later one with the same id.
+        started: Start time of that process in clock ticks since boot, to detect a reused id.
     """
 
     identifier: str
@@ -40,19 +40,19 @@ class Facts:
     started: int = 0
 
     def url(self, name: str) -> str:
-        """Address of a relayed port, as the user's shell sees it."""
+        """Return the address of a relayed port for the user's shell."""
         return f"{'https' if name == 'api' else 'http'}://127.0.0.1:{self.ports[name]}"
 
 
 def load(paths: Paths) -> Facts | None:
-    """Read lab.json; None where there has never been a lab."""
+    """Read lab.json; None where no lab was started before."""
     try:
         return Facts(**json.loads(paths.facts.read_text()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise SlipwayError(
-            f"{paths.facts}: not readable ({type(error).__name__}); `slipway lab reset` starts afresh"
+            f"{paths.facts}: expected the JSON of a lab ({type(error).__name__}); wipe it: `slipway lab reset`"
         ) from None
 
 
@@ -62,7 +62,7 @@ def save(paths: Paths, facts: Facts) -> None:
 
 
 def new(ports: Mapping[str, int]) -> Facts:
-    """Make the facts of a lab that has no state yet."""
+    """Return the facts of a new lab."""
     return Facts(
         identifier=f"slipway-lab-{secrets.token_hex(4)}",
         ports=ports,
@@ -72,7 +72,7 @@ def new(ports: Mapping[str, int]) -> Facts:
 
 
 def lock(paths: Paths) -> int:
-    """Take the lab's lock for as long as the returned descriptor, or a copy in a child, is open.
+    """Take the lab's lock, held while the returned descriptor or a child's copy is open.
 
     Raises:
         SlipwayError: Another lab holds it.
@@ -89,7 +89,7 @@ def lock(paths: Paths) -> int:
 
 
 def running(paths: Paths) -> bool:
-    """Tell whether a lab of this project runs; asking never gets in the way of one that starts."""
+    """Return whether a lab of this project runs; the query never blocks one that starts."""
     try:
         descriptor = os.open(paths.lock, os.O_RDWR)
     except FileNotFoundError:
@@ -102,22 +102,22 @@ def running(paths: Paths) -> bool:
 
 
 def busy(paths: Paths) -> SlipwayError:
-    """Say that a lab runs."""
+    """Return the error of a lab that already runs."""
     facts = load(paths)
-    who = f" (process {facts.supervisor})" if facts and facts.supervisor else ""
+    process = f" (process {facts.supervisor})" if facts and facts.supervisor else ""
     return SlipwayError(
-        f"lab: one is already running for {paths.project}{who}; see `slipway lab status`, or `slipway lab down`",
+        f"lab: already running for {paths.project}{process}; see `slipway lab status`, or run `slipway lab down`",
         ExitCode.BUSY,
     )
 
 
 def _write_lock() -> bytes:
-    """Describe a lock of the whole file, of the open file: unlike flock(2) such a one can be asked about (fcntl(2))."""
+    """Return an open-file-description lock of the whole file: unlike flock(2) it can be queried (fcntl(2))."""
     return struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def listen(ports: Mapping[str, int]) -> dict[str, socket.socket]:
-    """Open the listening sockets on loopback: at the given port where that is still free, else at any."""
+    """Open the listening sockets on loopback: at the given port if it is free, else at any."""
     return {name: _listen(ports.get(name, 0)) for name in network.RELAYED}
 
 
@@ -133,16 +133,16 @@ def _listen(port: int) -> socket.socket:
             listener.close()
             continue
         return listener
-    raise SlipwayError("lab: no free port on 127.0.0.1", ExitCode.MACHINE)
+    raise SlipwayError("lab: no free port on 127.0.0.1; close programs that listen there", ExitCode.MACHINE)
 
 
 def with_supervisor(facts: Facts, pid: int) -> Facts:
-    """Note which process runs the lab."""
+    """Return the facts with the process that runs the lab."""
     return replace(facts, supervisor=pid, started=start_time(pid) or 0)
 
 
 def start_time(pid: int) -> int | None:
-    """Read when a process started (proc(5), field 22 of stat); None where it is gone or a zombie."""
+    """Return a process's start time in clock ticks (proc(5), field 22 of stat); None if it is gone or a zombie."""
     try:
         # The command name may contain blanks: fields are counted after its closing parenthesis.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -152,7 +152,7 @@ def start_time(pid: int) -> int | None:
 
 
 def component_states(paths: Paths) -> dict[str, dict[str, Any]]:
-    """Read what the running lab last said of its components."""
+    """Read the last reported states of the running lab's components."""
     with contextlib.suppress(OSError, ValueError):
         return dict(json.loads(paths.components.read_text()))
     return {}

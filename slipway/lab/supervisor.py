@@ -1,6 +1,6 @@
-"""The lab's outermost process: opens sockets on the host, moves into namespaces, watches over process 1.
+"""Supervisor of the lab, its outermost process: opens sockets on the host, enters namespaces and watches process 1.
 
-Started by `slipway lab up` as `python -m slipway.lab.supervisor`, with a JSON document on stdin; speaks back in JSON
+`slipway lab up` starts it as `python -m slipway.lab.supervisor`, with a JSON document on stdin; it reports in JSON
 lines through an inherited pipe.
 """
 
@@ -29,17 +29,17 @@ def main() -> None:
     """Detach from the terminal, then supervise."""
     request = json.load(sys.stdin)
     if os.fork():
-        # The command has waited for this process only: the one that stays belongs to nobody.
+        # The command has waited for this process only: the child has no parent.
         os._exit(0)
     os.setsid()
     os.umask(0o077)
     paths = Paths(Path(request["project"]))
-    # No component may inherit it: the command that waits takes its end for the end of the lab.
+    # No component may inherit it: its end is the end of the lab for the waiting command.
     os.set_inheritable(request["events"], False)
     events = os.fdopen(request["events"], "w", buffering=1)
 
     def tell(event: Mapping[str, Any]) -> None:
-        # The command that waited may be gone; the log has it all.
+        # The waiting command may be gone; the log has everything.
         with contextlib.suppress(OSError):
             events.write(json.dumps(event) + "\n")
 
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _supervise(paths: Paths, request: Mapping[str, Any], tell: inside.Tell) -> int:
-    """Prepare files, fork process 1, stay until it ends."""
+    """Prepare the files, fork process 1 and wait for its end; return the exit code."""
     facts = state.load(paths) or state.new({})
     listeners = state.listen(facts.ports)
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
@@ -84,7 +84,7 @@ def _supervise(paths: Paths, request: Mapping[str, Any], tell: inside.Tell) -> i
         listener.close()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
-    # Process 1 becomes waitable only when nothing is left in its namespace.
+    # Process 1 becomes waitable only when its namespace is empty.
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     print(f"supervisor: process 1 ended with {code}", flush=True)
@@ -113,7 +113,7 @@ def _process_one(
 
 
 def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> None:
-    """Write what components and users read: certificates, kubeconfigs, tables."""
+    """Write the files of components and users: certificates, kubeconfigs and tables."""
     pki.ensure(paths.pki)
     write_private(paths.kubeconfig, pki.kubeconfig(paths.pki, "admin", facts.url("api"), "models"))
     for identity in pki.IDENTITIES:
@@ -130,7 +130,7 @@ def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> 
 
 
 def _detach(paths: Paths) -> None:
-    """Let go of the terminal; each start begins its logs anew, keeping those of the run before."""
+    """Detach from the terminal; each start begins new logs and keeps those of the run before."""
     private_directory(paths.logs)
     for log in paths.logs.glob("*.log"):
         log.rename(log.with_suffix(".log.1"))

@@ -18,17 +18,17 @@ from typing import Protocol
 
 from slipway.errors import SlipwayError
 
-#: Top-level names outside the digest: the signature over it, what MLflow's downloads add (models_artifact_repo.py).
+#: Top-level names outside the digest: its signature, and a file of MLflow's downloads (models_artifact_repo.py).
 IGNORED = frozenset({"model.sig", "registered_model_meta"})
 
 CHUNK = 1 << 20
 
 
 class Readable(Protocol):
-    """What can be read in pieces."""
+    """A stream that is read in pieces."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes; none at the end."""
+        """Return up to `size` bytes, none at the end."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,7 +42,7 @@ class HashedFile:
 
 @dataclass(frozen=True)
 class Tree:
-    """What a tree of files is, without the files."""
+    """The digest, size and number of a tree's files."""
 
     digest: str
     size_bytes: int
@@ -61,10 +61,7 @@ def sha256_of(stream: Readable, kept: bytearray | None = None) -> tuple[str, int
 
 
 def tree(name: str, files: Iterable[HashedFile]) -> Tree:
-    """Return the digest of hashed files.
-
-    Args:
-        name: What the tree is called, for messages.
+    """Return the digest of hashed files; `name` names the tree in messages.
 
     Raises:
         SlipwayError: The paths are no portable tree.
@@ -78,7 +75,7 @@ def tree(name: str, files: Iterable[HashedFile]) -> Tree:
 
 
 def check_paths(name: str, paths: Iterable[str]) -> None:
-    """Refuse paths that would not come out as the same tree on every machine.
+    """Refuse paths that are not the same tree on every machine.
 
     Raises:
         SlipwayError: No file at all, or a path that is absolute, leaves the tree, or clashes with another.
@@ -102,7 +99,7 @@ def check_paths(name: str, paths: Iterable[str]) -> None:
             if depth < len(parts) and prefix in files:
                 raise _refused(name, path, f"needs a folder where {prefix} is a file")
     if not files:
-        raise SlipwayError(f"{name}: empty artifact tree; expected at least one file, so log the model again")
+        raise SlipwayError(f"{name}: empty artifact tree; expected at least one file; log the model again")
 
 
 def local_tree(directory: Path, name: str | None = None) -> Tree:

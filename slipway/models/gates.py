@@ -1,4 +1,4 @@
-"""The bounds that a version's recorded metrics must keep."""
+"""Check of a version's recorded metrics against the gates of its model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from slipway.models.spec import ModelSpec
 
 
 def failed_gates(spec: ModelSpec, release: Release) -> Iterator[tuple[int, str]]:
-    """Yield the index of each gate that a release fails, with the reason; a metric that is not recorded fails, too."""
+    """Yield the index of each gate that a release fails, with the reason; a metric that is not recorded fails too."""
     for index, gate in enumerate(spec.gates):
         value = release.metrics.get(gate.metric)
         if value is None:

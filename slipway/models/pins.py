@@ -1,4 +1,4 @@
-"""Which releases an environment runs."""
+"""Pins: the releases that an environment runs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from slipway.models.release import Release, ReleaseId, Releases
 
 
 class Rejection(Frozen):
-    """A release that is never taken again."""
+    """A release that is never deployed again."""
 
     release: ReleaseId
     reason: str
 
 
 class Pin(Frozen):
-    """What one model runs."""
+    """The releases of one model in an environment."""
 
     stable: ReleaseId
     candidate: ReleaseId | None = None
     rejected: tuple[Rejection, ...] = ()
-    #: Why nothing may move; None lets releases move.
+    #: The reason why no release may move; None lets releases move.
     hold: str | None = None
 
     @model_validator(mode="after")
@@ -59,10 +59,7 @@ def load_pins(path: Path) -> Pins:
 
 
 def pinned(path: Path, pins: Pins, model: str, releases: Releases) -> tuple[Release, Release | None]:
-    """Return the stable release of a model with its candidate, if it has one.
-
-    Args:
-        path: The file that `pins` were read from, for messages.
+    """Return the stable release of a model and its candidate, if it has one; messages name `path`.
 
     Raises:
         SlipwayError: The model has no pin, or the pin names a release that is not there.
@@ -87,20 +84,18 @@ def pinned(path: Path, pins: Pins, model: str, releases: Releases) -> tuple[Rele
 
 
 def settled(pin: Pin, live: str) -> Pin:
-    """Return a pin in which what serves is stable; a candidate behind it keeps its place unless it was rejected."""
+    """Return a pin whose stable release is `live`; another candidate stays unless it was rejected."""
     gone = {live, *(each.release for each in pin.rejected)}
     return pin.model_copy(update={"stable": live, "candidate": None if pin.candidate in gone else pin.candidate})
 
 
 def rejected(pin: Pin, release: str, reason: str, *, serves: bool, stable: str | None = None) -> Pin:
-    """Return a pin in which a release is never taken again.
+    """Return a pin in which a release is rejected.
 
     Args:
-        pin: As it was.
-        release: What is rejected.
-        reason: Why; the first one stays.
-        serves: Whether users get it: then it stays the candidate until the stable release has taken over.
-        stable: What shall serve instead, where the rejected release is the stable one.
+        reason: Kept from the first rejection.
+        serves: Whether users get the release: then it stays the candidate until the stable release has taken over.
+        stable: The replacement, if the rejected release is the stable one.
     """
     known = any(each.release == release for each in pin.rejected)
     rejections = pin.rejected if known else (*pin.rejected, Rejection(release=release, reason=reason))

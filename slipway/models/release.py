@@ -1,4 +1,4 @@
-"""One registry version, frozen."""
+"""Releases: frozen versions of the registry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ReleaseId = Annotated[str, Field(pattern=RELEASE_ID)]
 
 
 class RegistryRef(Frozen):
-    """Where the registry has it."""
+    """The place of a release in the registry."""
 
     registered_model: str
     version: int = Field(ge=1)
@@ -33,7 +33,7 @@ class RegistryRef(Frozen):
 
 
 class Artifact(Frozen):
-    """The bytes."""
+    """The files of a model."""
 
     uri: str = Field(pattern=r"^(s3|file)://")
     digest: str = Field(pattern=SHA256)
@@ -42,21 +42,21 @@ class Artifact(Frozen):
 
 
 class Dataset(Frozen):
-    """What it was trained on."""
+    """The dataset of the training."""
 
     name: str
     digest: str = Field(pattern=DATASET)
 
 
 class Column(Frozen):
-    """One input or output."""
+    """One column of a model's input or output."""
 
     name: str
     type: str
 
 
 class Signature(Frozen):
-    """What a server must know to load it, what a client must know to ask it."""
+    """The format of a model, for its server, and its inputs and outputs, for its clients."""
 
     flavor: str
     serialization_format: str | None = None
@@ -66,7 +66,7 @@ class Signature(Frozen):
 
 
 class Release(Frozen):
-    """One `releases/<model>/<id>.yaml`."""
+    """A release: one file `releases/<model>/<id>.yaml`."""
 
     written_by_slipway: ClassVar[bool] = True
 
@@ -91,7 +91,7 @@ class Release(Frozen):
         signature: Signature,
         metrics: dict[str, float] | None = None,
     ) -> Release:
-        """Freeze content under the id that it has."""
+        """Return a release with the id of its content."""
         draft = cls(
             id="v1-000000000000",
             model=model,
@@ -106,12 +106,12 @@ class Release(Frozen):
 
     @property
     def version(self) -> int:
-        """The registry's version number."""
+        """The version number in the registry."""
         return self.registry.version
 
 
 def derived_id(release: Release) -> str:
-    """Return the id that the content has: the version, then the start of its sha256."""
+    """Return the id of a release's content: the version and the beginning of its sha256."""
     content = release.model_dump(exclude={"id"}, exclude_defaults=True)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return f"v{release.registry.version}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
@@ -121,7 +121,7 @@ def load_release(path: Path) -> Release:
     """Read one release.
 
     Raises:
-        SlipwayError: The file does not fit, or was edited after it was written.
+        SlipwayError: The file does not fit the type, or was edited after it was written.
     """
     release = documents.read(path, Release)
     folder, derived = path.parent.name, derived_id(release)
@@ -140,21 +140,21 @@ def _misplaced(path: Path, field: str, what: str) -> SlipwayError:
 
 
 class Releases:
-    """The releases of a directory, each read when it is first asked for."""
+    """The releases of a directory, each read at most once."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._read: dict[tuple[str, str], Release] = {}
 
     def path(self, model: str, release_id: str) -> Path:
-        """Say which file a release has."""
+        """Return the file of a release."""
         return self.directory / model / f"{release_id}.yaml"
 
     def find(self, model: str, release_id: str) -> Release | None:
         """Return a release, or None where there is no such file.
 
         Raises:
-            SlipwayError: The file is there, but not what was written.
+            SlipwayError: The file was edited, or is misplaced.
         """
         key = model, release_id
         if key not in self._read:
@@ -165,17 +165,17 @@ class Releases:
         return self._read[key]
 
     def ids(self, model: str) -> list[str]:
-        """List the ids that a model has, by version."""
+        """List the ids of a model's releases by version."""
         found = (path.stem for path in (self.directory / model).glob("v*-*.yaml"))
         return sorted(found, key=lambda release_id: (version_of(release_id), release_id))
 
     def nearest(self, model: str, release_id: str) -> list[str]:
-        """List the three ids whose versions are nearest, for a message."""
+        """List the three ids with the nearest versions, for a message."""
         wanted = version_of(release_id)
         return sorted(self.ids(model), key=lambda known: (abs(version_of(known) - wanted), known))[:3]
 
     def write(self, release: Release) -> Path:
-        """Write a release; a file that holds it already stays as it is, whichever Slipway wrote it."""
+        """Write a release; a file that already holds it is left as it is."""
         path = self.path(release.model, release.id)
         try:
             written = path.is_file() and load_release(path) == release
@@ -188,6 +188,6 @@ class Releases:
 
 
 def version_of(release_id: str) -> int:
-    """Read the registry version out of a release id; 0 for what is none."""
+    """Return the registry version of a release id; 0 for any other text."""
     digits = release_id[1:].partition("-")[0]
     return int(digits) if digits.isdigit() else 0

@@ -1,4 +1,4 @@
-"""The serving runtimes: what compilers, policies and the platform know of each server, in one record.
+"""Serving runtimes: one record for each server, read by compilers, policies and the platform.
 
 docs/architecture.md, "A serving runtime", lists the files that another one takes.
 """
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: How the addresses begin that a server's files are fetched from, in every environment.
+#: Beginning of the addresses of models' files, in every environment.
 STORAGE = "s3://"
-#: The address of a model's files: a pattern, and the same for people.
+#: The address of a model's files, as a pattern and in words.
 ADDRESS, ADDRESS_FORM = rf"{STORAGE}[^/]+/.+", f"{STORAGE}<bucket>/<path>"
-#: KServe's agent answers there, in front of a server (pkg/constants/constants.go).
+#: Port of KServe's agent, in front of a server (pkg/constants/constants.go).
 AGENT_PORT = 9081
-#: Environment variables of KServe's own; PYTHONPATH is refused by its webhook (pkg/validation/env_policy.go).
+#: KServe's environment variables; PYTHONPATH is refused by its webhook (pkg/validation/env_policy.go).
 KSERVE_ENV = frozenset({"STORAGE_URI", "PYTHONPATH"})
 
 
@@ -22,22 +22,22 @@ KSERVE_ENV = frozenset({"STORAGE_URI", "PYTHONPATH"})
 class Server:
     """The contract of one serving runtime.
 
-    A server is asked by the Open Inference Protocol (V2, `slipway.names.infer_path`) and measured by the series of
-    `slipway.series`; one that counts in other names has them renamed as they are scraped.
+    Clients use the Open Inference Protocol (V2, `slipway.names.infer_path`). Metrics are the series of
+    `slipway.series`; those of a server with other names are renamed as they are scraped.
 
     Args:
         runtime: Name of KServe's own ClusterServingRuntime for it.
-        model_format: What it loads, as KServe calls it.
-        format_versions: Versions of the format that it loads beyond those that KServe's runtime names.
-        http_port: Where it answers requests.
-        metrics_port: Where it answers Prometheus.
+        model_format: KServe's name of the format that the server loads.
+        format_versions: Versions of the format beyond those of KServe's runtime.
+        http_port: Port of requests.
+        metrics_port: Port of metrics.
         ready: Path that answers 200 once the model is loaded.
         live: Path that answers 200 for as long as the server works.
         name_variable: Environment variable that names the model in the protocol's paths.
         version_variable: Environment variable whose value every answer repeats.
         settings: Environment variables of the runtime beside KServe's own.
-        choosing: How the environment variables begin that choose which bytes are loaded.
-        reserved: Environment variables that no model may set: they decide what is loaded, its name or its address.
+        choosing: Beginning of the environment variables that choose the loaded bytes.
+        reserved: Environment variables that no model may set: they decide the loaded model, its name or its address.
         largest_latency_ms: The last finite edge of its latency histogram, milliseconds: no quantile is above it.
     """
 
@@ -56,7 +56,7 @@ class Server:
     largest_latency_ms: float
 
 
-#: mlserver/settings.py, whatever the runtime's annotation says.
+#: mlserver/settings.py; the runtime's annotation names another.
 _MLSERVER_METRICS = 8082
 
 MLSERVER = Server(
@@ -68,13 +68,13 @@ MLSERVER = Server(
     metrics_port=_MLSERVER_METRICS,
     ready="/v2/health/ready",
     live="/v2/health/live",
-    # Every version behind one host answers to the model's own name; KServe would set the InferenceService's.
+    # All versions behind one host have the model's name; KServe would set the InferenceService's.
     name_variable="MLSERVER_MODEL_NAME",
-    # Every answer repeats which version gave it, so that a label which arrives later finds the prediction.
+    # Every answer names its version, so that a later label finds its prediction.
     version_variable="MLSERVER_MODEL_VERSION",
     settings={
         "MLSERVER_METRICS_PORT": str(_MLSERVER_METRICS),
-        # A worker process per model would cost a second interpreter with all of MLflow.
+        # A worker process for each model would be a second interpreter with all of MLflow.
         "MLSERVER_PARALLEL_WORKERS": "0",
     },
     choosing="MLSERVER_MODEL_",
@@ -95,5 +95,5 @@ MLSERVER = Server(
     largest_latency_ms=10_000.0,
 )
 
-#: All of them.
+#: All serving runtimes.
 SERVERS = (MLSERVER,)

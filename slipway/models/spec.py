@@ -1,4 +1,4 @@
-"""What people write about a model: how it is served, what good means for it, how it rolls out."""
+"""Model specs: serving, objectives, gates and rollout of each model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from slipway.models.servers import MLSERVER, Server
 from slipway.names import NAME
 from slipway.quantities import Cpu, Memory, Percent
 
-#: What Kubernetes takes as the value of a label.
+#: Kubernetes' form of a label's value.
 LABEL_VALUE = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-#: A C identifier: what every shell takes as an environment variable's name.
+#: A C identifier: every shell accepts it as an environment variable's name.
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 EnvName = Annotated[str, Field(pattern=ENV_NAME)]
@@ -26,7 +26,7 @@ EnvName = Annotated[str, Field(pattern=ENV_NAME)]
 class Replicas(Frozen):
     """Bounds of the autoscaler."""
 
-    #: With none, nothing would keep the first requests until a pod is there.
+    #: At least 1: nothing would hold the first requests until a pod runs.
     min: int = Field(default=1, ge=1)
     max: int = Field(default=1, ge=1)
 
@@ -38,35 +38,35 @@ class Replicas(Frozen):
 
 
 class Scaling(Frozen):
-    """What an autoscaler keeps one replica at: KServe makes a HorizontalPodAutoscaler of it, or asks KEDA for one."""
+    """The target of an autoscaler for one replica: KServe makes a HorizontalPodAutoscaler, or uses KEDA."""
 
-    #: `cpu`, `memory`: percent of what is reserved. `requests`: answered each second; needs KEDA.
+    #: `cpu`, `memory`: percent of the reserved amount. `requests`: answers each second; needs KEDA.
     metric: Literal["cpu", "memory", "requests"]
     target: int = Field(ge=1)
 
 
 class Serving(Frozen):
-    """How replicas run."""
+    """The settings of a model's replicas."""
 
     cpu: Cpu = "500m"
     memory: Memory = "1Gi"
     gpus: int = Field(default=0, ge=0)
-    #: Why it needs more GPUs than an environment's policies allow; whoever reviews it agrees.
+    #: Reason for more GPUs than an environment's policies allow; agreed by its reviewer.
     business_case: str | None = Field(default=None, min_length=3)
     replicas: Replicas = Replicas()
-    #: None scales at 80 % of the CPU, which is KServe's default.
+    #: None scales at 80 % of the CPU, KServe's default.
     scaling: Scaling | None = None
     timeout_seconds: int = Field(default=60, ge=1)
     env: Sorted[EnvName, str] = Field(default_factory=dict)
 
 
 class AtLeast(Frozen):
-    """A bound below which it is bad."""
+    """A lower bound."""
 
     at_least: float
 
     def holds(self, value: float) -> bool:
-        """Tell whether a measured value is good."""
+        """Return whether a measured value is good."""
         return value >= self.at_least
 
     def __str__(self) -> str:
@@ -74,12 +74,12 @@ class AtLeast(Frozen):
 
 
 class AtMost(Frozen):
-    """A bound above which it is bad."""
+    """An upper bound."""
 
     at_most: float = Field(gt=0)
 
     def holds(self, value: float) -> bool:
-        """Tell whether a measured value is good."""
+        """Return whether a measured value is good."""
         return value <= self.at_most
 
     def __str__(self) -> str:
@@ -87,14 +87,14 @@ class AtMost(Frozen):
 
 
 class Objectives(Frozen):
-    """What users of the model were promised."""
+    """The service level objectives of a model."""
 
     success_rate_percent: AtLeast
     latency_p95_ms: AtMost
     latency_p99_ms: AtMost | None = None
-    #: Of the predictions whose label has arrived; None asks for nothing.
+    #: Of the predictions whose label has arrived; None has no such objective.
     correct_percent: AtLeast | None = None
-    #: How far a predicted number may be from its label to be right; None asks for the label itself, as a class has it.
+    #: Largest distance of a correct number from its label; None requires the label itself, as for a class.
     within: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
@@ -109,7 +109,7 @@ class Objectives(Frozen):
 
 
 class Gate(Frozen):
-    """A bound that a metric recorded in the registry must keep before a version may become a release."""
+    """A bound on a metric in the registry, which a version must keep to become a release."""
 
     metric: str = Field(min_length=1)
     at_least: float | None = None
@@ -122,26 +122,23 @@ class Gate(Frozen):
         return self
 
     def holds(self, value: float) -> bool:
-        """Tell whether a recorded value passes."""
+        """Return whether a recorded value passes."""
         if self.at_least is not None:
             return value >= self.at_least
         return self.at_most is not None and value <= self.at_most
 
     @property
     def bound(self) -> str:
-        """The bound in words."""
+        """The bound, in words."""
         return f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
 
 
-#: docs/architecture.md, "Strategies", says what each does to users.
+#: docs/architecture.md, "Strategies", describes the effect of each on users.
 Strategy = Literal["canary", "blue-green", "ab", "shadow", "immediate"]
 
 
 class Audience(Frozen):
-    """The users who get the candidate of an A/B test: those whose requests carry a header, or a cookie, of a value.
-
-    Each user is always on the same side, as long as requests carry it.
-    """
+    """The users who get the candidate of an A/B test: their requests carry a header or a cookie with this value."""
 
     header: str | None = Field(default=None, pattern=r"^[A-Za-z][-A-Za-z0-9]*$")
     cookie: str | None = Field(default=None, pattern=r"^[-_A-Za-z0-9]+$")
@@ -156,19 +153,19 @@ class Audience(Frozen):
 
 
 class Rollout(Frozen):
-    """How a new version gets its traffic."""
+    """The rollout of a model's new versions."""
 
     strategy: Strategy = "canary"
     #: Percent of the traffic; None takes the environment's.
     steps: tuple[Percent, ...] | None = Field(default=None, min_length=1)
-    #: What users are expected to send: decides whether a step can ever gather enough requests.
+    #: Expected traffic of users: decides whether a step can gather enough requests.
     requests_per_second: float = Field(gt=0)
     min_requests_per_step: int = Field(default=20, ge=1)
-    #: What must have been labelled of the candidate's predictions before it may be promoted.
+    #: Labelled predictions that a candidate needs before it may be promoted.
     min_labels: int = Field(default=0, ge=0)
-    #: Seconds to stay at a step at least, by its percentage.
+    #: Minimum seconds at a step, by its percentage.
     pauses: Sorted[Percent, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    #: Who gets the candidate of an A/B test.
+    #: The users who get the candidate of an A/B test.
     audience: Audience | None = None
 
     @field_validator("strategy", mode="before")
@@ -188,14 +185,14 @@ class Rollout(Frozen):
 
 
 class ModelSpec(Frozen):
-    """One `models/<name>.yaml`."""
+    """A model's spec: one file `models/<name>.yaml`."""
 
     name: str = Field(pattern=NAME)
     #: The name in the registry; empty in the file means the model's own name.
     registered_model: str = ""
     owner: str = Field(min_length=1)
     description: str = ""
-    #: Whom its pods are paid by: a label of theirs, which bills can be split by.
+    #: The payer of its pods: a label by which bills can be split.
     cost_center: Annotated[str, Field(pattern=LABEL_VALUE)] | None = None
     serving: Serving = Serving()
     #: An LLM: served by vLLM as an LLMInferenceService instead of by MLServer.
@@ -206,7 +203,7 @@ class ModelSpec(Frozen):
 
     @property
     def server(self) -> Server:
-        """The serving runtime of the model; an LLM has none of these."""
+        """The serving runtime of the model, unless it is an LLM."""
         return MLSERVER
 
     @model_validator(mode="after")

@@ -1,1 +1,1 @@
-"""Watches how good a model's answers are: joins predictions with the labels that arrive later."""
+"""Service that measures the quality of models' answers: joins predictions with the labels that arrive later."""

@@ -1,7 +1,7 @@
-"""Posts what was served to the observing service.
+"""Client for the service observe.
 
-Each call waits for the answer: traffic calls it from a thread of its own (slipway/traffic/reports.py), so that a
-service that is away holds up no request.
+Each call waits for the response: traffic calls it from a separate thread (slipway/traffic/reports.py), so that an
+unreachable service delays no request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from slipway.observe.messages import MAX_ITEMS
 
 
 class Client:
-    """One service.
+    """Client for one observe service.
 
     Args:
         url: Its base, as `http://observe.monitoring:9092`.
@@ -25,15 +25,17 @@ class Client:
     """
 
     def __init__(self, url: str, timeout: float = 3.0) -> None:
-        self.url, self.timeout, self.session = url.rstrip("/"), timeout, requests.Session()
-        # A proxy of the user's shell knows nothing of a server on loopback.
+        self.url = url.rstrip("/")
+        self.timeout = timeout
+        self.session = requests.Session()
+        # A proxy of the user's shell cannot reach a server on loopback.
         self.session.trust_env = False
 
     def predicted(self, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Report predictions, with the keys of `messages.Prediction`.
 
         Raises:
-            SlipwayError: The service cannot be reached, or refuses a batch; the batches before it were taken.
+            SlipwayError: The service cannot be reached, or refuses a batch; earlier batches were accepted.
         """
         self._post("predictions", predictions)
 

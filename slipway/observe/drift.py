@@ -1,6 +1,6 @@
-"""Measures by how much two samples of inputs differ, column by column.
+"""Drift between two samples of inputs, column by column.
 
-Pure. The numerics are scipy's, imported late: that takes a second, which not every user of this module needs.
+Pure. The numerics are scipy's, imported late, since that takes a second.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from typing import Any
 from slipway.observe.messages import Input, Stream
 from slipway.observe.samples import Row
 
-#: Rows that each side must have before anything is said. With 100 on both sides and 30 columns, a difference in
-#: distribution of 0.3 is what the corrected test just finds; with fewer, "no drift" would mean nothing.
+#: Rows that each side must have for a result. With 100 on both sides and 30 columns, the corrected test just detects a
+#: difference in distribution of 0.3; with fewer, "no drift" would mean nothing.
 MIN_ROWS = 100
-#: The chance that any column of a comparison is called drifted though none is; shared among the columns (Bonferroni).
-#: It holds for one look: people who look at a thousand comparisons will see ten false ones.
+#: Chance that any column of a comparison is falsely called drifted, shared among the columns (Bonferroni). It holds for
+#: one comparison: of a thousand, ten are false.
 LEVEL = 0.01
-#: What a category should be expected to have on either side for the chi-squared test to hold (Cochran 1954).
+#: Expected count of a category on either side, for the chi-squared test to hold (Cochran 1954).
 MIN_EXPECTED = 5
-#: `against` of a comparison with the model's earliest window.
+#: Value of `against` for a comparison with the model's earliest window.
 REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two samples of inputs: those of a version, those it is held against.
+    """Two samples of inputs: those of a version, and those that it is compared with.
 
     Args:
         stream: The version.
-        against: The version of the others, or REFERENCE.
-        rows: Its inputs.
-        others: The others' inputs.
+        against: The other version, or REFERENCE.
+        rows: Inputs of the version.
+        others: Inputs that it is compared with.
     """
 
     stream: Stream
@@ -44,7 +44,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one column: how far the distributions are apart, 0 to 1, with the chance of that if they were the same."""
+    """Distance of one column's distributions, 0 to 1, with its probability if they were the same."""
 
     distance: float
     p: float
@@ -52,7 +52,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Drift:
-    """What a comparison has shown."""
+    """Result of a comparison."""
 
     stream: Stream
     against: str
@@ -65,12 +65,12 @@ class Drift:
 
 
 def enough(comparison: Comparison) -> bool:
-    """Tell whether there are rows enough on both sides to say anything."""
+    """Return whether both sides have enough rows for a result."""
     return min(len(comparison.rows), len(comparison.others)) >= MIN_ROWS
 
 
 def measure(comparison: Comparison) -> Drift | None:
-    """Compare all columns that either side has; None where there are too few rows to say anything."""
+    """Compare all columns of either side; None where there are too few rows."""
     if not enough(comparison):
         return None
     rows, others = comparison.rows, comparison.others
@@ -83,9 +83,9 @@ def difference(one: Sequence[Input], other: Sequence[Input]) -> Difference:
     """Compare two samples of one column.
 
     Numbers by the two-sample Kolmogorov-Smirnov test, whose distance is the largest gap between the distribution
-    functions; all else by the total variation distance of the categories, with a chi-squared test. Both distances are
-    the largest difference in probability of what they look at. A missing value is smaller than each number, or a
-    category of its own: so a column that one side lacks has the distance 1.
+    functions; others by the total variation distance of the categories, with a chi-squared test. Both distances are
+    largest differences in probability. A missing value is smaller than each number, or a separate category: so a
+    column that one side lacks has the distance 1.
     """
     if all(isinstance(value, int | float) or value is None for value in (*one, *other)):
         return _numbers(_filled(one), _filled(other))
@@ -99,7 +99,7 @@ def _filled(values: Sequence[Input]) -> list[float]:
 def _numbers(one: Sequence[float], other: Sequence[float]) -> Difference:
     from scipy import stats
 
-    # The exact distribution costs more with each row, and is no different at this many.
+    # The exact distribution costs more with each row, and does not differ at this many.
     found = stats.ks_2samp(one, other, method="asymp")
     return Difference(float(found.statistic), float(found.pvalue))
 
@@ -113,13 +113,13 @@ def _categories(one: Sequence[Input], other: Sequence[Input]) -> Difference:
     distance = float(abs(shares[0] - shares[1]).sum() / 2)
     if counts.shape[1] == 1:
         return Difference(distance, 1.0)
-    # Of a table with two columns or more and no empty one: pooling leaves none.
+    # The table has at least two columns and no empty one, since rare categories are pooled.
     found: Any = stats.chi2_contingency(counts, correction=False)
     return Difference(distance, float(found.pvalue))
 
 
 def _pooled(one: Counter[str], other: Counter[str]) -> tuple[list[int], list[int]]:
-    """Count each side's categories; rare ones together, as of them two samples of the same have different ones."""
+    """Count each side's categories, rare ones together, since two samples of the same have different ones."""
     smaller = min(one.total(), other.total()) / (one.total() + other.total())
     both = one + other
     common = sorted(name for name, count in both.items() if count * smaller >= MIN_EXPECTED)

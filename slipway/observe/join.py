@@ -1,6 +1,6 @@
-"""Joins predictions with their labels, whichever comes first.
+"""Join of predictions with their labels, in any order.
 
-Pure: moments are arguments, in seconds of any clock that only goes forward.
+Pure: times are arguments, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from slipway.observe.messages import Stream
 
 Value = bool | int | float | str
 
-#: Ids that are remembered at most, of predictions as of early labels: about 0.3 kB each, so 120 MB when both are full.
+#: Predictions and early labels in the window at most, each: about 0.3 kB per entry, so 120 MB when both are full.
 WINDOW_ENTRIES = 200_000
-#: Seconds that an id is remembered at most. A label that takes longer comes too late for any rollout.
+#: Seconds of an entry in the window at most. A later label is too late for any rollout.
 WINDOW_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A prediction that was served; `labelled` once its label is known, kept so that a second one counts nothing."""
+    """Served prediction; a labelled one is kept, so that a second label is not counted."""
 
     stream: Stream
     prediction: Value
@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A label that came before its prediction."""
+    """Label that came before its prediction."""
 
     label: Value
     at: float
@@ -42,7 +42,7 @@ Entry = TypeVar("Entry", Answer, Truth)
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A prediction with its label; `delay` is the seconds from one to the other, 0 where the label came first."""
+    """Prediction with its label; `delay` is the seconds between them, 0 if the label came first."""
 
     stream: Stream
     prediction: Value
@@ -52,18 +52,18 @@ class Joined:
 
 @dataclass(frozen=True)
 class Expired:
-    """What left the window without the other half."""
+    """Predictions and labels that left the window unjoined."""
 
     predictions: Counter[Stream]
     labels: int
 
 
 class Join:
-    """The window of what waits for its other half, bounded by count, by age.
+    """Window of unjoined predictions and labels, bounded by count and age.
 
     Args:
-        entries: Predictions to remember at most, labels likewise.
-        seconds: How long.
+        entries: Predictions at most, and labels at most.
+        seconds: Age at most.
     """
 
     def __init__(self, entries: int = WINDOW_ENTRIES, seconds: float = WINDOW_SECONDS) -> None:
@@ -74,25 +74,25 @@ class Join:
 
     @property
     def unlabelled(self) -> int:
-        """Predictions that wait for their label."""
+        """Number of predictions that wait for their label."""
         return self._unlabelled
 
     @property
     def early_labels(self) -> int:
-        """Labels that wait for their prediction."""
+        """Number of labels that wait for their prediction."""
         return len(self._truths)
 
     def has_prediction(self, key: str) -> bool:
-        """Tell whether the prediction of this id came already."""
+        """Return whether the window has the prediction of this id."""
         return key in self._answers
 
     def has_label(self, key: str) -> bool:
-        """Tell whether the label of this id came already."""
+        """Return whether the window has the label of this id."""
         answer = self._answers.get(key)
         return key in self._truths or (answer is not None and answer.labelled)
 
     def predict(self, key: str, answer: Answer) -> Joined | None:
-        """Take a prediction whose id is new; returns it with its label if that was here before."""
+        """Add a prediction with a new id; return it with its label if that came before."""
         truth = self._truths.pop(key, None)
         self._answers[key] = replace(answer, labelled=True) if truth else answer
         if truth:
@@ -101,7 +101,7 @@ class Join:
         return None
 
     def label(self, key: str, truth: Truth) -> Joined | None:
-        """Take a label whose id is new; returns it with its prediction if that was here before."""
+        """Add a label with a new id; return it with its prediction if that came before."""
         answer = self._answers.get(key)
         if answer is None:
             self._truths[key] = truth
@@ -111,7 +111,7 @@ class Join:
         return Joined(answer.stream, answer.prediction, truth.label, truth.at - answer.at)
 
     def expire(self, now: float) -> Expired:
-        """Forget what is too old or too much, the oldest first."""
+        """Remove entries that are too old or too many, the oldest first."""
         gone: Counter[Stream] = Counter()
         for answer in self._leaving(self._answers, now):
             if not answer.labelled:

@@ -1,4 +1,4 @@
-"""What an application sends: predictions that were served, labels that became known."""
+"""Messages of applications: served predictions and known labels."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from slipway import documents
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError
 
-#: Items of one request at most: a thousand predictions of 30 columns are read in 15 ms, for which others wait.
+#: Items of one request at most: reading a thousand predictions of 30 columns blocks other requests for 15 ms.
 MAX_ITEMS = 1_000
 #: Bytes of one request at most: a thousand predictions of 30 columns take about one million.
 MAX_BYTES = 4_000_000
 #: Columns of one prediction at most, as each becomes a series for each version.
 MAX_COLUMNS = 200
-#: Characters of a text at most. Longer ones are documents, whose distribution says nothing.
+#: Characters of a text at most. Longer ones are documents, whose distribution has no meaning.
 MAX_TEXT = 256
 
 
@@ -41,14 +41,14 @@ def _input(value: Any) -> bool | int | float | str | None:
     return None if value is None else _number_or_text(value)
 
 
-#: A union would report each bad value once for each of its types.
+#: Validated by a function, since a union would report a bad value once for each of its types.
 Value = Annotated[bool | int | float | str, PlainValidator(_number_or_text)]
 Input = Annotated[bool | int | float | str | None, PlainValidator(_input)]
 Id = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class Stream(NamedTuple):
-    """Whose answers: one version of one model."""
+    """Version of a model."""
 
     namespace: str
     model: str
@@ -56,16 +56,16 @@ class Stream(NamedTuple):
 
 
 class Prediction(Frozen):
-    """One answer that a user got.
+    """Served prediction.
 
     Args:
-        namespace: Where the model runs.
+        namespace: The model's namespace.
         model: Its name, as in `models/<name>.yaml`.
         version: The registry version that answered, as text: the response's `model_version`.
-        id: What the label will be sent under; unique among all models, as a UUID is.
-        inputs: The values of the columns; may be empty, then nothing is said about drift. null is a missing value.
-        prediction: The answer.
-        confidence: The model's own probability of its answer, 0 to 1, if it has one.
+        id: The id for its label; unique among all models, as a UUID.
+        inputs: The values by column, null for a missing one; empty without drift detection.
+        prediction: The predicted value.
+        confidence: The model's own probability of its prediction, 0 to 1, if it has one.
     """
 
     namespace: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
@@ -80,12 +80,12 @@ class Prediction(Frozen):
 
     @property
     def stream(self) -> Stream:
-        """The version that answered."""
+        """Version that answered."""
         return Stream(self.namespace, self.model, self.version)
 
 
 class Label(Frozen):
-    """What the right answer to a prediction was."""
+    """True value of a prediction."""
 
     id: Id
     label: Value
@@ -100,7 +100,7 @@ def parse_predictions(body: bytes) -> list[Prediction]:
     """Read the body of POST /v1/predictions.
 
     Raises:
-        SlipwayError: It is not such a list; names the first bad item with its field.
+        SlipwayError: The body is not such a list; names the first invalid item and its field.
     """
     return _parse(body, "predictions", Prediction, _PREDICTIONS.validate_json)
 
@@ -127,5 +127,5 @@ def _parse(text: bytes, what: str, model: type[Message], validate: Callable[[byt
         where = f"{where}.{field}" if field else where
         raise SlipwayError(f"{where}: {problem}{documents.more(len(found))}") from None
     if len(items) > MAX_ITEMS:
-        raise SlipwayError(f"{what}: {len(items)} items; at most {MAX_ITEMS} in one request, send them in parts")
+        raise SlipwayError(f"{what}: expected at most {MAX_ITEMS} items, got {len(items)}; send them in parts")
     return items

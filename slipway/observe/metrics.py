@@ -1,7 +1,6 @@
-"""What Prometheus reads: the state as metric families.
+"""Metric families of observe's state, for Prometheus.
 
-Only counters and numbers with enough behind them: a gauge with too few samples is no series at all, so that no query
-can take it for a measurement.
+A gauge with too few samples is no series at all, so that no query can use it as a measurement.
 """
 
 from __future__ import annotations
@@ -15,19 +14,19 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from slipway.observe.observer import Observer
 from slipway.series import LABELLED, RIGHT
 
-#: Labelled predictions (predictions with a confidence) that a mean is taken of at least: with 30, the 95 % interval of
-#: a share is up to 18 percentage points to either side. Whoever decides takes the counters, with a test of its own.
+#: Labelled predictions (or predictions with a confidence) that a mean needs: with 30, the 95 % interval of a share is
+#: up to 18 percentage points to either side. The judge decides by the counters, with its own test.
 MIN_OUTCOMES = 30
 
 _STREAM = ("namespace", "model", "version")
 
 
 class ObserverCollector(Collector):
-    """Turns the observer's state into metrics whenever they are asked for.
+    """Collector of the observer's state at each scrape.
 
     Args:
         observer: The state.
-        clock: The clock that its moments were taken from, in seconds.
+        clock: The clock of its times, in seconds.
     """
 
     def __init__(self, observer: Observer, clock: Callable[[], float]) -> None:
@@ -42,7 +41,7 @@ class ObserverCollector(Collector):
 
 
 def registry(observer: Observer, clock: Callable[[], float]) -> CollectorRegistry:
-    """Make a registry that holds nothing else: the global one would bring the process's own series."""
+    """Return a separate registry: the global one has the process' own series."""
     made = CollectorRegistry()
     made.register(ObserverCollector(observer, clock))
     return made
@@ -55,7 +54,7 @@ def _counters(observer: Observer) -> Iterator[Metric]:
     expired = _counter("slipway_predictions_expired", "Predictions that left the window without a label.")
     mismatched = _counter("slipway_labels_mismatched", "Labels that are a number for a text, or a text for a number.")
     for stream, watched in observer.watched.items():
-        # From the first prediction on, at 0: a reader of increases would miss what a series begins with.
+        # From the first prediction on, at 0, since rates miss the first value of a series.
         predictions.add_metric(stream, watched.predictions)
         labelled.add_metric(stream, watched.labelled)
         right.add_metric(stream, watched.right)
@@ -71,10 +70,10 @@ def _recent(observer: Observer, now: float) -> Iterator[Metric]:
     confidence = _gauge("slipway_confidence_mean", "The model's own confidence in its recent answers.")
     for stream in observer.watched:
         outcomes = observer.recent_outcomes(stream, now)
-        _say(quality, stream, [float(each.right) for each in outcomes])
-        _say(error, stream, [each.error for each in outcomes if each.error is not None])
-        _say(delay, stream, [each.delay for each in outcomes], median)
-        _say(confidence, stream, observer.recent_confidences(stream, now))
+        _add(quality, stream, [float(each.right) for each in outcomes])
+        _add(error, stream, [each.error for each in outcomes if each.error is not None])
+        _add(delay, stream, [each.delay for each in outcomes], median)
+        _add(confidence, stream, observer.recent_confidences(stream, now))
     yield from (quality, error, delay, confidence)
 
 
@@ -107,6 +106,6 @@ def _gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:
 Of = Callable[[Sequence[float]], float]
 
 
-def _say(family: GaugeMetricFamily, labels: Sequence[str], values: Sequence[float], of: Of = fmean) -> None:
+def _add(family: GaugeMetricFamily, labels: Sequence[str], values: Sequence[float], of: Of = fmean) -> None:
     if len(values) >= MIN_OUTCOMES:
         family.add_metric(labels, of(values))

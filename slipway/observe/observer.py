@@ -1,6 +1,6 @@
-"""All that is known about the models' answers, in bounded memory.
+"""State of the service observe, in bounded memory.
 
-Pure but for the specs it is given: moments are arguments, in seconds of any clock that only goes forward.
+Pure except for the given specs: times are arguments, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from slipway.observe.messages import Label, Prediction, Stream
 from slipway.observe.samples import RECENT_SECONDS, REFERENCE_ROWS, Sample, Samples, matched
 from slipway.observe.specs import Specs
 
-#: Versions that are watched at once; each holds 5 MB of recent inputs at most.
+#: Versions at once; each has 5 MB of recent inputs at most.
 MAX_STREAMS = 128
-#: Seconds without a prediction after which a version makes room for another, if there is none left.
+#: Seconds without a prediction after which a version can be dropped for another one.
 IDLE_SECONDS = 3600.0
-#: Outcomes, confidences of a version that its gauges are taken from, if they are recent (samples.RECENT_SECONDS).
+#: Outcomes and confidences of a version that its gauges use, if they are recent (samples.RECENT_SECONDS).
 RECENT_OUTCOMES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A labelled prediction; `error` is the absolute one of a number, None without `objectives.within`."""
+    """Labelled prediction; `error` is the absolute error of a number, None without `objectives.within`."""
 
     at: float
     right: bool
@@ -36,14 +36,14 @@ class Outcome:
 
 @dataclass
 class Watched:
-    """What is known about one version: counts since the start, what was recent."""
+    """State of one version: counts since the start, and recent values."""
 
     first: float
     last: float
     predictions: int = 0
     labelled: int = 0
     right: int = 0
-    #: Predictions that left the window without a label; those whose label could not be compared with them.
+    #: Predictions that left the window without a label, and those whose label could not be compared with them.
     expired: int = 0
     mismatched: int = 0
     outcomes: deque[Outcome] = field(default_factory=lambda: deque(maxlen=RECENT_OUTCOMES))
@@ -53,7 +53,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a batch."""
+    """Result of a batch."""
 
     accepted: int
     duplicates: int
@@ -61,26 +61,26 @@ class Receipt:
 
 @dataclass
 class Observer:
-    """The service's state; one thread uses it.
+    """State of the service, used by one thread.
 
     Args:
-        specs: The models that are watched.
+        specs: The specs of the models.
     """
 
     specs: Specs
     join: Join = field(default_factory=Join)
     watched: dict[Stream, Watched] = field(default_factory=dict)
-    #: The earliest inputs of a model, by namespace with name; filled once.
+    #: Earliest inputs of a model, by namespace and name; filled once.
     references: dict[tuple[str, str], list[Sample]] = field(default_factory=dict)
     unmatched_labels: int = 0
-    #: What was measured last; replaced as a whole.
+    #: Latest measurements; replaced as a whole.
     drifts: Sequence[Drift] = ()
 
     def predicted(self, predictions: Sequence[Prediction], now: float) -> Receipt:
-        """Take a batch, all of it or nothing.
+        """Add a batch of predictions, as a whole or not at all.
 
         Raises:
-            SlipwayError: A model without a spec; too many versions at once.
+            SlipwayError: A model has no spec, or there are too many versions at once.
         """
         for number, prediction in enumerate(predictions):
             try:
@@ -98,7 +98,7 @@ class Observer:
         return Receipt(len(predictions) - duplicates, duplicates)
 
     def labelled(self, labels: Sequence[Label], now: float) -> Receipt:
-        """Take a batch of labels."""
+        """Add a batch of labels."""
         duplicates = 0
         for label in labels:
             if self.join.has_label(label.id):
@@ -109,13 +109,13 @@ class Observer:
         return Receipt(len(labels) - duplicates, duplicates)
 
     def comparisons(self, now: float) -> list[Comparison]:
-        """List what drift is to be measured of: each version against its model's earliest window and a peer."""
+        """Return the comparisons for drift: each version against its model's earliest window and a peer."""
         found = []
         recent = {stream: watched.samples.recent(now) for stream, watched in self.watched.items()}
         for stream, samples in recent.items():
             reference = self.references.get(stream[:2], [])
             if len(reference) == REFERENCE_ROWS:
-                # The reference's own rows would make it look the same.
+                # Without the reference's own rows, which would hide drift.
                 later = [sample.row for sample in samples if sample.slot > reference[-1].slot]
                 found.append(Comparison(stream, REFERENCE, later, [sample.row for sample in reference]))
             peers = [
@@ -129,15 +129,15 @@ class Observer:
         return found
 
     def recent_outcomes(self, stream: Stream, now: float) -> list[Outcome]:
-        """Return the labelled predictions of a version whose label came lately."""
+        """Return the predictions of a version with a recent label."""
         return [each for each in self.watched[stream].outcomes if each.at >= now - RECENT_SECONDS]
 
     def recent_confidences(self, stream: Stream, now: float) -> list[float]:
-        """Return how sure a version was of its latest answers."""
+        """Return the confidences of a version's recent predictions."""
         return [value for at, value in self.watched[stream].confidences if at >= now - RECENT_SECONDS]
 
     def _age(self, stream: Stream) -> tuple[float, int]:
-        """Order versions by when they were first heard of; a restart in mid-rollout may hear of both at once."""
+        """Return the order of versions: by first prediction; after a restart in a rollout both may come at once."""
         return self.watched[stream].first, int(stream.version)
 
     def _make_room(self, streams: set[Stream], now: float) -> None:
@@ -153,8 +153,8 @@ class Observer:
         if over > len(idle):
             stream = min(new)
             raise SlipwayError(
-                f"predictions: version {stream.version} of {stream.model!r} is one too many: {MAX_STREAMS} versions"
-                f" were heard of within {IDLE_SECONDS / 60:g} minutes; watch fewer, or restart the service"
+                f"predictions: version {stream.version} of {stream.model!r}: expected at most {MAX_STREAMS} versions"
+                f" within {IDLE_SECONDS / 60:g} minutes; send fewer, or restart the service"
             )
         for stream in idle[: max(over, 0)]:
             del self.watched[stream]
@@ -178,7 +178,7 @@ class Observer:
 
     def _count(self, joined: Joined, now: float) -> None:
         watched = self.watched.get(joined.stream)
-        if watched is None:  # Its version made room for another.
+        if watched is None:  # Its version was dropped for another one.
             return
         within = self.specs.within(joined.stream.model)
         right = is_right(joined.prediction, joined.label, within)
@@ -201,10 +201,10 @@ class Observer:
 
 
 def is_right(prediction: Value, label: Value, within: float | None) -> bool | None:
-    """Judge one answer: a number close enough where `within` is given, else equality.
+    """Return whether a prediction is right: within a distance where `within` is given, else equal.
 
     Returns:
-        None where a number meets a text: the two sides speak of different things, which tells nothing about the model.
+        None for a number and a text: they are not comparable, so they do not show the model's quality.
     """
     if isinstance(prediction, str) or isinstance(label, str):
         alike = isinstance(prediction, str) and isinstance(label, str) and within is None

@@ -1,7 +1,7 @@
-"""What KServe's agents send: a request, then its answer, as events of their own.
+"""Payloads of KServe's agents: a request and its response, as separate events.
 
-The agent wraps neither: an event's body is what the server was sent or has answered, in the Open Inference Protocol
-(V2); who it was stands in headers (kserve pkg/logger/worker.go).
+An event's body is the plain request or response of the Open Inference Protocol (V2); headers name the model (kserve
+pkg/logger/worker.go).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from slipway.clients.inference import infer_answer
 from slipway.errors import SlipwayError
 from slipway.observe.messages import MAX_ITEMS, MAX_TEXT, Prediction
 
-#: Types of the two events, each with what it is here.
+#: Kinds of events by CloudEvents type.
 _KINDS: Mapping[str, Literal["request", "response"]] = {
     "org.kubeflow.serving.inference.request": "request",
     "org.kubeflow.serving.inference.response": "response",
 }
-#: Halves that wait for each other at most; the agent sends both within milliseconds, of failed requests only the first.
+#: Unpaired events at most; the agent sends both within milliseconds, for failed requests only the first.
 MAX_WAITING = 1_000
 
 Body = Mapping[str, Any]
@@ -29,7 +29,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Half:
-    """One of the two events."""
+    """Event of a request or a response."""
 
     kind: Literal["request", "response"]
     id: str
@@ -41,7 +41,7 @@ def read(headers: Mapping[str, str], content: bytes) -> Half:
     """Read an event.
 
     Raises:
-        SlipwayError: It is none of KServe's, or its body is no object.
+        SlipwayError: It is not from KServe's logger, or its body is no object.
     """
     kind = _KINDS.get(headers.get("ce-type", ""))
     identifier, namespace = headers.get("ce-id", ""), headers.get("ce-namespace", "")
@@ -52,18 +52,18 @@ def read(headers: Mapping[str, str], content: bytes) -> Half:
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise SlipwayError("payload: expected the JSON of the Open Inference Protocol; other tensors are not read")
+        raise SlipwayError("payload: expected JSON of the Open Inference Protocol; binary tensors are not supported")
     return Half(kind, identifier, namespace, body)
 
 
 class Pairs:
-    """Halves that wait for the other one, the oldest forgotten first."""
+    """Buffer of unpaired events, bounded by dropping the oldest."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[tuple[str, str], Half] = OrderedDict()
 
     def take(self, half: Half) -> list[Prediction]:
-        """Take one half; returns the predictions once both are there.
+        """Add one event; return the predictions once both are there.
 
         Raises:
             SlipwayError: As `predictions`.
@@ -80,26 +80,26 @@ class Pairs:
 
 
 def predictions(namespace: str, event: str, asked: Body, answered: Body) -> list[Prediction]:
-    """Say what was predicted, row by row.
+    """Return the predictions of a response, row by row.
 
-    A label is sent under the `id` of the response, which is the client's own where it gave one; of several rows under
-    `<id>/0`, `<id>/1` and so on.
+    The id for a label is the response's `id`, which is the client's own where it gave one; for several rows `<id>/0`,
+    `<id>/1` and so on.
 
     Args:
-        namespace: Of the model.
-        event: Stands for the id where the response has none.
+        namespace: The model's namespace.
+        event: The event's id, used where the response has none.
         asked: The request's body.
-        answered: The response's.
+        answered: The response's body.
 
     Raises:
-        SlipwayError: There is not one answer for each row, or a field is none that a prediction has.
+        SlipwayError: The response does not have one value for each row, or a field is invalid.
     """
     answers = infer_answer(answered)
     rows = (answered["outputs"][0].get("shape") or [len(answers)])[0]
     if len(answers) != rows:
-        raise SlipwayError(f"payload: {len(answers)} values for {rows} rows; expected one answer for each row")
+        raise SlipwayError(f"payload: outputs[0].data: expected one value for each of {rows} rows, got {len(answers)}")
     if rows > MAX_ITEMS:
-        raise SlipwayError(f"payload: {rows} rows; at most {MAX_ITEMS} in one request are read")
+        raise SlipwayError(f"payload: expected at most {MAX_ITEMS} rows, got {rows}; send them in parts")
     columns = dict(_columns(asked, rows))
     name = str(answered.get("id") or event)
     try:
@@ -119,7 +119,7 @@ def predictions(namespace: str, event: str, asked: Body, answered: Body) -> list
 
 
 def _columns(asked: Body, rows: int) -> Iterator[tuple[str, list[Any]]]:
-    """Yield inputs that are one value for each row; an image, or a text that is a document, is none."""
+    """Yield the inputs with one scalar for each row, without images and long texts."""
     for tensor in asked.get("inputs") or ():
         values = tensor.get("data") if isinstance(tensor, Mapping) else None
         if isinstance(values, list) and len(values) == rows and all(map(_is_value, values)):

@@ -1,6 +1,6 @@
-"""Keeps a thin sample of each version's recent inputs.
+"""Thin samples of each version's recent inputs.
 
-Pure: moments are arguments, in seconds of any clock that only goes forward.
+Pure: times are arguments, in seconds of any monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from slipway.observe.messages import Input
 
 Row = Mapping[str, Input]
 
-#: Seconds that inputs count as recent.
+#: Age in seconds up to which inputs are recent.
 RECENT_SECONDS = 600.0
-#: A slot of time, in seconds; how many inputs of one slot are kept. So a version that gets 90 % of the traffic is
-#: remembered for as long as one that gets 10 %, whatever the rate: 2,400 rows at most.
+#: Seconds of a slot, and inputs kept of one slot. So the sample of a version with 90 % of the traffic spans as long
+#: as one with 10 %, whatever the rate: 2,400 rows at most.
 SLOT_SECONDS = 5.0
 SLOT_ROWS = 20
-#: Values that are kept of one version at most, for models with many columns: all rows of 30 columns, 360 rows of 200.
-#: A value takes about 70 bytes.
+#: Values kept of one version at most, for models with many columns: all rows of 30 columns, 360 rows of 200. A value
+#: takes about 70 bytes.
 KEPT_VALUES = 72_000
 #: Rows of a model's earliest window: 75 s of traffic at least.
 REFERENCE_ROWS = 300
@@ -28,21 +28,21 @@ REFERENCE_ROWS = 300
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The inputs of one prediction, with the slot of time in which it came."""
+    """Inputs of one prediction, with its slot of time."""
 
     slot: int
     row: Row
 
 
 class Samples:
-    """The recent inputs of one version."""
+    """Recent inputs of one version."""
 
     def __init__(self) -> None:
         self._kept: deque[Sample] = deque()
         self._slot, self._in_slot = -1, 0
 
     def add(self, row: Row, now: float) -> Sample | None:
-        """Keep a row, unless its slot has enough; returns it when it was kept."""
+        """Keep a row unless its slot is full; return it if it was kept."""
         slot = int(now // SLOT_SECONDS)
         if slot != self._slot:
             self._slot, self._in_slot = slot, 0
@@ -57,7 +57,7 @@ class Samples:
         return sample
 
     def recent(self, now: float) -> list[Sample]:
-        """Return what is not too old, oldest first."""
+        """Return the recent samples, oldest first."""
         self._forget(now)
         return list(self._kept)
 
@@ -68,10 +68,10 @@ class Samples:
 
 
 def matched(one: Iterable[Sample], other: Iterable[Sample]) -> tuple[list[Row], list[Row]]:
-    """Return equally many rows of both from each slot of time.
+    """Return equally many rows of both versions from each slot of time.
 
-    While weights move, one version has most of its rows from early on, the other from late: compared as they are, a
-    change in what users ask over time would look like a difference between the versions.
+    While weights move, one version has more early rows, the other more late ones: compared directly, a change of the
+    users' requests over time would look like a difference between the versions.
     """
     ones, others = _by_slot(one), _by_slot(other)
     rows: tuple[list[Row], list[Row]] = ([], [])

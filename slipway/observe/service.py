@@ -1,7 +1,6 @@
-"""The HTTP service.
+"""HTTP service observe.
 
-One event loop owns the state, so nothing needs a lock; only the numerics of drift run in a thread, on rows that nobody
-changes.
+One event loop owns the state, so no lock is needed; only the numerics of drift run in a thread, on immutable rows.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ from slipway.observe.specs import read_specs
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at drift, or at changed model specs; how much longer the pause is at least than the look
-#: before it was, which keeps drift below 5 % of one core whatever the number of versions with their columns.
+#: Seconds between two measurements of drift and two readings of the model specs, at least; and the minimal ratio of the
+#: pause to the last measurement's time, which keeps drift below 5 % of one core whatever the number of columns.
 PAUSE_SECONDS = 5.0
 PAUSE_FACTOR = 20
-#: Connections at once; more are answered 503. A sender needs one.
+#: Connections at once; more get a 503. A client needs one.
 MAX_CONNECTIONS = 100
-#: Seconds that requests may still take once the service was told to end.
+#: Seconds for running requests after SIGTERM or SIGINT.
 GRACE_SECONDS = 2
 
 
 def application(observer: Observer, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """Make the ASGI application around a state."""
+    """Return the ASGI application of a state."""
     registry = metrics.registry(observer, clock)
     watch: asyncio.Task[None] | None = None
     pairs = payloads.Pairs()
@@ -98,15 +97,15 @@ def application(observer: Observer, clock: Callable[[], float] = time.monotonic)
 
 
 def serve(host: str, port: int, directory: Path) -> None:
-    """Serve until told to end (SIGTERM, SIGINT).
+    """Serve until SIGTERM or SIGINT.
 
     Args:
         host: The address to listen at.
-        port: Its port; 0 takes any free one, which the first line on stderr names.
-        directory: The model specs.
+        port: Its port; 0 for any free one, named in the first line on stderr.
+        directory: Directory of the model specs.
 
     Raises:
-        SlipwayError: The address cannot be had.
+        SlipwayError: The address is not available.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     specs = read_specs(directory)
@@ -137,7 +136,7 @@ async def _take(request: Request, take: Callable[[bytes], Receipt]) -> Response:
     async for chunk in request.stream():
         body += chunk
         if len(body) > messages.MAX_BYTES:
-            line = f"body: more than {messages.MAX_BYTES} bytes; send fewer items in one request"
+            line = f"body: expected at most {messages.MAX_BYTES} bytes; send fewer items in one request"
             return PlainTextResponse(line + "\n", 413)
     try:
         return JSONResponse(asdict(take(bytes(body))))
@@ -146,8 +145,8 @@ async def _take(request: Request, take: Callable[[bytes], Receipt]) -> Response:
 
 
 async def _watch(observer: Observer, clock: Callable[[], float]) -> None:
-    """Measure drift, read changed specs, for ever."""
-    # It holds up the loop for about a second: better now than in mid-rollout, where a scrape would find no answer.
+    """Measure drift and read changed specs until cancelled."""
+    # The import blocks the loop for about a second: better now than in a rollout, where a scrape would fail.
     await asyncio.to_thread(import_module, "scipy.stats")
     while True:
         started = time.perf_counter()
@@ -157,7 +156,7 @@ async def _watch(observer: Observer, clock: Callable[[], float]) -> None:
             found = [await asyncio.to_thread(drift.measure, comparison) for comparison in comparisons]
             observer.drifts = [one for one in found if one]
         except Exception:
-            # What was measured before is no longer about now.
+            # The earlier measurements are outdated.
             observer.drifts = ()
             log.exception("observe: drift could not be measured")
         await asyncio.sleep(max(PAUSE_SECONDS, PAUSE_FACTOR * (time.perf_counter() - started)))

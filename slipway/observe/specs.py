@@ -1,4 +1,4 @@
-"""Which models are known, with what counts as a right answer of each."""
+"""Model specs of the service observe."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from slipway.models.spec import ModelSpec, load_model_spec
 
 @dataclass(frozen=True)
 class Specs:
-    """The model specs of a directory, as they were read.
+    """Model specs read from a directory.
 
-    One that cannot be read refuses its own model's predictions only: the others are still watched.
+    An unreadable spec refuses only its own model's predictions.
 
     Args:
-        directory: Where they stand.
-        known: The readable ones by name.
-        unreadable: What is wrong with each of the others, by name.
-        seen: Name, size, time of change of each file, to tell when to read again.
+        directory: Their directory.
+        known: The valid specs by name.
+        unreadable: The error of each invalid spec, by name.
+        seen: Name, size and modification time of each file, to detect changes.
     """
 
     directory: Path
@@ -33,7 +33,7 @@ class Specs:
         """Refuse a model without a spec.
 
         Raises:
-            SlipwayError: Names the nearest model, or what is wrong with its spec.
+            SlipwayError: The model has no valid spec; names the nearest model, or the spec's error.
         """
         if model in self.known:
             return
@@ -44,16 +44,16 @@ class Specs:
         raise SlipwayError(f"unknown model {model!r}, no spec of it in {display(self.directory)}; {hint}")
 
     def within(self, model: str) -> float | None:
-        """Return by how much a right answer may differ from its label; None where it must be equal to it."""
+        """Return the largest difference of a right prediction from its label; None where they must be equal."""
         return self.known[model].objectives.within if model in self.known else None
 
 
 def read_specs(directory: Path, before: Specs | None = None) -> Specs:
-    """Read all specs of a directory, or return those of `before` where no file has changed since."""
+    """Read all specs of a directory, or return `before` where no file has changed since."""
     files = sorted(directory.glob("*.yaml")) if directory.is_dir() else []
     seen = []
     for file in files:
-        # Between the listing and the look it may be replaced: the next reading sees it.
+        # It may be replaced after the listing: the next reading sees the new one.
         if file.is_file():
             facts = file.stat()
             seen.append((file.name, facts.st_size, facts.st_mtime_ns))

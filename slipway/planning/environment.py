@@ -1,6 +1,6 @@
-"""What one `up` would do to an environment, model by model, without Pulumi.
+"""The plan of an environment, model by model, without Pulumi.
 
-The program registers what stands here, `slipway plan` prints it.
+The program registers its objects; `slipway plan` prints it.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from slipway.settings.environment import Environment, path_of
 
 @dataclass(frozen=True)
 class EnvironmentPlan:
-    """What is planned for an environment.
+    """Plan of an environment.
 
     Args:
         environment: Its settings.
-        specs: The models that it runs, by name.
-        wanted: What an alias or the pins ask for, by name.
-        observed: What the cluster shows, by name; None where it was not seen.
-        plans: What is planned, by name; a model with a problem may have none.
-        compiled: The objects of each model; none with problems. Whoever registers them takes them out one by one: a
-            thousand models' objects are not held until the last of them is done.
-        llms: The same of LLMs.
-        notices: What a person should know.
-        problems: Why it cannot be; with any, nothing is.
-        warnings: What could not be looked at, so that an `up` would stop.
-        tree: What becomes of the files by which Argo CD delivers; None where Pulumi applies, where the cluster was not
-            seen, and with problems.
+        specs: Specs of its models, by name.
+        wanted: Releases that the alias or the pins name, by model.
+        observed: State in the cluster, by model; None if the cluster was not read.
+        plans: Plans by model; a model with a problem may have none.
+        compiled: Objects by model; empty if there are problems. The program removes each model that it has registered,
+            so that the objects of a thousand models are not held to the end.
+        llms: The same for LLMs.
+        notices: Notices for the operator.
+        problems: Reasons against an `up`; with any, nothing is changed.
+        warnings: Failed checks, at which an `up` would stop.
+        tree: Changes to the files that Argo CD applies; None if Pulumi applies the objects, if the cluster was not read
+            or if there are problems.
     """
 
     environment: Environment
@@ -69,19 +69,19 @@ class EnvironmentPlan:
     tree: Outcome | None = None
 
     def shared(self) -> tuple[Object, ...]:
-        """Return the objects that all models share, where they are this stack's."""
+        """Return the objects that all models share, if this stack owns them."""
         return compile_shared(self.environment) if self.plans or "models" not in self.environment.layers else ()
 
     def unwritten(self) -> tuple[str, ...]:
-        """Return notices about the files by which Argo CD delivers, as far as they are not written yet."""
+        """Return notices about changes to Argo CD's files that are not written yet."""
         if self.tree is None:
             return ()
         changed = tuple(f"{change.path}: to {change.what}" for change in self.tree.changes)
-        todo = f"Argo CD brings these when they are written and committed: slipway render -s {self.environment.name}"
+        todo = f"Argo CD applies these when they are written and committed: slipway render -s {self.environment.name}"
         return (*self.tree.notices, *changed, *((todo,) if changed else ()))
 
     def to_create(self) -> tuple[Release, ...]:
-        """List the releases that run nowhere yet; none where the cluster was not seen."""
+        """List the releases that do not run yet; empty if the cluster was not read."""
         if self.observed is None:
             return ()
         known = {name: {s.version for s in seen.services.values()} for name, seen in self.observed.items()}
@@ -100,18 +100,18 @@ def plan_environment(
     held_back: str | None = None,
     earlier: Earlier | None = None,
 ) -> EnvironmentPlan:
-    """Read the project's files (for a following environment: its registry) and plan.
+    """Plan an environment from the project's files and, if it follows an alias, from the registry.
 
     Args:
         checkout: The project's files.
-        environment: Its settings.
-        observed: What the cluster shows; None where it was not seen.
-        held_back: The model whose target goes back to what serves, if any.
-        earlier: What the stack serves that this one comes after; None where it comes after none.
+        environment: The stack's settings.
+        observed: State in the cluster, by model; None if the cluster was not read.
+        held_back: The model whose target goes back to the serving version, if any.
+        earlier: Versions that the preceding stack serves; None without such a stack.
 
     Raises:
-        SlipwayError: A file does not fit, or the registry cannot be read; what is wrong with single models is
-            collected as the plan's problems.
+        SlipwayError: A file does not fit, or the registry cannot be read. Errors of single models are collected as the
+            plan's problems.
     """
     notices, problems = list[str](), list[SlipwayError]()
     specs, clashes = regions.share(checkout, environment)
@@ -156,7 +156,7 @@ def plan_environment(
 
 
 def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment: Environment) -> tuple[str, ...]:
-    """Say how long a rollout is going to take, before the target moves."""
+    """Predict the duration of a rollout, as a notice before the target moves."""
     if plan.target is plan.live:
         return ()
     rate = spec.rollout.requests_per_second
@@ -173,7 +173,7 @@ def _pace(spec: ModelSpec, plan: ModelPlan, objects: CompiledModel, environment:
 def followed(
     specs: Mapping[str, ModelSpec], environment: Environment, observed: Mapping[str, ObservedModel]
 ) -> dict[str, Wanted]:
-    """Resolve the alias once, for every model; what is live comes from the cluster.
+    """Resolve the alias of every model at once; the live versions come from the cluster.
 
     Raises:
         SlipwayError: The registry cannot be reached, or lacks a model, its alias or a version.
@@ -185,7 +185,7 @@ def followed(
     versions = {name: seen.live_version for name, seen in observed.items() if seen.live_version is not None}
     others = {name: version for name, version in versions.items() if version != aliased[name].version}
     live = {**aliased, **client.running(specs, others)} if others else aliased
-    # Read with the versions that have just been resolved: no call more.
+    # Read together with the versions resolved above, without another request.
     rejected = client.rejections(environment.name)
 
     def rejections(name: str) -> tuple[Rejection, ...]:

@@ -1,4 +1,4 @@
-"""Each object has one program that applies it: Pulumi, or Argo CD."""
+"""The guard against two programs that apply the same objects: Pulumi and Argo CD."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from slipway.errors import SlipwayError
 from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
-#: By `delivery`: who applies, who must not.
+#: By `delivery`: the program that applies, the program that must not.
 APPLIERS = {"direct": ("Pulumi", "Argo CD"), "gitops": ("Argo CD", "Pulumi")}
 
 
 def refuse_two_writers(environment: Environment, observed: Mapping[str, ObservedModel]) -> None:
-    """Keep a second program from applying what the first one does: the two would undo each other's changes.
+    """Refuse a second program that applies the models, because the two would undo each other's changes.
 
     Raises:
-        SlipwayError: Objects of a model carry the other's mark.
+        SlipwayError: Objects of a model carry the mark of the other program.
     """
     ours, other = APPLIERS[environment.delivery]
     marked = [name for name, seen in sorted(observed.items()) if environment.has(name) and other in seen.appliers]

@@ -1,4 +1,4 @@
-"""The decision about an environment's models: `slipway plan`, `slipway render`, `preview` and `up` all make it here."""
+"""The verified plan of an environment, for `slipway plan`, `slipway render`, `preview` and `up`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,13 @@ from slipway.settings.environment import Environment
 def prepare(
     checkout: Checkout, environment: Environment, *, preview: bool, held_back: str | None = None
 ) -> EnvironmentPlan:
-    """Observe, guard, plan and verify.
+    """Read the cluster, check for a second writer, plan, and verify new releases.
 
     Args:
         checkout: The project's files.
         environment: The stack's settings.
-        preview: Whether nothing is going to change: then a cluster or an artifact store that cannot be reached is a
-            warning, where it otherwise refuses.
-        held_back: The model whose target goes back to what serves, if any.
-
-    Returns:
-        The plan; with any problem in it, nothing may be changed.
+        preview: Whether a cluster or artifact store that cannot be reached is a warning instead of an error.
+        held_back: The model whose target goes back to the serving version, if any.
 
     Raises:
         SlipwayError: A file does not fit, another program applies the models, or the cluster or the registry cannot
@@ -58,10 +54,10 @@ def _observe(
     try:
         return regions.observe(checkout, environment, own)
     except NotYet as error:
-        # What this stack is about to make serves nobody: that is known, so an `up` may go on.
+        # A cluster that this stack is about to create serves no model, so an `up` may go on.
         if "platform" not in environment.layers:
             raise
-        notices.append(f"{error}; it is made first, the models wait for it")
+        notices.append(f"{error}; it is created first, then the models")
         return dict.fromkeys(own, ObservedModel())
     except SlipwayError as error:
         if not (preview and error.exit_code is ExitCode.UNREACHABLE):
@@ -72,7 +68,7 @@ def _observe(
 
 
 def _verify(plan: EnvironmentPlan, preview: bool, warnings: list[str]) -> list[SlipwayError]:
-    """Hash the bytes of releases that are about to run for the first time."""
+    """Verify the bytes of releases that are about to run for the first time."""
     found = verification.verify(plan.to_create())
     away = [error for error in found if error.exit_code is ExitCode.UNREACHABLE]
     if not (preview and away):

@@ -1,6 +1,6 @@
-"""Several stacks for one environment: which models each has, in which order they take a release.
+"""Several stacks for one environment: the models of each and the order of their rollouts.
 
-Stacks may divide the models of one cluster (shards), or run the same pins in several clusters (regions).
+Stacks may divide the models of one cluster (shards) or run the same pins in several clusters (regions).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from slipway.settings.environment import Environment, path_of
 
 @dataclass(frozen=True)
 class Earlier:
-    """What the stack serves that this one comes after.
+    """Versions that the preceding stack serves.
 
     Args:
         stack: Its name.
-        serves: The version that its users get, by model; none where it could not be asked.
-        away: Why it could not be asked.
+        serves: Live version by model; empty if its cluster could not be reached.
+        away: Why its cluster could not be reached; empty if it was.
     """
 
     stack: str
@@ -35,9 +35,9 @@ class Earlier:
 
 
 def share(checkout: Checkout, environment: Environment) -> tuple[dict[str, ModelSpec], list[SlipwayError]]:
-    """Return the models that a stack declares, with what is wrong about who declares which.
+    """Return the models that a stack declares, and the problems of its share.
 
-    A misspelt pattern would take every model away that it was meant for, so one that fits none is refused.
+    A misspelt pattern would remove the models that it was meant for, so a pattern that fits no model is refused.
 
     Raises:
         SlipwayError: A model spec does not fit.
@@ -54,19 +54,19 @@ def share(checkout: Checkout, environment: Environment) -> tuple[dict[str, Model
         place = (other.cluster.identifier, other.namespace)
         if place != (environment.cluster.identifier, environment.namespace):
             continue
-        # Whole environments beside each other in one place are nobody's shards: the lab's tests have such.
+        # Two stacks without patterns are separate environments, not shards: the lab's tests have such.
         sharded = other.models != ("*",) or environment.models != ("*",)
         both = [name for name in own if other.has(name)]
         if sharded and both:
-            problems.append(SlipwayError(f"{where}: {', '.join(both)}: declared by stack {other.name} too; one may"))
+            problems.append(SlipwayError(f"{where}: {', '.join(both)}: also declared by stack {other.name}; keep one"))
     return own, problems
 
 
 def earlier(checkout: Checkout, environment: Environment) -> Earlier | None:
-    """Ask the cluster of the stack that this one comes after; one that is away is no reason to stop.
+    """Return the versions that the preceding stack serves; its cluster may be unreachable.
 
     Raises:
-        SlipwayError: There is no such stack, it has other pins, or it comes after this one itself.
+        SlipwayError: There is no such stack, it has other pins, or it comes after this one.
     """
     if environment.after is None:
         return None
@@ -88,7 +88,7 @@ def earlier(checkout: Checkout, environment: Environment) -> Earlier | None:
 def in_turn(
     wanted: Mapping[str, Wanted], observed: Mapping[str, ObservedModel], before: Earlier | None, notices: list[str]
 ) -> dict[str, Wanted]:
-    """Leave candidates out that the stack before this one does not serve yet; one that has begun here goes on."""
+    """Drop candidates that the preceding stack does not serve yet, unless their rollout has begun here."""
     if before is None:
         return dict(wanted)
     kept = {}
@@ -105,10 +105,10 @@ def in_turn(
 
 
 def others(checkout: Checkout, environment: Environment, model: str) -> dict[str, int]:
-    """Return the version of a model that each other stack of the same pins serves; without those that do not run it.
+    """Return the version of a model that each other stack of the same pins serves, if it runs the model.
 
     Raises:
-        SlipwayError: One of them cannot be asked.
+        SlipwayError: The cluster of a stack cannot be reached.
     """
     found = dict[str, int]()
     for other in _others(checkout, environment):
@@ -120,19 +120,19 @@ def others(checkout: Checkout, environment: Environment, model: str) -> dict[str
 
 
 def serving(checkout: Checkout, environment: Environment, models: Iterable[str]) -> dict[str, int | None]:
-    """Ask a stack's cluster which version its users get of each model.
+    """Return the live version of each model in a stack's cluster.
 
     Raises:
-        SlipwayError: It cannot be asked.
+        SlipwayError: The cluster cannot be reached.
     """
     return {name: seen.live_version for name, seen in observe(checkout, environment, models).items()}
 
 
 def observe(checkout: Checkout, environment: Environment, models: Iterable[str]) -> dict[str, ObservedModel]:
-    """Read what a stack's cluster shows of models.
+    """Read the state of models from a stack's cluster.
 
     Raises:
-        SlipwayError: It cannot be asked.
+        SlipwayError: The cluster cannot be reached.
     """
     return cluster.observe(cluster.connect(environment, checkout.root), environment.namespace, models)
 
@@ -142,7 +142,7 @@ def _others(checkout: Checkout, environment: Environment) -> list[Environment]:
 
 
 def _chain(checkout: Checkout, environment: Environment) -> list[str]:
-    """Name the stacks that one comes after, the nearest first."""
+    """List the stacks that precede one, the nearest first."""
     chain: list[str] = []
     while environment.after and environment.after not in chain:
         chain.append(environment.after)

@@ -1,9 +1,9 @@
-"""How long a rollout takes in an environment, computed from the Canary that is compiled for it.
+"""The predicted timeline of a rollout, computed from its compiled Canary.
 
-Flagger looks once an interval (pkg/controller/scheduler.go, advanceCanary): the first look after the target has moved
-notices that, the second gives the first weight, each later one gives the next weight or holds, the one after the last
-weight promotes. Two more route everything to the primary, then say that it has Succeeded. `up` falls anywhere between
-two looks, so the first of them comes after half an interval in the mean.
+Flagger acts once an interval (pkg/controller/scheduler.go, advanceCanary). The first tick after the target has moved
+notices the change, the second gives the first weight, each later one gives the next weight or holds, the one after the
+last weight promotes. Two more route all traffic to the primary and set Succeeded. `up` falls anywhere between two
+ticks, so the first one comes after half an interval on average.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from slipway.objects import Object
 from slipway.rollout.canary import interval_of, policy_of, strategy_of
 from slipway.rollout.policy import Policy
 
-#: Looks from the one that promotes to the one that says Succeeded.
+#: Ticks from the promotion to Succeeded.
 AFTER_PROMOTION = 2
 
 
 class Step(Frozen):
     """The time at one weight."""
 
-    #: Percent of the users' requests that the candidate is asked.
+    #: Percent of the users' requests that go to the candidate.
     weight: int
     #: Whether users see its answers; mirrored ones are dropped.
     shown: bool
-    #: Looks until Flagger goes on.
+    #: Ticks until Flagger goes on.
     intervals: int
     seconds: int
-    #: Requests that the candidate is expected to have had at this weight by then.
+    #: Expected requests of the candidate at this weight.
     requests: float
-    #: What it must have had, for how long it must have been at this weight; 0 asks for nothing.
+    #: Required requests and seconds at this weight; 0 requires none.
     min_requests: int = 0
     pause_seconds: int = 0
-    #: What made it stay longer than one interval; empty where nothing did.
+    #: Why it takes longer than one interval; empty if it does not.
     held_by: Literal["", "requests", "pause"] = ""
 
 
 class Timeline(Frozen):
-    """A good candidate's way to all users. Seconds count from the moment when `up` moves the target."""
+    """Timeline of a good candidate. Seconds count from the moment when `up` moves the target."""
 
     environment: str
     model: str
@@ -49,26 +49,24 @@ class Timeline(Frozen):
     interval_seconds: int
     threshold: int
     requests_per_second: float
-    #: Whether the judge decides; else Flagger's thresholds do, interval by interval.
+    #: Whether the judge decides; otherwise Flagger's thresholds do, interval by interval.
     judged: bool
     steps: tuple[Step, ...]
-    #: Mean time to the first request of the candidate, to its promotion, to Succeeded.
+    #: Mean seconds to the candidate's first request, to its promotion, to Succeeded.
     first_request_seconds: float
     promoted_seconds: float
     settled_seconds: float
-    #: Users' requests that it answers before it is promoted.
+    #: Users' requests that the candidate answers before its promotion.
     requests: float
 
 
 def predict(canary: Object, environment: str, requests_per_second: float) -> Timeline:
-    """Compute the timeline of one model, whose plan has passed `compile.refusals`.
-
-    An A/B test has none: how many users its audience is, only their requests can tell.
+    """Compute the timeline of one model, whose plan has passed `compile.refusals`; that excludes A/B tests.
 
     Args:
         canary: The Canary as compiled for the environment.
-        environment: Its name.
-        requests_per_second: What users send to the model there.
+        environment: The environment's name.
+        requests_per_second: Rate of the users' requests to the model.
     """
     analysis, policy, interval = canary["spec"]["analysis"], policy_of(canary), round(interval_of(canary))
     immediate = bool(canary["spec"].get("skipAnalysis"))
@@ -77,7 +75,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
         _step(weight, shown, policy or thresholds(canary), judged, interval, requests_per_second)
         for weight, shown in (() if immediate else _stages(analysis, policy is not None and policy.shadow))
     )
-    # Without analysis the look that notices is the one that promotes and says Succeeded.
+    # Without analysis the first tick promotes and sets Succeeded.
     before = interval * (0.5 if immediate else 1.5)
     promoted = before + sum(step.seconds for step in steps)
     return Timeline(
@@ -99,7 +97,7 @@ def predict(canary: Object, environment: str, requests_per_second: float) -> Tim
 def _stages(analysis: Object, shadow: bool) -> Iterator[tuple[int, bool]]:
     """Yield Flagger's weights and whether users see the answers (scheduler.go, runCanary and runBlueGreen).
 
-    The look that counts the first iteration is the one that would give the first weight.
+    The tick of the first iteration is the one that would give the first weight.
     """
     if "stepWeights" in analysis:
         yield from ((int(weight), True) for weight in analysis["stepWeights"])
@@ -110,7 +108,7 @@ def _stages(analysis: Object, shadow: bool) -> Iterator[tuple[int, bool]]:
 
 
 def thresholds(canary: Object) -> Policy:
-    """Read the plain thresholds as what they ask of each interval."""
+    """Return Flagger's thresholds for each interval as a policy."""
     analysis = canary["spec"]["analysis"]
     checks = {check["name"]: check["thresholdRange"] for check in analysis.get("metrics") or ()}
     return Policy(
@@ -125,7 +123,7 @@ def _step(weight: int, shown: bool, policy: Policy, judged: bool, interval: int,
     # Rounded, so that 0.1 x 600 is 60 also in binary; never none, so that the time stays finite.
     a_look = max(round(rate * weight * interval / 100, 6), 1e-6)
     pause = policy.pauses.get(str(weight), 0)
-    # Without a judge nothing holds: too few requests fail the check. Nor does it where there is nothing to be asked.
+    # Without a judge too few requests fail the check instead of holding. Weight 0 has no requests to wait for.
     for_requests = math.ceil(policy.min_requests / a_look) if judged and weight else 1
     for_pause = math.ceil(pause / interval)
     looks = max(1, for_requests, for_pause)

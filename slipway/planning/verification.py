@@ -1,4 +1,4 @@
-"""The bytes of releases are hashed before they run for the first time."""
+"""Verification of the bytes of releases before they run for the first time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slipway.models.release import Release
 
 
 def verify(releases: Sequence[Release]) -> list[SlipwayError]:
-    """Hash the bytes of releases, several at a time; returns what is wrong."""
+    """Hash the bytes of releases, eight at a time; return the errors."""
     if not releases:
         return []
 
@@ -22,7 +22,7 @@ def verify(releases: Sequence[Release]) -> list[SlipwayError]:
             return error
         return None
 
-    # The first tells whether the store is there at all: a thousand time-outs are not waited for.
+    # The first one shows whether the store can be reached, before a thousand requests time out.
     first = one(releases[0])
     if first is not None and first.exit_code is ExitCode.UNREACHABLE:
         return [first]

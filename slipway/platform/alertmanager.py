@@ -1,4 +1,4 @@
-"""Whom Alertmanager tells what: one route for each tier."""
+"""Alertmanager's configuration: one route for each tier."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from slipway.objects import Object
 from slipway.platform.tiers import ORDER
 from slipway.settings.monitoring import Means, Tier
 
-#: Where the Secret with the receivers' addresses is seen: one file for each tier.
+#: Mount path of the Secret with the receivers' addresses, one file for each tier.
 SECRETS = "/etc/alertmanager/secrets"
-#: How soon the first of a group is told, and how often what still holds is told again.
+#: Delay of a group's first notification, and the interval of repetitions, by tier.
 _PACE: Mapping[Tier, tuple[str, str]] = {"page": ("10s", "1h"), "ticket": ("1m", "12h"), "notice": ("10m", "3d")}
 RETRAINING = "retraining"
 
@@ -19,28 +19,28 @@ def configuration(receivers: Mapping[Tier, Means], retraining_url: str | None) -
     """Return Alertmanager's configuration.
 
     Args:
-        receivers: How each tier is told; one that is not named is only seen in Alertmanager.
-        retraining_url: Who is told of drifted inputs besides, to train anew; None tells nobody.
+        receivers: Receiver of each tier; alerts of a tier without one are only shown in Alertmanager.
+        retraining_url: Webhook that also gets alerts of drifted inputs, to retrain the model; None sends none.
     """
     retrain = [{"receiver": RETRAINING, "matchers": ['alertname="InputsDrifted"'], "continue": True}]
     routes = [*(retrain if retraining_url else []), *map(_route, ORDER)]
-    told = [{"name": tier, **_means(tier, receivers.get(tier))} for tier in ORDER]
+    named = [{"name": tier, **_means(tier, receivers.get(tier))} for tier in ORDER]
     if retraining_url:
-        told.append({"name": RETRAINING, "webhook_configs": [{"url": retraining_url, "send_resolved": False}]})
+        named.append({"name": RETRAINING, "webhook_configs": [{"url": retraining_url, "send_resolved": False}]})
     return {
-        # What names no tier is none of ours: it is looked at like a ticket rather than lost.
+        # An alert without a tier is not one of the program's own; it becomes a ticket rather than being dropped.
         "route": {"receiver": "ticket", "group_by": ["alertname", "namespace", "model"], "routes": routes},
-        "receivers": told,
+        "receivers": named,
         "inhibit_rules": [
-            # A page about a model says it all: its slowness, its missing replicas follow from it. Not that a rollout
-            # was taken back, which is what whoever is woken needs to know. Labels that both lack count as equal:
-            # without the second matcher the gateway's page would hide everything that names no model.
+            # A page about a model hides its lesser alerts about users, which have the same cause. A rollback stays
+            # visible, because the operator on call needs it. Labels that both lack count as equal: without the
+            # second matcher the gateway's page would hide every alert without a model.
             {
                 "source_matchers": ['tier="page"', 'model!=""'],
                 "target_matchers": ['tier!="page"', 'impact="users"'],
                 "equal": ["namespace", "model"],
             },
-            # Nobody can ask a model that nobody can reach.
+            # A model that cannot be reached gets no requests.
             {"source_matchers": ['alertname="GatewayDown"'], "target_matchers": ['alertname="ModelUnasked"']},
         ],
     }

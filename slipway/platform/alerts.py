@@ -1,4 +1,4 @@
-"""The alerts: what is wrong, how bad that is, what it hits, for how long it must hold."""
+"""Alert definitions: query, duration, severity, impact and texts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from slipway.platform.tiers import Impact, Severity
 from slipway.series import ROLLOUTS
 
-#: What is asked in five minutes below which a share of it says nothing; the judge's floor for the same decision.
+#: Requests in five minutes below which a share says nothing; the judge has the same floor.
 FEW = 20
-#: Share of failures that nobody's objective allows; the judge takes a candidate back at it (docs/judge.md).
+#: Share of failures above every objective; at this share the judge rolls a candidate back (docs/judge.md).
 FAILING = 0.2
-#: Below it a model is said to be guessing; of two classes, 0.5 is a coin.
+#: Mean confidence below which a model is guessing; with two classes, 0.5 is chance.
 UNSURE = 0.7
-#: Share of columns whose distribution is another one than the model began with.
+#: Share of columns whose distribution differs from the model's first requests.
 DRIFTED = 0.5
-#: Requests of a day that make an hour without any remarkable.
+#: Requests a day from which an hour without any is unusual.
 BUSY = 1000
-#: Days after which what users have counts as old.
+#: Age in days from which the users' version counts as old.
 STALE = 90
 
 _ASKED = f"slipway:model_requests:rate5m * 300 >= {FEW}"
@@ -37,13 +37,10 @@ class Alert:
     """One alert.
 
     Args:
-        name: As people say it.
-        query: PromQL; each series that it gives is one alert.
-        minutes: How long it must hold, so that a blip calls no one.
-        severity: How bad it is.
-        impact: What it hits.
+        query: PromQL; each series of the result is one alert.
+        minutes: How long the condition must hold before the alert fires.
         summary: What happened, in one line; `{{ $labels.x }}` stands for a label, `{{ $value }}` for the number.
-        then: What to do, with the command, in sentences that can be read at night.
+        then: What to do, with the command.
     """
 
     name: str
@@ -56,7 +53,7 @@ class Alert:
 
 
 def _down(job: str) -> str:
-    """One that is gone has no series at all."""
+    """Return the query of a job without a running target; a missing target has no series."""
     return f'absent(up{{job="{job}"}} == 1)'
 
 

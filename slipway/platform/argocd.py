@@ -1,4 +1,4 @@
-"""Argo CD: what keeps the cluster as the manifests' repository says."""
+"""Compiler of Argo CD's manifests and settings."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from slipway.settings.policies import AUDIT
 NAMESPACE = "argocd"
 MANIFESTS = "github.com/argoproj/argo-cd/v3/manifests"
 HEALTH = Path(__file__).with_name("health")
-#: Argo CD speaks to an identity provider itself; the other way, Dex, would be one more server.
+#: Argo CD connects to the identity provider directly; Dex would be one more server.
 DEX = "argocd-dex-server"
 NOTIFICATIONS = "argocd-notifications"
 
 
 def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, ...]:
-    """Take the manifests of the pinned release with our settings, and say what it delivers.
+    """Compile the manifests of the pinned release with the environment's settings and Applications.
 
     Raises:
-        SlipwayError: Credentials are wanted from a secret store that the environment does not install.
+        SlipwayError: Credentials are in a secret store that the environment does not install.
     """
     file = f"{MANIFESTS}/{'ha/' if settings.high_availability else ''}install.yaml"
     unused = (DEX,) if settings.notifications else (DEX, NOTIFICATIONS)
@@ -44,7 +44,7 @@ def compile_argocd(settings: ArgoCdSettings, context: Context) -> tuple[Object, 
 
 
 def own_settings(settings: ArgoCdSettings) -> dict[str, dict[str, str]]:
-    """Say what is added to each ConfigMap."""
+    """Return the entries that are added to each ConfigMap."""
     health = {
         f"resource.customizations.health.{kind}": (HEALTH / f"{kind.rpartition('_')[2].lower()}.lua").read_text()
         for kind in ("flagger.app_Canary", "serving.kserve.io_InferenceService")
@@ -58,7 +58,7 @@ def own_settings(settings: ArgoCdSettings) -> dict[str, dict[str, str]]:
         **health,
     }
     parameters = {
-        # What the API server would answer decides what differs, so what KServe's webhook fills in does not.
+        # Diffs are computed by the API server, so defaults of KServe's webhook are not differences.
         "controller.diff.server.side": "true",
         "controller.sync.timeout.seconds": str(settings.sync_timeout_seconds),
     }
@@ -80,7 +80,7 @@ def _credentials(settings: ArgoCdSettings, context: Context) -> Iterator[Object]
         problem = f"{settings.credentials} is in a secret store, but platform.secrets is not set; set it, or make the"
         raise context.error("argocd.credentials", f"{problem} Secret yourself")
     wanted = external_secret(NAMESPACE, "manifests-repository", settings.credentials)
-    # By this label Argo CD knows it.
+    # Argo CD finds repository credentials by this label.
     labels = {"argocd.argoproj.io/secret-type": "repository"}
     wanted["spec"]["target"]["template"] = {"engineVersion": "v2", "metadata": {"labels": labels}}
     yield wanted

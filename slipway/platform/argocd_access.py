@@ -1,4 +1,4 @@
-"""Who may do what in Argo CD, who is told what."""
+"""Argo CD's access rules and notifications."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from slipway.settings.argocd import Access, Notifications
 
 #: AppProject of the models.
 MODELS = "ml-models"
-#: AppProject of what stands under them.
+#: AppProject of the platform's Applications.
 PLATFORM = "ml-platform"
 
 
@@ -28,20 +28,20 @@ def oidc(access: Access) -> dict[str, str]:
 
 
 def policy(access: Access) -> dict[str, str]:
-    """Return who may do what; the default role is none."""
+    """Return the role assignments; users without one have no rights."""
     roles = (("admin", access.admins), ("readonly", access.viewers))
     lines = [f"g, {group}, role:{role}" for role, groups in roles for group in groups]
     return {"policy.default": "", "policy.csv": "".join(f"{line}\n" for line in lines), "scopes": "[groups]"}
 
 
 def deployer(project: str, groups: tuple[str, ...]) -> dict[str, object]:
-    """Return the role of a project that may look at it, and have it delivered again; nothing else."""
+    """Return the project role that may read Applications and sync them, and nothing else."""
     rights = [f"p, proj:{project}:deployer, applications, {verb}, {project}/*, allow" for verb in ("get", "sync")]
     return {"name": "deployer", "description": "Looks, delivers again.", "policies": rights, "groups": list(groups)}
 
 
 def notification_data(settings: Notifications) -> dict[str, str]:
-    """Return what is told, when, to whom; each thing once for each commit."""
+    """Return the notifications, each sent once for a commit."""
     events = {
         "delivered": "app.status.operationState.phase in ['Succeeded'] and app.status.health.status == 'Healthy'",
         "delivery-failed": "app.status.operationState.phase in ['Error', 'Failed']",
@@ -53,7 +53,7 @@ def notification_data(settings: Notifications) -> dict[str, str]:
         "health": "{{.app.status.health.status}}",
         "message": "@",
     }
-    # What went wrong may hold quotes of its own.
+    # The message may contain quotes.
     message = '{{with .app.status.operationState}}{{.message | toJson}}{{else}}""{{end}}'
     data = {
         "service.webhook.slipway": json.dumps(
@@ -62,8 +62,8 @@ def notification_data(settings: Notifications) -> dict[str, str]:
         "subscriptions": json.dumps([{"recipients": ["slipway"], "triggers": sorted(events)}]),
     }
     for event, when in events.items():
-        told = json.dumps({"event": event, **body}).replace('"@"', message)
+        sent = json.dumps({"event": event, **body}).replace('"@"', message)
         trigger = {"when": when, "oncePer": "app.status.operationState.syncResult.revision", "send": [event]}
         data[f"trigger.{event}"] = json.dumps([trigger])
-        data[f"template.{event}"] = json.dumps({"webhook": {"slipway": {"method": "POST", "body": told}}})
+        data[f"template.{event}"] = json.dumps({"webhook": {"slipway": {"method": "POST", "body": sent}}})
     return data

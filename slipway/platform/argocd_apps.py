@@ -1,4 +1,4 @@
-"""What Argo CD delivers, with what it may not."""
+"""Argo CD's projects, Applications and their limits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from slipway.settings.gitops import GitOps
 
 NAMESPACE = "argocd"
 API = "argoproj.io/v1alpha1"
-#: All that a model's files may hold; anything else in the repository is refused, wherever it comes from.
+#: Kinds that a model's files may contain; Argo CD refuses all others.
 KINDS = (
     ("", "Service"),
     ("flagger.app", "Canary"),
     ("flagger.app", "MetricTemplate"),
     ("serving.kserve.io", "InferenceService"),
 )
-#: What no team's files may hold: credentials, and what would widen their own rights.
+#: Kinds that no team's files may contain: credentials, and kinds that would extend the team's rights.
 FORBIDDEN = (("", "Secret"), ("rbac.authorization.k8s.io", "Role"), ("rbac.authorization.k8s.io", "RoleBinding"))
-#: Not among them: ApplyOutOfSyncOnly, by which a target could move to servers that were delivered before but never got
-#: ready, since waves are only waited for by what is applied.
+#: Without ApplyOutOfSyncOnly: it would skip waves of unchanged objects, so a target could move to servers that never
+#: became ready.
 OPTIONS = ("ServerSideApply=true", "FailOnSharedResource=true", "PruneLast=true")
 RETRY = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "2m"}}
 
@@ -31,7 +31,7 @@ RETRY = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "maxDuration": 
 def compile_applications(
     applications: Mapping[str, ApplicationSource], destination: str, access: Access, environment: Environment
 ) -> tuple[Object, ...]:
-    """Say what is delivered; the models, if they come by Git, with an Application for each."""
+    """Compile the configured Applications and, if models come by Git, one Application for each model."""
     found: list[Object] = []
     gitops = environment.gitops
     if environment.delivery == "gitops" and gitops:
@@ -68,7 +68,7 @@ def _project(
 
 
 def _model_serving(gitops: GitOps, destination: str, environment: Environment) -> Object:
-    """One Application for each directory of a model, since an Application delivers one commit at a time."""
+    """Return the ApplicationSet with one Application for each model directory, so that models sync independently."""
     directories = [
         {"path": f"{gitops.directory}/{stack}/{kind}/*"}
         for stack in gitops.stacks or (environment.name,)
@@ -80,9 +80,9 @@ def _model_serving(gitops: GitOps, destination: str, environment: Environment) -
     template = {
         "metadata": {
             "name": f"{{{{index .path.segments {kind_of_directory}}}}}-{{{{.path.basename}}}}",
-            # A commit about other models is none about this one.
+            # Commits that change other models do not sync this one.
             "annotations": {"argocd.argoproj.io/manifest-generate-paths": "."},
-            # With it, what an Application has delivered goes with it.
+            # With the finalizer, deleting an Application deletes its objects.
             "finalizers": [] if environment.protect else ["resources-finalizer.argocd.argoproj.io"],
         },
         "spec": {
@@ -96,7 +96,7 @@ def _model_serving(gitops: GitOps, destination: str, environment: Environment) -
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
         "generators": [{"git": {**source, "directories": directories}}],
-        # A directory that is gone by mistake must not take a protected model away.
+        # A directory that is removed by mistake must not delete a protected model.
         "syncPolicy": {
             "applicationsSync": "create-update" if environment.protect else "sync",
             "preserveResourcesOnDeletion": environment.protect,

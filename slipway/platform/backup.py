@@ -1,4 +1,4 @@
-"""Backup: Velero writes what the cluster holds, volumes included, into a bucket every night."""
+"""Compiler of Velero: nightly backups of the cluster's objects and volumes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from slipway.settings.operating import BackupSettings
 NAMESPACE = "velero"
 DEFINITIONS = "github.com/vmware-tanzu/velero/config/crd/v1/bases"
 METRICS_PORT = 8085
-#: What comes back by itself, or belongs to the cluster that it was in; Velero's own objects come from the bucket.
+#: Namespaces that every cluster creates itself; Velero reads its own objects from the bucket.
 LEFT_OUT = ("kube-node-lease", "kube-public", "kube-system", NAMESPACE)
 
 
 def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, ...]:
-    """Declare Velero, its bucket, its schedule.
+    """Compile Velero with its storage location and schedule.
 
     Raises:
-        SlipwayError: Nothing says where backups go.
+        SlipwayError: The bucket or its region is missing.
     """
     bucket, region = _place(settings, context)
     server = deployment(
@@ -36,7 +36,7 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
                 {"name": "VELERO_NAMESPACE", "value": NAMESPACE},
                 {"name": "LD_LIBRARY_PATH", "value": "/plugins"},
             ],
-            # What `velero install` asks for (pkg/install/resources.go).
+            # The requests of `velero install` (pkg/install/resources.go).
             "resources": {"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
             "volumeMounts": [{"name": "plugins", "mountPath": "/plugins"}],
         },
@@ -66,7 +66,7 @@ def compile_backup(settings: BackupSettings, context: Context) -> tuple[Object, 
 
 
 def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
-    """Say which bucket it is, in which region."""
+    """Return the bucket and its region."""
     environment = context.environment
     eks = environment.cluster.eks
     bucket = settings.bucket or (names.bucket(environment, "backup") if eks else None)
@@ -74,7 +74,7 @@ def _place(settings: BackupSettings, context: Context) -> tuple[str, str]:
     if bucket and region:
         return bucket, region
     missing = "region" if bucket else "bucket"
-    problem = "missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself"
+    problem = "missing; set it, or slipway:cluster.eks, whose cluster has a default"
     raise context.error(f"backup.{missing}", problem)
 
 
@@ -85,7 +85,7 @@ def _location(settings: BackupSettings, bucket: str, region: str, context: Conte
     spec = {
         "provider": "velero.io/aws",
         "default": True,
-        # A drill restores one environment's backups into another's cluster, so each has a place of its own.
+        # A drill restores one environment's backups into another's cluster, so each has a separate prefix.
         "objectStorage": {"bucket": bucket, "prefix": context.environment.name},
         "config": config,
     }

@@ -1,4 +1,4 @@
-"""Capacity: what a cluster on AWS gives its pods when they ask, nodes as well as volumes."""
+"""Compiler of the cluster autoscaler and the default storage class on AWS."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from slipway.platform.workloads import RBAC, binding, deployment, manifest, serv
 from slipway.settings.operating import CapacitySettings
 
 NAMESPACE, NAME = "kube-system", "cluster-autoscaler"
-#: Where it says how it is.
+#: Port of its health check.
 PORT = 8085
 
 LOOK = ["get", "list", "watch"]
-#: What tells it whether a pod would fit on a node that is not there yet (its chart: templates/clusterrole.yaml).
+#: Objects from which it decides whether a pod fits on a new node (its chart: templates/clusterrole.yaml).
 READS = {
     "": [
         *("configmaps", "namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "replicationcontrollers"),
@@ -28,18 +28,20 @@ READS = {
 
 
 def compile_capacity(settings: CapacitySettings, context: Context) -> tuple[Object, ...]:
-    """Declare the autoscaler, what it may do, the default class of volumes.
+    """Compile the autoscaler, its permissions and the default storage class.
 
     Raises:
-        SlipwayError: The cluster is not made by this program, so nobody knows its node pools.
+        SlipwayError: The program does not create the cluster, so its node pools are unknown.
     """
     if context.environment.cluster.eks is None:
-        raise context.error("capacity", "it is for a cluster that is made here; set slipway:cluster.eks, or remove it")
+        raise context.error(
+            "capacity", "expected slipway:cluster.eks, whose node pools it scales; set that, or remove capacity"
+        )
     return (_volumes(), service_account(NAMESPACE, NAME), *_rights(), _autoscaler(settings, context))
 
 
 def _volumes() -> Object:
-    """Encrypted, and made in the zone of the pod that asks: a volume cannot follow it to another."""
+    """Return the default storage class: encrypted volumes, created in the pod's zone, which they cannot leave."""
     return manifest(
         "storage.k8s.io/v1",
         "StorageClass",
@@ -61,7 +63,7 @@ def _rights() -> tuple[Object, ...]:
     everywhere = [
         *(rule(group, resources, LOOK) for group, resources in READS.items()),
         rule("", ["events"], ["create", "patch"]),
-        # Empties a node, then takes it away.
+        # Drains a node, then removes it.
         rule("", ["nodes"], ["delete", *LOOK, "patch", "update"]),
         rule("", ["pods/eviction"], ["create"]),
         rule("", ["pods/status"], ["update"]),
@@ -88,12 +90,12 @@ def _autoscaler(settings: CapacitySettings, context: Context) -> Object:
         "./cluster-autoscaler",
         "--cloud-provider=aws",
         f"--namespace={NAMESPACE}",
-        # EKS tags the groups of node pools so; labels with taints of an empty pool are read from EKS.
+        # EKS sets these tags on node groups; labels and taints of an empty pool are read from EKS.
         f"--node-group-auto-discovery=asg:tag={tags}",
         "--balance-similar-node-groups",
         "--expander=least-waste",
         f"--scale-down-unneeded-time={settings.unneeded_minutes}m",
-        # Where a pod has files of its own, as every model server does, a node would otherwise never be left.
+        # Model servers have local files; by default their nodes would never be removed.
         "--skip-nodes-with-local-storage=false",
     ]
     container = {

@@ -1,4 +1,4 @@
-"""cert-manager: what signs the certificates of webhooks."""
+"""Compiler of cert-manager, which signs the certificates of webhooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def compile_cert_manager(settings: CertManagerSettings, context: Context) -> tup
     several = {"replicaCount": settings.replicas, "podDisruptionBudget": {"enabled": settings.replicas > 1}}
     values = {
         "crds": {"enabled": True},
-        # A job that would be run by helm itself, after the installation.
+        # A job that only `helm install` runs.
         "startupapicheck": {"enabled": False},
         **several,
         "webhook": several,

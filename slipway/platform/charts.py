@@ -1,7 +1,7 @@
-"""The pinned charts, rendered by the real helm.
+"""Rendering of the pinned charts by helm.
 
-A chart is a directory of a Go module whose version stands in `tools/charts/go.mod`; go.sum holds the digest of all its
-bytes, and Go refuses others. Rendering asks no cluster and no network, so the same values give the same objects.
+A chart is a directory of a Go module whose version is in `tools/charts/go.mod`; go.sum holds the digest of its bytes,
+and Go refuses others. Rendering uses neither cluster nor network, so equal values give equal objects.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from slipway import documents
 from slipway.errors import ExitCode, SlipwayError
 from slipway.objects import Object
 
-#: libyaml's, ten times faster; its type is the pure one's.
+#: libyaml's loader is ten times faster than the pure one.
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Values = Mapping[str, Any]
 
-#: Kinds that charts ask for: without a cluster helm knows groups with their versions alone.
+#: Kinds that charts test; without a cluster helm knows only groups and versions.
 KINDS = ("policy/v1/PodDisruptionBudget",)
 
 
@@ -38,12 +38,12 @@ class Chart:
     """One chart.
 
     Args:
-        name: Of the release; charts name their objects after it.
-        path: In the files that `tools/charts` brings.
-        namespace: Where its objects go.
-        open: Dotted keys of its values below which any key may stand (labels, node selectors …).
-        without: Charts that it wants beside itself, fetched from elsewhere; helm refuses it as long as it names them.
-        version: Of one that gets its Chart.yaml when it is released: the module has a template of that.
+        name: Name of the release, which prefixes the names of objects.
+        path: Path below the files of `tools/charts`.
+        namespace: Namespace of its objects.
+        open: Dotted keys of values below which any key is allowed (labels, node selectors …).
+        without: Dependencies to remove; helm refuses a chart whose dependencies are missing.
+        version: Version of a chart whose module only has a template of Chart.yaml.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Chart:
 
 @dataclass(frozen=True)
 class Charts:
-    """Renders charts.
+    """Renderer of charts.
 
     Args:
         helm: The binary.
-        files: Root of the files that `tools/charts` brings: one directory for each module.
-        kept: Where results are kept: rendering all of them takes seconds, which every preview would pay. What it is
-            made of stands in the paths of helm with the files (a hash of their pins) beside the values.
-        kubernetes: The cluster's version, which charts ask for.
+        files: Root of the files of `tools/charts`: one directory for each module.
+        kept: Cache of results, because rendering all charts takes seconds. The key holds the values and the paths of
+            helm and the files, which contain a hash of their pins.
+        kubernetes: Version of the cluster, which charts test.
     """
 
     helm: Path
@@ -72,10 +72,10 @@ class Charts:
     kubernetes: str = "1.36.3"
 
     def render(self, chart: Chart, values: Values) -> tuple[Object, ...]:
-        """Render a chart with its CRDs; hooks are left out, since nothing would run them in their order.
+        """Render a chart with its CRDs; hooks are left out, because nothing would run them in order.
 
         Raises:
-            SlipwayError: The chart does not know a value, or helm refuses it.
+            SlipwayError: A value is unknown to the chart, or helm refuses it.
         """
         check_values(chart, values, _yaml(self.files / chart.path / "values.yaml"))
         return tuple(in_namespace(each, chart.namespace) for each in self._rendered(chart, values))
@@ -97,9 +97,9 @@ class Charts:
             command = [str(self.helm), "template", chart.name, str(source), "--values=-", *options]
             done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True)
         if done.returncode:
-            # Notes stand before it, advice behind it.
-            said = re.search(r"^Error: (.*)$", done.stderr, re.MULTILINE)
-            reason = said.group(1) if said else f"exit {done.returncode}"
+            # Notes precede the error, and advice follows it.
+            found = re.search(r"^Error: (.*)$", done.stderr, re.MULTILINE)
+            reason = found.group(1) if found else f"exit {done.returncode}"
             raise SlipwayError(f"chart {chart.name}: helm could not render it: {reason}")
         yield from filter(None, yaml.load_all(done.stdout, _Loader))
 
@@ -117,7 +117,7 @@ class Charts:
 
 @contextmanager
 def _complete(home: Path, chart: Chart) -> Iterator[Path]:
-    """Give a chart as it is, or a copy that helm takes: with a Chart.yaml, which names no chart that is not there."""
+    """Yield the chart, or a copy whose Chart.yaml exists and names no missing dependency."""
     if not chart.without and not chart.version:
         yield home
         return
@@ -133,10 +133,10 @@ def _complete(home: Path, chart: Chart) -> Iterator[Path]:
 
 
 def check_values(chart: Chart, values: Values, known: Values) -> None:
-    """Refuse a value that the chart does not know: helm itself would take it silently.
+    """Refuse values that the chart does not know, which helm would ignore.
 
     Raises:
-        SlipwayError: Names the key with the nearest one that there is.
+        SlipwayError: Names the key and the nearest known one.
     """
     for key, siblings in _unknown(values, known, chart.open):
         near = documents.nearest(key.rpartition(".")[2], siblings)
@@ -156,7 +156,7 @@ def _unknown(given: Values, known: Values, free: tuple[str, ...], path: str = ""
 
 
 def in_namespace(obj: Object, namespace: str) -> Object:
-    """Say an object's namespace where the chart leaves that to `helm install`; a cluster-wide kind has none."""
+    """Set an object's namespace where the chart leaves that to `helm install`; cluster-wide kinds have none."""
     if obj["kind"] in CLUSTER_WIDE or obj["metadata"].get("namespace"):
         return obj
     return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}

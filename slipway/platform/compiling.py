@@ -1,4 +1,4 @@
-"""The table of the platform's systems, and what an environment's compile to."""
+"""Table of the platform's systems, and their compilation."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Row(Generic[Settings]):
 
     Args:
         name: Its key in the settings.
-        settings: Reads its settings; an environment without them does not install it.
-        compile: Makes its objects.
+        settings: Reads its settings; None means that the environment does not install it.
+        compile: Compiles its objects.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row(Generic[Settings]):
     compile: Callable[[Settings, Context], tuple[Object, ...]]
 
     def objects(self, context: Context) -> tuple[Object, ...]:
-        """Return its objects; none where the environment does not install it.
+        """Return its objects; none if the environment does not install it.
 
         Raises:
             SlipwayError: It cannot be compiled.
@@ -75,7 +75,7 @@ FEATURE_STORE = Row("feature_store", lambda of: of.feature_store, compile_featur
 MONITORING = Row("monitoring", lambda of: of.monitoring, compile_monitoring)
 SERVICES = Row("services", lambda of: of.services, compile_services)
 ARGOCD = Row("argocd", lambda of: of.argocd, compile_argocd)
-#: All of them; where nothing asks for another order, they are declared in this. `stacks/platform.py` has the classes.
+#: All systems, in the order of declaration unless dependencies require another. Classes: `stacks/platform.py`.
 SYSTEMS: tuple[Row[Any], ...] = (
     *(NETWORK, CAPACITY, COST, SECRETS, BACKUP, KYVERNO, POLICIES, CERT_MANAGER, GATEWAY, KSERVE, LLM_SERVING, FLAGGER),
     *(MLFLOW, FEATURE_STORE, MONITORING, SERVICES, ARGOCD),
@@ -83,22 +83,19 @@ SYSTEMS: tuple[Row[Any], ...] = (
 
 
 def context_of(environment: Environment, checkout: Checkout) -> Context:
-    """Gather what systems are compiled from besides their own settings.
+    """Return the inputs that all systems share.
 
     Raises:
-        SlipwayError: The tools that render charts are not built, or a model spec does not fit.
+        SlipwayError: The tools that render charts are not built, or a model spec is invalid.
     """
     charts = Charts(toolchain.binary("helm"), toolchain.data("charts"), toolchain.cache() / "rendered")
-    # A checkout of the platform alone has none.
+    # A checkout of the platform alone has no models.
     models = tuple(checkout.specs.values()) if (checkout.root / "models").is_dir() else ()
     return Context(environment, charts, models)
 
 
 def compile_all(context: Context) -> dict[str, tuple[Object, ...]]:
-    """Compile the systems that an environment installs.
-
-    Returns:
-        The objects of each, by its name.
+    """Compile the systems that an environment installs, by name.
 
     Raises:
         SlipwayError: One of them cannot be compiled.

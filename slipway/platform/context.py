@@ -1,4 +1,4 @@
-"""What every system is compiled from besides its own settings."""
+"""Inputs that all systems share."""
 
 from __future__ import annotations
 
@@ -13,31 +13,19 @@ from slipway.settings.environment import Environment
 
 @dataclass(frozen=True)
 class Database:
-    """A database that is made beside the cluster.
-
-    Args:
-        host: Its address; known when it is there, so it may be an output of Pulumi's.
-        secret: Name or ARN of what holds its login, in the environment's store of secrets.
-    """
+    """Address of a database outside the cluster, and name or ARN of its login in the secret store; maybe outputs."""
 
     host: Any
     secret: Any
 
 
-#: What a preview shows until the database is there.
+#: Placeholder in previews until the database exists.
 TO_BE_MADE = Database("to-be-made.invalid", "to-be-made")
 
 
 @dataclass(frozen=True)
 class Context:
-    """The environment that a system is installed into.
-
-    Args:
-        environment: All settings of the stack.
-        charts: Renders the pinned charts.
-        models: The specs of the models that are to run on it.
-        database: The system's own, if it has one outside of the cluster.
-    """
+    """The environment that a system is installed into, its models, and the system's database outside the cluster."""
 
     environment: Environment
     charts: Charts
@@ -45,5 +33,5 @@ class Context:
     database: Database = TO_BE_MADE
 
     def error(self, field: str, problem: str) -> SlipwayError:
-        """Return the error of a setting, `field` below `slipway:platform`."""
+        """Return the error of a setting below `slipway:platform`."""
         return SlipwayError(f"{at(f'Pulumi.{self.environment.name}.yaml', None, f'slipway:platform.{field}')}{problem}")

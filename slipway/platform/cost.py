@@ -1,4 +1,4 @@
-"""Cost: what models, respectively training jobs, may take of the cluster in all."""
+"""Compiler of the resource quotas of models and training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from slipway.settings.operating import CostSettings, Quota
 
 
 def compile_cost(settings: CostSettings, context: Context) -> tuple[Object, ...]:
-    """Limit both namespaces.
+    """Compile the quotas of both namespaces.
 
     Raises:
-        SlipwayError: Nothing here declares the training namespace.
+        SlipwayError: The environment does not declare the training namespace.
     """
     network = context.environment.platform.network
     if network is None:
@@ -29,11 +29,11 @@ def _limits(namespace: str, quota: Quota) -> tuple[Object, Object]:
         "requests.memory": quota.memory,
         "requests.nvidia.com/gpu": str(quota.gpus),
         "pods": str(quota.pods),
-        # Each costs by the hour, and opens a way in that is not the gateway's.
+        # Each costs by the hour, and bypasses the gateway.
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     }
-    # A namespace with a quota refuses pods that reserve nothing: those get this much.
+    # A namespace with a quota refuses pods without requests; these are their defaults.
     reserved = {"cpu": "100m", "memory": "256Mi"}
     container = {"type": "Container", "defaultRequest": reserved, "default": {"memory": "1Gi"}}
     return (

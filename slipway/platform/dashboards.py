@@ -1,4 +1,4 @@
-"""The dashboards: which questions each answers, as tables; `compile_dashboard` makes Grafana's JSON of them."""
+"""Dashboard definitions, compiled to Grafana's JSON."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from slipway.series import ASKED, EVIDENCE, LABELLED, LATENCY, REQUESTS, RIGHT, 
 DATASOURCE = {"type": "prometheus", "uid": "prometheus"}
 #: Grafana's grid is 24 wide; a row has three graphs.
 _WIDTH, _HEIGHT = 8, 8
-#: Version of the JSON; Grafana brings older ones up to its own.
+#: Version of the JSON schema; Grafana migrates older ones.
 _SCHEMA = 41
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One graph, or one number.
+    """One graph or number.
 
     Args:
-        title: The question.
-        unit: Grafana's name of it: reqps, percentunit, s, short …
-        queries: Legend to PromQL; `$model` is what the reader has chosen.
-        limit: Where it becomes bad; drawn as a line.
-        number: Whether only the present value counts.
+        unit: Grafana's name of the unit: reqps, percentunit, s, short …
+        queries: PromQL by legend; `$model` is the chosen model.
+        limit: Value from which the panel turns red.
+        number: Whether it shows only the present value.
     """
 
     title: str
@@ -36,13 +35,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One page.
+    """One dashboard.
 
     Args:
-        uid: Its address, which stays.
-        title: What it is about.
+        uid: Its stable identifier in URLs.
         panels: From left to right, three in a row.
-        chosen: The query whose label `model` offers the models to choose from; empty shows all.
+        chosen: Query whose label `model` lists the models to choose from; empty has no choice.
     """
 
     uid: str
@@ -52,7 +50,7 @@ class Dashboard:
 
 
 def number(title: str, unit: str, query: str) -> Panel:
-    """Make a panel of one number."""
+    """Return a panel of one number."""
     return Panel(title, unit, {"": query}, number=True)
 
 
@@ -208,7 +206,7 @@ DASHBOARDS = (FLEET, MODEL, ROLLOUT, GPU, DELIVERY)
 
 
 def compile_dashboard(board: Dashboard) -> Object:
-    """Write a page as Grafana reads it."""
+    """Return a dashboard as Grafana's JSON."""
     panels = [_panel(index, panel) for index, panel in enumerate(board.panels)]
     return {
         "uid": board.uid,

@@ -1,8 +1,8 @@
-"""The feature store: Feast answers models with the features of this moment, training with those of then.
+"""Compiler of the feature store Feast, which serves features to models and training.
 
-The server stands here; what it knows about comes from the team's own repository, as Argo CD's application
-`feature-store` (docs/operations.md). On AWS a commit there runs `feast apply` against the same registry; elsewhere that
-is a file which the server alone reaches, so its pod applies what the ConfigMap `features` holds before it serves.
+Feature definitions come from the team's repository, as Argo CD's application `feature-store` (docs/operations.md). On
+AWS a commit there runs `feast apply` on the same registry. Elsewhere only the server reaches the registry, a file, so
+its pod applies the ConfigMap `features` before it serves.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from slipway.settings.data import FeatureStoreSettings
 NAMESPACE = NAME = places.FEATURE_STORE
 PORT = places.FEATURE_STORE_PORT
 DATA = "/data"
-#: The team's ConfigMap of Python files, where there is no AWS.
+#: The team's ConfigMap of Python files outside AWS.
 FEATURES = "features"
-#: Without definitions nothing is applied: Feast would take away, with their values, those that it has.
+#: Without files nothing is applied, because Feast would delete the existing definitions and their values.
 APPLY = f"""\
 ls /{FEATURES}/*.py || exit 0
 rm -rf /tmp/repository && mkdir /tmp/repository
@@ -34,7 +34,7 @@ exec feast --chdir=/tmp/repository apply
 
 
 def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> tuple[Object, ...]:
-    """Declare the server with its configuration, which `feast apply` takes too."""
+    """Compile the server and its configuration, which `feast apply` reads too."""
     environment, on_aws = context.environment, context.environment.cluster.eks is not None
     files = config_map(NAME, NAMESPACE, {"feature_store.yaml": yaml.safe_dump(configuration(settings, context))})
     server = System(
@@ -61,18 +61,18 @@ def compile_feature_store(settings: FeatureStoreSettings, context: Context) -> t
     return (
         namespace(NAMESPACE),
         *server.objects(),
-        # Its answers need no login, so who may ask is decided here.
+        # Feast has no authentication, so network policies limit its clients.
         *(isolate(NAMESPACE, asking, outside(chosen)) if chosen else ()),
     )
 
 
 def configuration(settings: FeatureStoreSettings, context: Context) -> Object:
-    """Return Feast's own settings: registry and online store on AWS, or files on a volume."""
+    """Return Feast's configuration: registry and online store on AWS, or files on a volume."""
     environment, eks = context.environment, context.environment.cluster.eks
     registry = f"s3://{names.bucket(environment, 'features')}" if eks else DATA
     online: Object = {"type": "sqlite", "path": f"{DATA}/online.db"}
     if eks:
-        # On demand: it costs by what is asked. Its tables are called slipway_<environment>.<features>.
+        # Billed by request. Tables are named slipway_<environment>.<features>.
         online = {"type": "dynamodb", "region": eks.region}
     return {
         "project": f"slipway_{environment.name.replace('-', '_')}",

@@ -1,4 +1,4 @@
-"""The gateway: Gateway API, the Gateway that users reach, behind it Traefik."""
+"""Compiler of Gateway API, the environment's Gateway and Traefik."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from slipway.settings.serving import CERTIFICATE, GatewaySettings
 
 DEFINITIONS = "sigs.k8s.io/gateway-api/config/crd/standard"
 TRAEFIK = "github.com/traefik/traefik/v3/docs/content/reference/dynamic-configuration"
-#: Of the module that the definitions, the permissions, the lab's own binary come from.
+#: The version of the Go module with the definitions, permissions and the lab's binary.
 IMAGE = "docker.io/library/traefik:v3.6.0"
 NAME = "traefik"
 GROUP = "gateway.networking.k8s.io"
-#: Port of the load balancer with the port of Traefik, whose listeners are matched to entry points by it.
+#: Ports of the load balancer and of Traefik, which matches listeners to entry points by port.
 PORTS = {"http": (80, 8000), "https": (443, 8443)}
 PING, METRICS = 8080, 9100
-#: Seconds that a pod which is about to end still takes requests: until every load balancer knows.
+#: Seconds for which a terminating pod still accepts requests, until every load balancer has removed it.
 GRACE = 20
 
 
 def compile_gateway(settings: GatewaySettings, context: Context) -> tuple[Object, ...]:
-    """Declare definitions, Traefik with no more rights than it needs, the Gateway."""
+    """Compile the definitions, Traefik with minimal permissions, and the Gateway."""
     return (
         namespace(context.environment.gateway.namespace, AUDIT),
         *_definitions(context),
@@ -37,13 +37,13 @@ def compile_gateway(settings: GatewaySettings, context: Context) -> tuple[Object
 def _definitions(context: Context) -> list[Object]:
     patterns = [f"{DEFINITIONS}/*.yaml"]
     if context.environment.gateway.mirrors == "traefik":
-        # Two kinds are used, but Traefik waits for all of its own (pkg/provider/kubernetes/crd/client.go, WatchAll).
+        # Only two kinds are used, but Traefik waits for all of them (pkg/provider/kubernetes/crd/client.go, WatchAll).
         patterns.append(f"{TRAEFIK}/traefik.io_*.yaml")
     return [each for pattern in patterns for each in context.charts.read(pattern)]
 
 
 def _permissions(context: Context) -> list[Object]:
-    """Let Traefik read Secrets beside the Gateway and beside the models, nowhere else."""
+    """Allow Traefik to read Secrets in the namespaces of the Gateway and the models only."""
     where = context.environment.gateway.namespace
     files = ["kubernetes-gateway-rbac.yml"]
     files += ["kubernetes-crd-rbac.yml"] if context.environment.gateway.mirrors == "traefik" else []
@@ -87,7 +87,7 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
         "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
         "readinessProbe": {"httpGet": {"path": "/ping", "port": "ping"}, "periodSeconds": 5},
         "livenessProbe": {"httpGet": {"path": "/ping", "port": "ping"}, "failureThreshold": 6},
-        # No limit for processors: a gateway that is throttled looks like a slow model.
+        # No CPU limit: a throttled gateway looks like a slow model.
         "resources": {"requests": {"cpu": "250m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
         "securityContext": dict(CONFINED),
     }
@@ -118,7 +118,7 @@ def _data_plane(settings: GatewaySettings, context: Context) -> list[Object]:
 
 
 def _entrance(settings: GatewaySettings, context: Context) -> list[Object]:
-    """Declare the Gateway: all models' names, routes from the models' namespace alone."""
+    """Return the Gateway: it serves all models' names, and admits routes of the models' namespace only."""
     gateway = context.environment.gateway
     names = f"*.{gateway.host_suffix}"
     allowed = {"matchLabels": {"kubernetes.io/metadata.name": context.environment.namespace}}

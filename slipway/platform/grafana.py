@@ -1,4 +1,4 @@
-"""Grafana: it shows the dashboards that the program writes, which nobody changes there."""
+"""Compiler of Grafana with read-only dashboards."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ _PROVISIONING, _DASHBOARDS = "/etc/grafana/provisioning", "/etc/grafana/dashboar
 
 
 def compile_grafana(namespace: str, admin: str) -> tuple[Object, ...]:
-    """Make Grafana, without a volume: all that it shows is written here.
-
-    Args:
-        namespace: Where, beside Prometheus.
-        admin: The Secret that holds its admin, with the keys `user`, `password`.
-    """
+    """Compile Grafana, which stores nothing; the Secret `admin` has the keys `user` and `password`."""
     datasource = {"name": "Prometheus", **DATASOURCE, "url": f"http://prometheus:{PROMETHEUS_PORT}", "isDefault": True}
     folder = {"name": "slipway", "type": "file", "options": {"path": _DASHBOARDS}, "allowUiUpdates": False}
     boards = {f"{board.uid}.json": json.dumps(compile_dashboard(board), indent=1) for board in DASHBOARDS}

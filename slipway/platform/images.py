@@ -1,7 +1,7 @@
-"""Which bytes an image's tag stands for: the lock file `images.yaml`.
+"""Digests of image tags, in the lock file `images.yaml`.
 
-A tag can be moved, so nothing that is installed names one alone. `slipway images lock` asks each registry once; the
-answer is reviewed, like every other pin.
+A tag can be moved, so no installed object names a tag alone. `slipway images lock` reads the digests from the
+registries; the file is reviewed like other pins.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from slipway.objects import Object
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 FILE = "images.yaml"
-#: KServe's configuration holds, as JSON in text, the images that it puts beside a model's server.
+#: KServe's configuration holds, as JSON in text, the images of its sidecars.
 KSERVE_CONFIG = "inferenceservice-config"
 
-#: Texts of any meaning; megabytes of schemas, which name fields.
+#: Kinds without pods: arbitrary texts, and megabytes of schemas.
 NO_PODS = ("ConfigMap", "CustomResourceDefinition", "Secret")
 
 
@@ -32,18 +32,18 @@ class Images(Frozen):
 
     written_by_slipway: ClassVar[bool] = True
 
-    #: Digest by the reference that a chart, or a manifest of ours, names.
+    #: Digest by image reference.
     images: Sorted[str, Digest] = Field(default_factory=dict)
 
 
 def load(project: Path) -> Images:
-    """Read the lock file; a project without one has no digest."""
+    """Read the lock file; a project without one has no digests."""
     path = project / FILE
     return documents.read(path, Images) if path.is_file() else Images()
 
 
 def references(objects: Iterable[Mapping[str, Any]]) -> set[str]:
-    """List the images that objects name without a digest."""
+    """Return the images that objects name without a digest."""
     found: set[str] = set()
 
     def note(image: str) -> str:
@@ -56,7 +56,7 @@ def references(objects: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def pinned(objects: Iterable[Mapping[str, Any]], images: Images) -> tuple[Object, ...]:
-    """Add its digest to each image that the lock file knows."""
+    """Return the objects with the digest of each image in the lock file."""
 
     def pin(image: str) -> str:
         digest = images.images.get(image)
@@ -82,7 +82,7 @@ def _in_json(text: str, change: Callable[[str], str]) -> str:
 
 
 def _walk(value: Any, change: Callable[[str], str]) -> Any:
-    """Change every image: the text under a key of that name, with a tag or a digest, wherever a kind has it."""
+    """Replace images: texts with a tag or digest under a key `image`, in any kind."""
     if isinstance(value, Mapping):
         return {
             key: change(inner) if key == "image" and isinstance(inner, str) and ":" in inner else _walk(inner, change)

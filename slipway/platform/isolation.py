@@ -1,4 +1,4 @@
-"""The network policies of a namespace: everything is shut but for openings, each with a name that says what for."""
+"""Network policies of a namespace: closed except for named openings."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ from typing import Any
 from slipway.objects import Object
 from slipway.platform.workloads import manifest
 
-#: Answers with the node's own credentials to whoever asks: no opening to a network may include it.
+#: It gives the node's credentials to any client, so no opening may include it.
 INSTANCE_METADATA = ipaddress.IPv4Network("169.254.169.254/32")
 
 
 @dataclass(frozen=True)
 class Opening:
-    """Whom pods may talk with.
-
-    Args:
-        peers: Any of them; made by `pods_of` or `network`.
-        ports: TCP ports; none means all.
-        udp: UDP ports on top.
-    """
+    """Peers, made by `pods_of` or `network`, that pods may use: at TCP ports, all if none are given, and UDP ports."""
 
     peers: tuple[Object, ...]
     ports: tuple[int, ...] = ()
@@ -30,8 +24,8 @@ class Opening:
 
 
 def pods_of(namespace: str, **labels: str) -> Object:
-    """Name all pods of a namespace, or those with certain labels (`k8s_app` stands for `k8s-app`)."""
-    # Set by the API server itself, so nobody can give a namespace another's name.
+    """Return the peer for all pods of a namespace, or those with certain labels (`k8s_app` stands for `k8s-app`)."""
+    # The API server sets this label, so it cannot be forged.
     peer: Object = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
     if labels:
         peer["podSelector"] = {"matchLabels": {key.replace("_", "-"): value for key, value in labels.items()}}
@@ -39,24 +33,24 @@ def pods_of(namespace: str, **labels: str) -> Object:
 
 
 def network(cidr: str) -> Object:
-    """Name a network outside of the cluster; the instance metadata service is never a part of it."""
+    """Return the peer for a network outside the cluster, without the instance metadata service."""
     block: Object = {"cidr": cidr}
     if INSTANCE_METADATA.subnet_of(ipaddress.IPv4Network(cidr)):
         block["except"] = [str(INSTANCE_METADATA)]
     return {"ipBlock": block}
 
 
-#: What everybody needs before anything else.
+#: Every pod needs DNS.
 DNS = Opening((pods_of("kube-system", k8s_app="kube-dns"),), ports=(53,), udp=(53,))
 
 
 def isolate(namespace: str, ingress: Mapping[str, Opening], egress: Mapping[str, Opening]) -> tuple[Object, ...]:
-    """Shut a namespace in both directions but for what is named; names may be asked for DNS in any case.
+    """Close a namespace in both directions except for the openings and DNS.
 
     Args:
         namespace: Its name.
-        ingress: Who may come in, by the opening's name: the policy is called `from-<name>`.
-        egress: Where pods may go, by the opening's name: the policy is called `to-<name>`.
+        ingress: Allowed clients by name; each policy is called `from-<name>`.
+        egress: Allowed destinations by name; each policy is called `to-<name>`.
     """
     return (
         _policy(namespace, "default-deny", {"policyTypes": ["Ingress", "Egress"]}),

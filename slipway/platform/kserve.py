@@ -1,4 +1,4 @@
-"""KServe: what makes servers out of InferenceServices."""
+"""Compiler of KServe, which creates model servers from InferenceServices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUNTIMES = Chart("kserve-runtimes", f"{MODULE}/kserve-runtime-configs", NAMESPAC
 
 
 def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, ...]:
-    """Render KServe with its definitions and with the runtimes that are wanted."""
+    """Render KServe with its definitions and the chosen runtimes."""
     knative = settings.mode == "Knative"
     llm = context.environment.platform.llm_serving
     cached = llm is not None and llm.node_cache is not None
@@ -31,12 +31,12 @@ def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, 
                 "deploymentMode": settings.mode,
                 "gateway": {
                     "domain": context.environment.gateway.host_suffix,
-                    # Flagger owns the routes of a model; only Knative's are KServe's own.
+                    # Flagger owns the routes of a model; KServe owns them only for Knative.
                     "disableIngressCreation": not knative,
                     "disableIstioVirtualHost": not knative,
                 },
             },
-            # Models are files whose digest is checked, never images beside the server.
+            # Models are files with a verified digest, never container images.
             "storage": {"enableModelcar": False},
             "localmodel": {"enabled": cached},
         }
@@ -51,7 +51,7 @@ def compile_kserve(settings: KserveSettings, context: Context) -> tuple[Object, 
 
 
 def _adjusted(each: Object, settings: KserveSettings) -> Object:
-    """Set what the chart has no values for."""
+    """Set fields for which the chart has no values."""
     if each["kind"] == "Deployment":
         return {**each, "spec": {**each["spec"], "replicas": settings.replicas}}
     if each["kind"] == "ClusterStorageContainer":

@@ -1,4 +1,4 @@
-"""Kyverno: what refuses an object that breaks a policy."""
+"""Compiler of Kyverno, which enforces the policies."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CHART = Chart(
     NAMESPACE,
     without=("kyverno-api", "openreports", "reports-server"),
 )
-#: The kinds of policies.kyverno.io: the chart's own dependency, which stands in a module of its own.
+#: The kinds of policies.kyverno.io, a dependency of the chart in a separate module.
 DEFINITIONS = Chart("kyverno-api", "github.com/kyverno/api/charts/kyverno-api", NAMESPACE)
 
 
 def compile_kyverno(settings: KyvernoSettings, context: Context) -> tuple[Object, ...]:
-    """Render Kyverno for policies that validate: its controllers that generate, mutate or clean up are left out."""
+    """Render Kyverno for validating policies, without the controllers that generate, mutate or clean up."""
     values = {
         "admissionController": {"replicas": settings.replicas},
         "reportsController": {"enabled": settings.reports},
@@ -29,10 +29,10 @@ def compile_kyverno(settings: KyvernoSettings, context: Context) -> tuple[Object
         "cleanupController": {"enabled": False},
         "crds": {"groups": {"kyverno": {"cleanuppolicies": False, "clustercleanuppolicies": False}}},
         "features": {
-            # Without the reports' controller nobody would ever collect these.
+            # Only the reports' controller deletes these.
             "admissionReports": {"enabled": settings.reports},
             "validatingAdmissionPolicyReports": {"enabled": settings.reports},
-            # Said although they are the chart's defaults: a way around every policy must not come with a new version.
+            # Also the chart's defaults, but a new chart version must not allow exceptions.
             "policyExceptions": {"enabled": False},
             "forceFailurePolicyIgnore": {"enabled": False},
         },

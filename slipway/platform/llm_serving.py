@@ -1,4 +1,4 @@
-"""What serves LLMs: KServe's second controller, with its presets for vLLM."""
+"""Compiler of KServe's LLM controller and its presets for vLLM."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ PATH = "/models"
 
 
 def compile_llm_serving(settings: LlmServingSettings, context: Context) -> tuple[Object, ...]:
-    """Render the controller with definitions and presets, and what copies weights onto nodes if that is asked for.
+    """Render the controller, its definitions and presets, and the optional cache of weights on nodes.
 
     Raises:
-        SlipwayError: KServe itself is not there.
+        SlipwayError: The environment does not install KServe.
     """
     if context.environment.platform.kserve is None:
         problem = "needs platform.kserve, whose namespace and certificates it shares; add it"
         raise context.error("llm_serving", problem)
-    # What KServe's own chart declares is not declared a second time.
+    # KServe's own chart declares the shared resources.
     apart = {"kserve": {"createSharedResources": False}}
     values = {"kserve": {"createSharedResources": False, "llmisvc": {"controller": {"replicas": settings.replicas}}}}
     definitions = [
@@ -57,7 +57,7 @@ def _cache(settings: NodeCacheSettings, context: Context, values: dict[str, Any]
 
 
 def _on_the_pool(each: Object, settings: NodeCacheSettings) -> Object:
-    """Run KServe's agent on the nodes of the pool; those with GPUs keep others off."""
+    """Run KServe's agent on the nodes of the pool, GPU nodes included."""
     if each["kind"] != "DaemonSet":
         return each
     template = each["spec"]["template"]
@@ -70,7 +70,7 @@ def _on_the_pool(each: Object, settings: NodeCacheSettings) -> Object:
 
 
 def _node_group(settings: NodeCacheSettings) -> Object:
-    """Name the nodes of the pool: what `llm.node_cache.node_groups` of a model says."""
+    """Return the nodes of the pool as the group that a model names in `llm.node_cache.node_groups`."""
     volume = {"accessModes": ["ReadWriteOnce"], "storageClassName": "local-storage", "volumeMode": "Filesystem"}
     of_the_pool = [{"key": POOL_LABEL, "operator": "In", "values": [settings.pool]}]
     spec = {

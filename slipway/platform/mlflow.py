@@ -1,4 +1,4 @@
-"""MLflow: the registry that environments are deployed from, for people who log in."""
+"""Compiler of MLflow, the registry that environments are deployed from."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from slipway.policy.stages import namespace
 from slipway.settings.data import MlflowSettings
 
 NAMESPACE, PORT, POSTGRES_PORT = places.MLFLOW, places.MLFLOW_PORT, 5432
-#: Secrets of the namespace: who administers MLflow, the login of its database, that of an S3 which is not of AWS.
+#: Secrets of the namespace: MLflow's administrator, the database login, and the login of an S3 outside AWS.
 ADMIN, LOGIN, S3 = "mlflow-admin", "mlflow-database", "mlflow-s3"
 LOGIN_MOUNT, VOLUME_MOUNT = "/run/database", "/mlflow"
 START = Path(__file__).with_name("mlflow_start.py")
-#: A worker of 3.17 takes 264 MB before it has done anything.
+#: MB; an idle worker of MLflow 3.17 takes 264.
 WORKER_MEMORY = 384
-#: What starts the workers has imported all of it too, 187 MB.
+#: MB; the parent process takes 187.
 PARENT_MEMORY = 256
 POSTGRES = "docker.io/library/postgres:17.6"
 
 
 def compile_mlflow(settings: MlflowSettings, context: Context) -> tuple[Object, ...]:
-    """Declare the server, what it needs, who reaches it.
+    """Compile the server, its dependencies and its network policies.
 
     Raises:
         SlipwayError: Several servers would write to one volume, or nothing would fetch the login of RDS.
@@ -58,19 +58,19 @@ def compile_mlflow(settings: MlflowSettings, context: Context) -> tuple[Object, 
 
 
 def artifacts(settings: MlflowSettings, context: Context) -> str | None:
-    """Say where clients put models; None is the server's own volume."""
+    """Return the location of models; None is the server's volume."""
     if settings.artifacts or not context.environment.cluster.eks:
         return settings.artifacts
     return f"{STORAGE}{names.bucket(context.environment, 'mlflow')}"
 
 
 def _writes(settings: MlflowSettings, place: str | None) -> bool:
-    """Tell whether the server itself keeps anything."""
+    """Return whether the server stores data on its volume."""
     return settings.database == "sqlite" or place is None
 
 
 def _secrets(settings: MlflowSettings, context: Context) -> list[Object]:
-    """Ask for the Secrets; where the environment has no store, somebody makes them (docs/operations.md)."""
+    """Return the ExternalSecrets; without a secret store, an operator creates the Secrets (docs/operations.md)."""
     environment = context.environment
     if not environment.platform.secrets:
         return []
@@ -78,7 +78,7 @@ def _secrets(settings: MlflowSettings, context: Context) -> list[Object]:
     if settings.database == "postgres":
         found.append(external_secret(NAMESPACE, LOGIN, entry(environment, LOGIN)))
     if settings.database == "rds":
-        # RDS changes the password by itself; from then on MLflow cannot connect, until this is asked again.
+        # RDS rotates the password; MLflow cannot connect until the Secret is refreshed.
         found.append(external_secret(NAMESPACE, LOGIN, context.database.secret, every="5m0s"))
     if settings.s3_endpoint:
         found.append(external_secret(NAMESPACE, S3, entry(environment, S3)))
@@ -131,7 +131,7 @@ def _server(settings: MlflowSettings, place: str | None, database: Database) -> 
     if settings.database != "sqlite":
         volumes["login"] = _login()
         container["volumeMounts"].append({"name": "login", "mountPath": LOGIN_MOUNT, "readOnly": True})
-        # A login that is newer than what the server was started with: only a new start takes it.
+        # The server reads the login only when it starts, so a newer login restarts it.
         unchanged = f"[ ! {LOGIN_MOUNT}/password -nt /tmp/accounts.ini ]"
         container["livenessProbe"] = {"exec": {"command": ["sh", "-c", unchanged]}, "failureThreshold": 1}
     if stored:
@@ -151,7 +151,7 @@ def _server(settings: MlflowSettings, place: str | None, database: Database) -> 
 def _options(settings: MlflowSettings, place: str | None) -> list[str]:
     inside = [f"mlflow{domain}:{PORT}" for domain in ("", ".mlflow", ".mlflow.svc", ".mlflow.svc.cluster.local")]
     hosts = [*inside, *([settings.host] if settings.host else []), "localhost:*", "127.0.0.1:*"]
-    # Clients write to a bucket themselves: only then a version's address is one that a server can load from.
+    # Clients write to a bucket directly, so that model servers can load from a version's address.
     stored = (
         ["--no-serve-artifacts", f"--default-artifact-root={place}"]
         if place

@@ -1,4 +1,4 @@
-"""Monitoring: Prometheus with its rules, Alertmanager, Grafana."""
+"""Compiler of Prometheus, Alertmanager and Grafana."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 
 import yaml
 
-from slipway.errors import SlipwayError
 from slipway.objects import Object
 from slipway.platform import alertmanager, grafana, places, scraping
 from slipway.platform.context import Context
@@ -22,22 +21,22 @@ from slipway.settings.monitoring import GRAFANA, NAMESPACE, RECEIVERS, Monitorin
 
 PROMETHEUS_PORT, ALERTMANAGER_PORT, STATE_PORT = places.PROMETHEUS_PORT, 9093, 8080
 _ANYWHERE = network("0.0.0.0/0")
-#: The series of Kubernetes' state that the alerts ask for; all of them would be ten times as many.
+#: The series of kube-state-metrics that alerts and dashboards read, a tenth of all.
 _STATES = "^kube_deployment_(spec_replicas|status_replicas_available)$|^kube_pod_container_status_restarts_total$"
 
 
 def compile_monitoring(settings: MonitoringSettings, context: Context) -> tuple[Object, ...]:
-    """Make everything that measures; nothing but Prometheus may read what is measured.
+    """Compile the monitoring systems; only Prometheus may read metrics.
 
     Raises:
-        SlipwayError: A rollout would be judged between two measurements.
+        SlipwayError: The scrape interval is too long for the rollout interval.
     """
     environment = context.environment
     longest = environment.rollout.interval_seconds // 2
     if settings.scrape_interval_seconds > longest:
-        raise SlipwayError(
-            f"slipway:platform: monitoring.scrape_interval_seconds: expected at most {longest}, half of"
-            f" slipway:rollout.interval_seconds, got {settings.scrape_interval_seconds}"
+        problem = f"expected at most {longest}, half of slipway:rollout.interval_seconds"
+        raise context.error(
+            "monitoring.scrape_interval_seconds", f"{problem}, got {settings.scrape_interval_seconds}; lower it"
         )
     return (
         namespace(NAMESPACE),
@@ -58,12 +57,12 @@ def configuration(settings: MonitoringSettings, environment: Environment) -> Obj
         "judge": scraping.pods((SLIPWAY,), JUDGE, "http"),
         "observe": scraping.pods((SLIPWAY,), OBSERVE, "http"),
         "kube-state-metrics": scraping.pods((NAMESPACE,), "kube-state-metrics", "metrics"),
-        # NVIDIA's exporter, wherever somebody runs it.
+        # NVIDIA's exporter, in any namespace.
         "gpu": scraping.pods((), "dcgm-exporter", "metrics"),
     }
     found = scraping.configuration(settings.scrape_interval_seconds, {}, jobs)
     quiet = "|".join(sorted(settings.quiet_models))
-    # From the bottom up, so that nothing is lowered twice.
+    # From the lowest tier up, so that no alert is lowered twice.
     lowered = [
         {
             "source_labels": ["model", "tier"],
@@ -96,7 +95,7 @@ def _prometheus(settings: MonitoringSettings, context: Context) -> tuple[Object,
             "--config.file=/etc/prometheus/prometheus.yaml",
             "--storage.tsdb.path=/prometheus",
             f"--storage.tsdb.retention.time={settings.retention_days}d",
-            # A new server of a candidate is asked at once; the default is five seconds later.
+            # Scrape a candidate's new servers at once; the default delay is five seconds.
             "--scrape.discovery-reload-interval=1s",
         ),
         port=PROMETHEUS_PORT,
@@ -119,7 +118,7 @@ def _alertmanager(settings: MonitoringSettings) -> tuple[Object, ...]:
         args=(
             "--config.file=/etc/alertmanager/alertmanager.yaml",
             "--storage.path=/alertmanager",
-            # One instance: nobody to gossip with.
+            # One instance has no peers.
             "--cluster.listen-address=",
         ),
         port=ALERTMANAGER_PORT,
@@ -129,7 +128,7 @@ def _alertmanager(settings: MonitoringSettings) -> tuple[Object, ...]:
         files={"/etc/alertmanager": config_map("alertmanager", NAMESPACE, {"alertmanager.yaml": text})},
         secrets={alertmanager.SECRETS: RECEIVERS} if settings.receivers.named else {},
         data="/alertmanager",
-        # Silences outlive it; a few kB.
+        # Silences survive restarts; a few kB.
         storage_gib=1 if settings.storage_gib else None,
     ).objects()
 
@@ -157,26 +156,26 @@ def _secrets(settings: MonitoringSettings, environment: Environment) -> tuple[Ob
 
 
 def _network(environment: Environment) -> tuple[Object, ...]:
-    """Open what measuring needs; people come through `kubectl port-forward`, which no policy sees."""
+    """Allow the connections of monitoring; `kubectl port-forward` bypasses network policies."""
     here = pods_of(NAMESPACE)
     asked = (pods_of(environment.namespace), pods_of(FLAGGER), pods_of(environment.gateway.namespace))
     return isolate(
         NAMESPACE,
         ingress={
             "itself": Opening((here,)),
-            # Flagger, where no judge decides; the judge.
+            # Flagger reads metrics where no judge is set.
             "askers": Opening((pods_of(FLAGGER), pods_of(SLIPWAY)), (PROMETHEUS_PORT,)),
         },
         egress={
             "itself": Opening((here,)),
             "measured": Opening((*asked, pods_of(SLIPWAY))),
-            # The API server has no pods; receivers are outside.
+            # The API server has no pods, and receivers are outside the cluster.
             "https": Opening((_ANYWHERE,), (443, 6443)),
         },
     )
 
 
 def _text(content: Object) -> str:
-    """Write YAML without its aliases, which the way through JSON dissolves."""
+    """Return YAML without aliases."""
     plain = json.loads(json.dumps(content))
     return yaml.dump(plain, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=120)

@@ -1,4 +1,4 @@
-"""Network: the namespaces of models with those of training, shut but for what each needs."""
+"""Compiler of the namespaces of models and training."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from slipway.settings.operating import NetworkSettings
 
 
 def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object, ...]:
-    """Declare both namespaces, their service accounts, their policies."""
+    """Compile both namespaces, their service accounts and their network policies."""
     environment = context.environment
     models, training = environment.namespace, settings.training_namespace
     reached = outside(settings)
     asked = sorted({server.http_port for server in SERVERS})
     measured = sorted({server.metrics_port for server in SERVERS})
-    # vLLM answers requests and Prometheus at one port.
+    # vLLM serves requests and metrics on one port.
     llm = (VLLM_PORT,) if environment.platform.llm_serving else ()
     mlflow = Opening((pods_of(places.MLFLOW),), (places.MLFLOW_PORT,))
     registry = {"mlflow": mlflow} if environment.platform.mlflow else {}
@@ -38,12 +38,12 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
                 "gateway": Opening((pods_of(environment.gateway.namespace),), (*asked, AGENT_PORT, *llm)),
                 "monitoring": Opening((pods_of(settings.monitoring_namespace),), (*measured, *llm)),
             },
-            # Their agents send what was asked, what was answered, to be joined with labels.
+            # Agents send requests and answers to observe.
             egress={"slipway": Opening((pods_of(places.SLIPWAY),)), **features, **reached},
         ),
         *isolate(
             training,
-            # The workers of one job find each other.
+            # Workers of one job connect to each other.
             ingress={"itself": Opening((pods_of(training),))},
             egress={"itself": Opening((pods_of(training),)), **registry, **features, **reached},
         ),
@@ -51,5 +51,5 @@ def compile_network(settings: NetworkSettings, context: Context) -> tuple[Object
 
 
 def outside(settings: NetworkSettings) -> dict[str, Opening]:
-    """Return the openings to what is outside of the cluster, by their names."""
+    """Return the openings to destinations outside the cluster, by name."""
     return {name: Opening((network(to.cidr),), to.ports) for name, to in settings.egress.items()}

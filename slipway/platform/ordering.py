@@ -1,4 +1,4 @@
-"""In which order components are installed, as their objects ask for it: no table that somebody has to keep."""
+"""Order of installation, derived from the objects' dependencies."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from slipway.objects import Object
 
 
 def ordered(compiled: Mapping[str, Sequence[Object]]) -> dict[str, tuple[str, ...]]:
-    """Say which components each must come after: those that define a kind, or declare a namespace, that it uses.
+    """Return the components that each must follow, because they define its kinds or declare its namespaces.
 
     Returns:
-        By component, in an order in which each comes after what it needs; else in the given one.
+        By component, dependencies first and otherwise in the given order.
 
     Raises:
-        SlipwayError: Two of them need each other.
+        SlipwayError: The dependencies have a cycle.
     """
     brought = {what: name for name in reversed(list(compiled)) for what in _brings(compiled[name])}
     needs = {}
@@ -27,7 +27,7 @@ def ordered(compiled: Mapping[str, Sequence[Object]]) -> dict[str, tuple[str, ..
         return {name: tuple(needs[name]) for name in TopologicalSorter(needs).static_order()}
     except CycleError as error:
         circle = " needs ".join(error.args[1])
-        raise SlipwayError(f"platform: {circle}: none of them can be installed first") from None
+        raise SlipwayError(f"platform: {circle}: circular dependency; remove one of these systems") from None
 
 
 def _brings(objects: Iterable[Object]) -> Iterator[tuple[str, str]]:

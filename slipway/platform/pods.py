@@ -1,6 +1,6 @@
-"""The platform's own pods, held to the environment's policies.
+"""Check of the platform's pods against the environment's policies.
 
-Of the pods that would be started, those count whose namespace enforces the policies.
+Only pods of namespaces that enforce the policies count.
 """
 
 from __future__ import annotations
@@ -19,13 +19,9 @@ from slipway.settings.policies import ENFORCE
 
 
 def violations(environment: Environment, objects: Iterable[Object]) -> list[SlipwayError]:
-    """List the pods of the platform the cluster would refuse, one error for each check.
+    """Return the pods of the platform that the cluster would refuse, one error for each check.
 
-    Whether their images have digests is another check's: here they count as if they had.
-
-    Args:
-        environment: Without policies, there is nothing to say.
-        objects: Of all components, with their namespaces.
+    Images count as having digests, which a separate check tests.
     """
     settings = environment.platform.policies
     if settings is None:

@@ -1,4 +1,4 @@
-"""The policies that Kyverno holds the cluster to."""
+"""Compiler of Kyverno's policies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slipway.policy.rule import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
 from slipway.policy.rules import rules
 from slipway.settings.policies import PoliciesSettings
 
-#: Kyverno reports about what is there; of kinds that are not Kubernetes' own it may read only what it is given.
+#: Kyverno's reports need explicit permission to read custom kinds.
 READER: Object = {
     "apiVersion": f"{RBAC}/v1",
     "kind": "ClusterRole",
@@ -21,5 +21,5 @@ READER: Object = {
 
 
 def compile_policies(settings: PoliciesSettings, context: Context) -> tuple[Object, ...]:
-    """Return both twins of every rule: the namespaces' label chooses between them, not the environment."""
+    """Compile both variants of every rule; a namespace's label chooses between them."""
     return (READER, *policies(rules(settings, context.environment), settings.exempt_namespaces))

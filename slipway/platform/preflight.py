@@ -1,4 +1,4 @@
-"""What stands in the way of an installation, asked before anything is changed."""
+"""Checks of the cluster before an installation."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from slipway.objects import Object
 DEFINITION = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 #: Names and owners without megabytes of schemas.
 SUMMARY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-#: How each plugin of Pulumi's, ours too, begins the name by which it owns fields.
+#: Prefix of the field managers of Pulumi's plugins, the project's included.
 OURS = "pulumi-kubernetes"
 
 
 def check(kube: Kube, components: Mapping[str, Iterable[Object]], brought: Collection[str] = ()) -> list[str]:
-    """Look at a cluster before components are installed into it.
+    """Check a cluster before components are installed into it.
 
     Args:
-        kube: The cluster.
-        components: The objects of each, by its name.
-        brought: Groups of kinds that come with the cluster itself, be it later.
+        components: The objects of each, by name.
+        brought: API groups that the cluster brings itself, possibly later.
 
     Returns:
-        What is worth knowing.
+        Notices.
 
     Raises:
-        SlipwayError: What would fail half-way, or does not answer.
+        SlipwayError: The installation would fail half-way, or the cluster does not answer.
     """
     definitions = {
         each["metadata"]["name"]: each
@@ -44,13 +43,13 @@ def check(kube: Kube, components: Mapping[str, Iterable[Object]], brought: Colle
         return []
     by = ", ".join(sorted({manager for managers in foreign.values() for manager in managers}))
     return [
-        f"{len(foreign)} definitions are in the cluster already, written by {by}; up replaces them by the pinned ones,"
-        f" objects stay: {', '.join(sorted(foreign))}"
+        f"{len(foreign)} CustomResourceDefinitions exist already, written by {by}; up replaces them with the pinned"
+        f" ones and keeps their objects: {', '.join(sorted(foreign))}"
     ]
 
 
 def _foreign(kube: Kube, definitions: Mapping[str, Object]) -> dict[str, set[str]]:
-    """List the definitions that are there without ever having been ours, each with who wrote it."""
+    """Return the existing definitions that another program wrote, each with its field managers."""
     found = {}
     for each in kube.request("GET", kube.url_of(*DEFINITION), accept=SUMMARY)["items"]:
         fields = each["metadata"].get("managedFields", ())
@@ -62,30 +61,32 @@ def _foreign(kube: Kube, definitions: Mapping[str, Object]) -> dict[str, set[str
 
 
 def _refuse_lost_versions(there: Object, wanted: Object) -> None:
-    """Refuse a definition without a version in which the cluster still keeps objects: the API server would, later."""
+    """Refuse a definition that drops a version with stored objects, as the API server would half-way."""
     kept = set(there.get("status", {}).get("storedVersions") or ())
     lost = sorted(kept - {version["name"] for version in wanted["spec"]["versions"]})
     if lost:
         name = wanted["metadata"]["name"]
         raise SlipwayError(
-            f"definition {name}: the cluster keeps objects in its version {lost[0]}, which the pinned one has no more;"
-            f" write them anew in a version of both, take {lost[0]} out of its status.storedVersions, then up again"
+            f"CustomResourceDefinition {name}: status.storedVersions: expected versions that the pinned definition has,"
+            f" got {lost[0]}; rewrite the stored objects in a version that both definitions have, remove {lost[0]} from"
+            " status.storedVersions, then run up again"
         )
 
 
 def _refuse_unknown_kinds(kube: Kube, components: Mapping[str, Iterable[Object]], brought: set[str]) -> None:
-    """Refuse objects of a group that neither the cluster nor a component knows."""
+    """Refuse objects of a group that neither the cluster nor a component defines."""
     known = {group["name"] for group in kube.request("GET", "/apis")["groups"]} | brought | {""}
     for name, objects in components.items():
         for each in objects:
             group = each["apiVersion"].rpartition("/")[0]
             if group not in known:
-                todo = BRINGS.get(group, "install what does")
-                what = f"{name} needs the kind {each['kind']} of {group}"
-                raise SlipwayError(f"{what}, which neither the cluster nor a component of this stack brings; {todo}")
+                remedy = BRINGS.get(group, "install its CustomResourceDefinition")
+                raise SlipwayError(
+                    f"{name}: kind {each['kind']} of {group}: neither the cluster nor this stack defines it; {remedy}"
+                )
 
 
-#: What brings a group that is not everywhere.
+#: Remedies for optional groups.
 BRINGS = {
     "cert-manager.io": "install cert-manager, or set slipway:platform.cert_manager",
     "external-secrets.io": "install External Secrets, or set slipway:platform.secrets",

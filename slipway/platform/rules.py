@@ -1,4 +1,4 @@
-"""What Prometheus works out by itself: series that several queries share, objectives of the models, alerts."""
+"""Prometheus' rules: recorded series, objectives of models, alerts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from slipway.platform.tiers import tier
 from slipway.series import ASKED, LATENCY, REQUESTS, ROLLOUTS
 from slipway.settings.monitoring import Tier
 
-#: Outside of a rollout both Services of a pair select the same pods, which are asked twice: each pod counts once.
+#: Outside a rollout both Services of a pair select the same pods, which are scraped twice: each pod counts once.
 _ONCE = (
     "sum by (namespace, model, inferenceservice, {by}) (max by (namespace, model, inferenceservice, pod, {by}) ("
     f'label_replace(rate({{series}}{{{{job="models",{ASKED}}}}}[5m]),'
     ' "model", "$1", "service", "(.+)-(primary|canary)")))'
 )
-#: How far back delivery is measured: four weeks have the same number of each weekday.
+#: Window of the delivery measures: four weeks have the same number of each weekday.
 WINDOW = "28d"
 
 RECORDED = {
@@ -42,12 +42,7 @@ RECORDED = {
 
 
 def rules(models: Sequence[ModelSpec], highest: Tier) -> Object:
-    """Return the rule file.
-
-    Args:
-        models: Whose objectives count.
-        highest: The tier that nothing is above here.
-    """
+    """Return the rule file: objectives of the models, and alerts of at most the highest tier."""
     recorded = [{"record": name, "expr": query} for name, query in RECORDED.items()]
     alerting = [_alert(alert, highest) for alert in ALERTS]
     groups = {"slipway": recorded, "objectives": list(_objectives(models)), "alerts": alerting}

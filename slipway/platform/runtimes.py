@@ -1,4 +1,4 @@
-"""KServe's own serving runtimes, adjusted to the servers of `slipway.models.servers`."""
+"""KServe's serving runtimes, adjusted to `slipway.models.servers`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from slipway.objects import Object
 
 
 def adjusted(server: Server, found: Object, image: str, name: str | None = None) -> Object:
-    """Return KServe's runtime of a server with our models' format only, probes, and metrics on a port of their own.
+    """Return KServe's runtime of a server with the model's format only, probes, and a separate metrics port.
 
     Args:
-        server: The server's contract.
-        found: The runtime, as KServe ships it.
-        image: The server's image.
-        name: A name that is not KServe's.
+        found: The runtime as KServe ships it.
+        name: New name of the runtime; None keeps KServe's.
     """
     runtime = copy.deepcopy(found)
     runtime["metadata"]["name"] = name or runtime["metadata"]["name"]
@@ -31,7 +29,7 @@ def adjusted(server: Server, found: Object, image: str, name: str | None = None)
     # KServe's runtimes for other servers ship no variables.
     own = ({"name": name, "value": value} for name, value in server.settings.items())
     container["env"] = [*container.get("env", ()), *own]
-    # Ready once the model is loaded; KServe's own default only asks whether the port is open.
+    # Ready once the model is loaded; KServe's default only tests whether the port is open.
     container["readinessProbe"] = _probe(server, server.ready, period=1, failures=3)
     container["livenessProbe"] = _probe(server, server.live, period=10, failures=6) | {"initialDelaySeconds": 60}
     return runtime

@@ -1,7 +1,6 @@
-"""What Prometheus asks, with the labels that the answers get.
+"""Prometheus' scrape configuration and the labels of series.
 
-One definition for the lab's Prometheus, for a cluster's: the judge, the alerts, the dashboards know series by these
-names. Only how targets are found differs.
+The lab and clusters share it, because the judge, alerts and dashboards use these labels; only target discovery differs.
 """
 
 from __future__ import annotations
@@ -10,27 +9,27 @@ from collections.abc import Mapping
 
 from slipway.objects import Object
 
-#: The Services that carry a model's traffic during a rollout, and their port for measurements (slipway/names.py,
-#: slipway/compile/model.py); the target has the same pods, and no traffic.
+#: The Services with a model's traffic during a rollout and their metrics port (slipway/names.py,
+#: slipway/compile/model.py); the target Service has the same pods but no traffic.
 PAIR, PORT = "(.+)-(primary|canary)", "metrics"
-#: What Kubernetes' label `serving.kserve.io/inferenceservice` of a pod is called while targets are chosen.
+#: Prometheus' name of the pod label `serving.kserve.io/inferenceservice` in relabelling.
 POD_LABEL = "__meta_kubernetes_pod_label_serving_kserve_io_inferenceservice"
-#: Jobs whose answers are about other things than who answers, so the labels that say which are their own.
+#: Jobs that export metrics about other objects, so their own labels are kept.
 ABOUT_OTHERS = frozenset({"observe", "kube-state-metrics"})
 
 
 def configuration(interval: int, access: Object, jobs: Mapping[str, Object]) -> Object:
-    """Return Prometheus' configuration, as far as it says what is asked.
+    """Return Prometheus' scrape configuration.
 
-    Job `models` has one target for each pod that a Service of a pair selects. Outside of a rollout both Services
-    select the same pods: each is asked twice, once as `service="X-primary"`, once as `service="X-canary"`.
+    Job `models` has one target for each pod that a Service of a pair selects. Outside a rollout both Services select
+    the same pods: each is scraped twice, as `service="X-primary"` and as `service="X-canary"`.
 
-    No other job adds labels to its answers: `namespace` of a series of Flagger's is the Canary's, not Flagger's own.
+    Other jobs add no labels: `namespace` of Flagger's series is the Canary's, not Flagger's own.
 
     Args:
-        interval: Seconds between two questions, which is also the longest that an answer may take.
-        access: How the API server is reached, as `kubernetes_sd_configs` says it; empty inside a cluster.
-        jobs: The name of each job besides `models`, with how its targets are found.
+        interval: Scrape interval and timeout, in seconds.
+        access: API server settings of `kubernetes_sd_configs`; empty inside a cluster.
+        jobs: Target discovery of each job besides `models`.
     """
     every = f"{interval}s"
     return {
@@ -40,17 +39,17 @@ def configuration(interval: int, access: Object, jobs: Mapping[str, Object]) -> 
 
 
 def at(address: str) -> Object:
-    """Find one target at a fixed address."""
+    """Return the discovery of one target at a fixed address."""
     return {"static_configs": [{"targets": [address]}]}
 
 
 def pods(namespaces: tuple[str, ...], app: str, port: str) -> Object:
-    """Find the pods of an application.
+    """Return the discovery of an application's pods.
 
     Args:
-        namespaces: Where they run; none means everywhere.
+        namespaces: Their namespaces; none means all.
         app: Their label `app.kubernetes.io/name`.
-        port: Name of the container's port that measurements are told at.
+        port: Name of the container's metrics port.
     """
     found: Object = {"role": "pod", "selectors": [{"role": "pod", "label": f"app.kubernetes.io/name={app}"}]}
     if namespaces:
@@ -60,7 +59,7 @@ def pods(namespaces: tuple[str, ...], app: str, port: str) -> Object:
 
 
 def _models(access: Object) -> Object:
-    # In every namespace: each rehearsal has one of its own.
+    # In every namespace, because each rehearsal has a separate one.
     return {
         "job_name": "models",
         "kubernetes_sd_configs": [{"role": "endpointslice", **access}],

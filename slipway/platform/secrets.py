@@ -1,6 +1,6 @@
-"""Secrets: External Secrets copies what AWS Secrets Manager holds into the namespaces that may ask for it.
+"""Compiler of External Secrets, which copies entries of AWS Secrets Manager into namespaces.
 
-So no secret stands in Git, in the settings or in Pulumi's state.
+So no secret is in Git, in the settings or in Pulumi's state.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CHART = Chart(
     NAMESPACE,
     without=("bitwarden-sdk-server",),
 )
-#: The chart's own definitions are put into it when it is published; these are what they are made from. Of all kinds
-#: only those that its controllers, as they are set below, ask the API server for.
+#: The sources of the chart's definitions, which are added when it is published; only kinds that its controllers watch
+#: with the settings below.
 DEFINITIONS = tuple(
     f"github.com/external-secrets/external-secrets/config/crds/bases/{name}.yaml"
     for name in (
@@ -33,32 +33,32 @@ DEFINITIONS = tuple(
         f"generators.{GROUP}_generatorstates",
     )
 )
-#: The one store of an environment.
+#: The environment's store.
 STORE = "aws"
 
 
 def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object, ...]:
-    """Render External Secrets with its one store, which takes the credentials of the controller's own pod.
+    """Render External Secrets and its store, which uses the credentials of the controller's pod.
 
     Raises:
-        SlipwayError: Nothing says which region it is.
+        SlipwayError: The region is missing.
     """
     eks = context.environment.cluster.eks
     region = settings.region or (eks.region if eks else None)
     if region is None:
-        problem = "missing; only beside a cluster on AWS (slipway:cluster.eks) there is one by itself"
+        problem = "missing; set it, or slipway:cluster.eks, whose cluster has a default"
         raise context.error("secrets.region", problem)
     values = {
         "replicaCount": settings.replicas,
         "leaderElect": settings.replicas > 1,
         "installCRDs": False,
-        # They repeat what the definitions check, and would refuse every write while their certificate is new.
+        # Webhooks repeat the definitions' checks, and would refuse all writes until their certificate is signed.
         "webhook": {"create": False},
         "certController": {"create": False},
         "processClusterExternalSecret": False,
         "processClusterGenerator": False,
         "processClusterPushSecret": False,
-        # Nothing writes into the store: its other way is shut.
+        # Nothing may write into the store.
         "processPushSecret": False,
     }
     spec = {
@@ -71,18 +71,18 @@ def compile_secrets(settings: SecretsSettings, context: Context) -> tuple[Object
 
 
 def entry(environment: Environment, name: str) -> str:
-    """Name an entry of an environment in the store: its role may read nothing else."""
+    """Return the name of an entry below the environment's path, which is all that its role may read."""
     return f"{names.secrets(environment)}{name}"
 
 
 def external_secret(where: str, name: str, key: Any, every: str = "1h0m0s") -> Object:
-    """Ask for a Secret of a name, which holds every field of an entry of the store.
+    """Declare an ExternalSecret that copies all fields of a store entry.
 
     Args:
-        where: Its namespace, which the store's settings must name.
-        name: Of the Secret.
+        where: Its namespace, which the store's settings must list.
+        name: Name of the Secret.
         key: Name or ARN of the entry, whose value is a JSON object.
-        every: How soon a change of the entry arrives; asking costs (five cents for ten thousand times).
+        every: Refresh interval; requests cost five cents for ten thousand.
     """
     spec = {
         "refreshInterval": every,
@@ -90,6 +90,6 @@ def external_secret(where: str, name: str, key: Any, every: str = "1h0m0s") -> O
         "target": {"name": name, "creationPolicy": "Owner"},
         "dataFrom": [{"extract": {"key": key}}],
     }
-    # What reads the Secret must not be started before it is there.
+    # Pods that read the Secret start after it exists.
     ready = {"pulumi.com/waitFor": "condition=Ready"}
     return manifest(f"{GROUP}/v1", "ExternalSecret", name, where, annotations=ready, spec=spec)

@@ -1,4 +1,4 @@
-"""Our own services in a cluster: the judge, which Flagger asks; observe, which joins answers with labels."""
+"""Compiler of the project's services: the judge for Flagger, and observe, which joins answers with labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from slipway.settings.operating import ServicesSettings
 NAMESPACE = places.SLIPWAY
 JUDGE, OBSERVE, DRIFT = places.JUDGE, places.OBSERVE, "slipway-drift"
 JUDGE_PORT, OBSERVE_PORT = 9091, 9092
-#: Where a pod finds what it is in Kubernetes by.
+#: Mount path of a pod's service account token.
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def compile_services(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
-    """Make both, with what they may read, with whom they may talk."""
+    """Compile the services with their permissions and network policies."""
     return (
         namespace(NAMESPACE),
         *_judge(settings, context),
@@ -48,7 +48,7 @@ def _judge(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
         port=JUDGE_PORT,
         probe="/healthz",
         cpu="100m",
-        # It weighs 1 000 windows with numpy (docs/performance.md, "The judge").
+        # It evaluates 1,000 windows with numpy (docs/performance.md, "The judge").
         memory="512Mi",
         may=_MAY,
         files={"/etc/slipway": config},
@@ -57,8 +57,7 @@ def _judge(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
     ).objects()
 
 
-#: What the judge does in the cluster: it reads rollouts. All that it changes are the routes that copy requests to a
-#: shadow which failed: it deletes them (slipway/judge/shadows.py).
+#: The judge reads rollouts. It deletes only routes that copy requests to a failed shadow (slipway/judge/shadows.py).
 _MAY = (
     may_read("flagger.app", "canaries"),
     may_read("serving.kserve.io", "inferenceservices"),
@@ -69,7 +68,7 @@ _MAY = (
 
 
 def _observe(settings: ServicesSettings, context: Context) -> tuple[Object, ...]:
-    # The files' comments are for people; here is what was read.
+    # Without the files' comments.
     specs = {f"{each.name}.yaml": yaml.safe_dump(each.model_dump(exclude_defaults=True)) for each in context.models}
     return System(
         name=OBSERVE,
@@ -87,7 +86,7 @@ def _observe(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
 
 
 def _drift(settings: ServicesSettings, image: str) -> tuple[Object, ...]:
-    """Make the job that writes reports for people; the newest of each version stays, in a volume."""
+    """Return the job that writes drift reports; the newest of each version stays in a volume."""
     container = {
         "image": image,
         "command": ["python", "-m", "slipway.observe.report"],
@@ -118,22 +117,22 @@ def _network(settings: ServicesSettings, context: Context) -> tuple[Object, ...]
         ingress={
             "flagger": Opening((flagger,), (JUDGE_PORT,)),
             "monitoring": Opening((monitoring,), (JUDGE_PORT, OBSERVE_PORT)),
-            # The models' agents, which send what was asked with what was answered; the applications.
+            # The models' agents and the applications.
             "senders": Opening(senders, (OBSERVE_PORT,)),
             "itself": Opening((own,), (OBSERVE_PORT,)),
         },
         egress={
             "prometheus": Opening((monitoring,), (places.PROMETHEUS_PORT,)),
-            # The job of drift asks observe.
+            # The drift job reads from observe.
             "itself": Opening((own,), (OBSERVE_PORT,)),
-            # The API server has no pods that a policy could name.
+            # The API server has no pods.
             "api-server": Opening((network("0.0.0.0/0"),), (443, 6443)),
         },
     )
 
 
 def _kubeconfig() -> Object:
-    """Write a kubeconfig of a pod's own service account, whose token Kubernetes changes every hour."""
+    """Return a kubeconfig of the pod's service account, whose token Kubernetes rotates every hour."""
     cluster = {"server": "https://kubernetes.default.svc", "certificate-authority": f"{_ACCOUNT}/ca.crt"}
     return {
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""A system of one pod with its configuration, its volume, its Service."""
+"""Systems of a single container, with its configuration, volume and Service."""
 
 from __future__ import annotations
 
@@ -9,35 +9,28 @@ from dataclasses import dataclass, field
 from slipway.objects import Object
 from slipway.platform.workloads import RBAC, binding, deployment, manifest, service, service_account
 
-#: A volume that waits for its first pod would be waited for in vain.
+#: A volume stays pending until its first pod, so waiting for it would never end.
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One container that runs for ever, behind a Service of the same name.
+    """One long-running container behind a Service of the same name.
 
     Args:
-        name: Of everything.
-        namespace: Where.
-        image: What it runs.
-        command: What the image is started with; empty takes its own.
-        args: On top.
-        port: Where it answers, under the same number of the Service.
-        port_name: Of the container's port, by which Prometheus finds it.
-        probe: Path that answers 2xx once it can be used.
-        cpu: What it reserves; it may use more.
-        memory: What it reserves, which is also the most that it gets.
-        may: What it may do in the whole cluster, as rules of a ClusterRole; none gives it no credentials.
-        env: Variables, as Kubernetes writes them.
-        files: ConfigMaps by the directory at which they are seen; a change of one starts the pod anew.
-        secrets: Secrets by directory.
-        given: ConfigMaps of others by directory, which is empty as long as there is none; a change starts nothing.
-        first: What runs in the same image, with the same files, before it starts.
-        data: Where it keeps what must outlive it; None keeps nothing.
-        storage_gib: Size of the volume for `data`; None forgets it with the pod.
-        replicas: How many; more than one must keep nothing.
-        scratch: Directories besides /tmp that it writes to; the rest of its file system is read-only.
+        port_name: Name of the container's port, by which Prometheus finds it.
+        probe: Path that answers 2xx when the system is ready.
+        cpu: Request; there is no limit.
+        memory: Request and limit.
+        may: Rules of its ClusterRole; without rules it has no credentials.
+        files: ConfigMaps by mount path; a change restarts the pod.
+        secrets: Secrets by mount path.
+        given: Optional ConfigMaps of other owners by mount path; a change restarts nothing.
+        first: Command of an init container with the same image and files.
+        data: Mount path of persistent data; None has none.
+        storage_gib: Size of the volume for `data`; None loses the data with the pod.
+        replicas: More than one requires that `data` is None.
+        scratch: Writable directories besides /tmp; the rest of the file system is read-only.
     """
 
     name: str
@@ -62,7 +55,7 @@ class System:
     scratch: tuple[str, ...] = ()
 
     def objects(self) -> tuple[Object, ...]:
-        """Return everything that it is made of."""
+        """Return all objects of the system."""
         return (
             service_account(self.namespace, self.name),
             *(_permissions(self.name, self.namespace, self.may) if self.may else ()),
@@ -81,7 +74,7 @@ class System:
             volumes={name: source for name, _, source in self._mounts()},
             token=bool(self.may),
             replicas=self.replicas,
-            # Where there is one, two would write to the same volume, or each know half.
+            # Two pods of a single-replica system would share a volume, or each have half the data.
             replaced=self.replicas == 1,
         )
         made["spec"]["template"]["metadata"]["annotations"] = {"slipway.dev/files": revision(self.files)}
@@ -107,7 +100,7 @@ class System:
         return {"name": "first", "command": list(self.first), **kept, "volumeMounts": mounts}
 
     def _mounts(self) -> list[tuple[str, str, Object]]:
-        """List the volumes: name, where it is seen, what it is."""
+        """Return the volumes: name, mount path, source."""
         found: list[tuple[str, str, Object]] = []
         for path, config in self.files.items():
             name = str(config["metadata"]["name"])
@@ -122,29 +115,29 @@ class System:
 
 
 def claim(namespace: str, name: str, gib: int) -> Object:
-    """Ask for a volume that one pod writes to."""
+    """Declare a volume with one writer."""
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": f"{gib}Gi"}}}
     return manifest("v1", "PersistentVolumeClaim", name, namespace, annotations=_SKIP_AWAIT, spec=spec)
 
 
 def volume(name: str, gib: int | None) -> Object:
-    """Return the volume of a claim; without a size, one that is forgotten with the pod."""
+    """Return the volume of a claim; without a size, one that lives as long as the pod."""
     return {"persistentVolumeClaim": {"claimName": name}} if gib else {"emptyDir": {}}
 
 
 def config_map(name: str, namespace: str, files: Mapping[str, str]) -> Object:
-    """Make a ConfigMap of files."""
+    """Declare a ConfigMap of files."""
     return manifest("v1", "ConfigMap", name, namespace, data=dict(files))
 
 
 def revision(files: Mapping[str, Object]) -> str:
-    """Say which content ConfigMaps have, in a few characters."""
+    """Return a short digest of ConfigMaps' contents."""
     content = repr([(path, sorted(config["data"].items())) for path, config in sorted(files.items())])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def may_read(group: str, *resources: str) -> Object:
-    """Allow to get, list, watch resources of an API group (`` is the core's)."""
+    """Return the rule to get, list and watch resources of an API group; `` is the core group."""
     return {"apiGroups": [group], "resources": list(resources), "verbs": ["get", "list", "watch"]}
 
 

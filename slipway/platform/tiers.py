@@ -1,4 +1,4 @@
-"""Whom an alert reaches: a tier, made of how bad it is with what it hits."""
+"""Alert tiers, derived from severity and impact."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 from slipway.settings.monitoring import Tier
 
 Severity = Literal["critical", "warning"]
-#: `users`: answers that people get. `delivery`: whether new versions can go out. `insight`: what is known about both.
+#: `users`: answers to users. `delivery`: rollouts of new versions. `insight`: measurements of both.
 Impact = Literal["users", "delivery", "insight"]
 
 #: From the highest down.
 ORDER: tuple[Tier, ...] = ("page", "ticket", "notice")
 
-#: Only what users feel, now, wakes somebody: an alert that can wait and does not is how all of them come to be ignored.
+#: Only failures that users notice page an operator; pages that could wait lead to ignored pages.
 TIERS: Mapping[tuple[Severity, Impact], Tier] = {
     ("critical", "users"): "page",
     ("critical", "delivery"): "ticket",
@@ -26,10 +26,10 @@ TIERS: Mapping[tuple[Severity, Impact], Tier] = {
 
 
 def tier(severity: Severity, impact: Impact, highest: Tier = "page") -> Tier:
-    """Say whom an alert reaches, in an environment where nothing is more than `highest`."""
+    """Return the tier of an alert in an environment whose highest tier is `highest`."""
     return ORDER[max(ORDER.index(TIERS[severity, impact]), ORDER.index(highest))]
 
 
 def below(one: Tier) -> Tier:
-    """Return the tier under one; the lowest has none under it."""
+    """Return the next lower tier; the lowest returns itself."""
     return ORDER[min(ORDER.index(one) + 1, len(ORDER) - 1)]

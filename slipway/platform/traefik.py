@@ -1,32 +1,31 @@
-"""Traefik's command line, the same in the lab as anywhere else."""
+"""Traefik's command line, shared by the lab and clusters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: What Traefik calls itself (pkg/provider/kubernetes/gateway/kubernetes.go, controllerName).
+#: Traefik's controller name (pkg/provider/kubernetes/gateway/kubernetes.go, controllerName).
 CONTROLLER = "traefik.io/gateway-controller"
 
 
 def arguments(
     entry_points: Mapping[str, str], *, ping: str, metrics: str, namespaces: tuple[str, ...] = (), copies: bool = False
 ) -> list[str]:
-    """List the flags of a data plane for Gateway API.
+    """Return the flags of a data plane for Gateway API.
 
     Args:
-        entry_points: Address by name; a Gateway's listener is served by the one of its port.
+        entry_points: Address by name; a listener uses the entry point with its port.
         ping: Address for probes.
         metrics: Address for Prometheus.
-        namespaces: What it watches; nothing is everything.
-        copies: Whether its own kinds are served too: they copy requests, which its provider for Gateway API cannot
-            (compile/traefik.py).
+        namespaces: Watched namespaces; none means all.
+        copies: Whether Traefik's own kinds are served too, which copy requests (compile/traefik.py).
     """
     watched = ",".join(namespaces)
     flags = ["--providers.kubernetesgateway=true"]
     flags += [f"--providers.kubernetesgateway.namespaces={watched}"] if watched else []
     if copies:
         flags += ["--providers.kubernetescrd=true"]
-        # Of a whole cluster's objects it would read nodes, which only services on node ports need.
+        # Cluster-wide resources are nodes, which only services on node ports need.
         within = (
             f"--providers.kubernetescrd.namespaces={watched}",
             "--providers.kubernetescrd.disableclusterscoperesources",
@@ -39,7 +38,7 @@ def arguments(
         "--ping=true",
         "--ping.entrypoint=ping",
         f"--entrypoints.metrics.address={metrics}",
-        # Requests by service, which are the pair's; nobody asks for the sums by entry point.
+        # Requests are counted by service; sums by entry point are not used.
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",
         "--metrics.prometheus.addentrypointslabels=false",

@@ -1,4 +1,4 @@
-"""The systems that have no chart here, as hardened Deployments."""
+"""Hardened Deployments and other objects of systems without a chart."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from slipway.objects import Object
 
-#: What every container of ours is held to; Kubernetes calls it `restricted`.
+#: Kubernetes' Pod Security Standard `restricted`.
 CONFINED: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
 RBAC = "rbac.authorization.k8s.io"
-#: A user who is nobody in any image.
+#: A user that no image defines.
 USER = 65532
 
 
@@ -29,17 +29,16 @@ def deployment(
     token: bool = False,
     replaced: bool = False,
 ) -> Object:
-    """Declare a Deployment of one container, under a service account of its own name.
+    """Declare a Deployment of one container, with a service account of the same name.
 
     Args:
-        namespace: Where.
-        name: Of the Deployment, of its service account, of its container.
-        container: Its fields, without name and security context.
-        replicas: How many, spread over nodes.
-        init: Containers that run before it, one after the other, confined as it is.
-        volumes: By name; `/tmp` is always there, since nothing else of the image can be written.
-        token: Whether it asks the API server.
-        replaced: Whether the old pod must be gone before the new one starts: a volume of theirs admits one writer.
+        name: Name of the Deployment, service account and container.
+        container: Fields besides name and security context.
+        replicas: More than one are spread over nodes.
+        init: Init containers, hardened like the container.
+        volumes: By name; `/tmp` is always added, the only writable directory of the image.
+        token: Whether the pod uses the API server.
+        replaced: Whether the old pod must end before the new one starts, because a volume admits one writer.
     """
     labels = {"app.kubernetes.io/name": name}
     mounts = [*container.get("volumeMounts", ()), {"name": "tmp", "mountPath": "/tmp"}]
@@ -71,7 +70,7 @@ def deployment(
 
 
 def spread(labels: Mapping[str, str]) -> list[Object]:
-    """Return the constraint that puts pods of the same labels on different nodes, as far as there are any."""
+    """Return the constraint that spreads pods with these labels over nodes."""
     selector = {"labelSelector": {"matchLabels": labels}}
     where = {"topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
     return [{"maxSkew": 1, **where, **selector}]
@@ -91,12 +90,11 @@ def binding(
     """Bind a role to a service account.
 
     Args:
-        role: Its name.
         account: The service account.
         where: Its namespace.
-        kind: The role's.
-        name: Of the binding; empty takes the role's.
-        namespace: What the binding is for; None is the whole cluster.
+        kind: Kind of the role.
+        name: Name of the binding; empty takes the role's.
+        namespace: Namespace of the binding; None is cluster-wide.
     """
     return manifest(
         f"{RBAC}/v1",
@@ -109,22 +107,14 @@ def binding(
 
 
 def service(namespace: str, name: str, port: int, called: str = "http", target: int | str | None = None) -> Object:
-    """Declare the Service in front of a Deployment of the same name.
-
-    Args:
-        namespace: Where.
-        name: Of both.
-        port: Where it answers.
-        called: The port's name.
-        target: The container's port; None is the same number.
-    """
+    """Declare the Service of a Deployment of the same name; `called` names the port, `target` is the container's."""
     ports = [{"name": called, "port": port, "targetPort": target or port, "protocol": "TCP"}]
     spec = {"selector": {"app.kubernetes.io/name": name}, "ports": ports}
     return manifest("v1", "Service", name, namespace, spec=spec)
 
 
 def service_account(namespace: str, name: str) -> Object:
-    """Declare a service account, which cloud roles are bound to."""
+    """Declare a service account."""
     return manifest("v1", "ServiceAccount", name, namespace, automountServiceAccountToken=False)
 
 
@@ -137,12 +127,12 @@ def manifest(
     annotations: Mapping[str, str] | None = None,
     **content: Any,
 ) -> Object:
-    """Declare an object of any kind; what is cluster-wide has no namespace."""
+    """Declare an object of any kind; cluster-wide kinds have no namespace."""
     optional = {"namespace": namespace, "annotations": dict(annotations or {})}
     metadata = {"name": name, **{key: value for key, value in optional.items() if value}}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
 
 
 def secret_variable(name: str, secret: str, key: str) -> Object:
-    """Take an environment variable from a Secret."""
+    """Return an environment variable from a Secret."""
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}

@@ -1,1 +1,1 @@
-"""What may run: rules that the preview holds a plan to, as Kyverno holds the cluster to them."""
+"""Policies of what may run: a preview checks a plan against them, Kyverno the cluster."""

@@ -1,4 +1,4 @@
-"""Writes the policies of `prod` into `policies/`, where a changed rule is reviewed as what it changes in a cluster."""
+"""Writer of the policies of `prod` into `policies/`, where the effect of a changed rule is reviewed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from slipway.policy.rules import rules
 from slipway.settings.policies import PoliciesSettings
 from slipway.settings.stack_file import read_environment
 
-#: The strictest.
+#: The strictest stack.
 STACK = "prod"
 
 
 def files(project: Path) -> dict[str, str]:
-    """Return the text of each file, by its name: a rule's two policies, as they are installed."""
+    """Return the text of each file by its name: the two installed policies of a rule."""
     environment = read_environment(project, STACK)
     settings = environment.platform.policies or PoliciesSettings()
     installed = policies(rules(settings, environment), settings.exempt_namespaces)
@@ -30,7 +30,7 @@ def files(project: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write them, in the working directory."""
+    """Write the files below the working directory."""
     for name, text in files(Path()).items():
         write_text(Path("policies") / name, text)
 

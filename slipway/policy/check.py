@@ -1,7 +1,4 @@
-"""The rules, held against compiled objects.
-
-The expressions are those of the policies, text for text, evaluated by the CEL project's own library.
-"""
+"""Check of compiled objects against the rules: the policies' own expressions, in the CEL project's library."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Violation:
-    """A check that does not hold."""
+    """A failed check of one object."""
 
     rule: str
     kind: str
@@ -30,13 +27,13 @@ class Violation:
 
 
 def violations(rules: Iterable[Rule], objects: Iterable[Mapping[str, Any]]) -> Iterator[Violation]:
-    """Say what a cluster that enforces the rules would refuse."""
+    """Yield the violations that a cluster would refuse if it enforced the rules."""
     by_kind: dict[str, list[Rule]] = {}
     for rule in rules:
         by_kind.setdefault(rule.target.kind, []).append(rule)
     for each in objects:
         about = [rule for rule in by_kind.get(each["kind"], ()) if _concerns(rule, each)]
-        # One evaluation says for nearly every object that there is nothing to say.
+        # Nearly every object passes with this one evaluation.
         if not about or holds(_all(tuple(about)), each):
             continue
         for rule in about:
@@ -46,7 +43,7 @@ def violations(rules: Iterable[Rule], objects: Iterable[Mapping[str, Any]]) -> I
 
 
 def holds(expression: str, subject: Mapping[str, Any]) -> bool:
-    """Evaluate one expression; what cannot be evaluated does not hold, as in a cluster that enforces."""
+    """Evaluate one expression; one that cannot be evaluated does not hold, as in a cluster that enforces."""
     try:
         return _program(expression).eval(data={"object": subject}).value() is True
     except RuntimeError:
@@ -69,7 +66,7 @@ def _program(expression: str) -> cel.Expression:
 
 @lru_cache
 def _environment() -> cel.Env:
-    # Imported here: who keeps no policies does not pay for it.
+    # Imported here: an environment without policies does not pay for it.
     from cel_expr_python import cel
     from cel_expr_python.ext.ext_optional import ExtOptional
 

@@ -1,7 +1,7 @@
-"""The rules as Kyverno's policies.
+"""Compiler of the rules to Kyverno's policies.
 
-Its policies in CEL have no action by namespace, so each rule becomes two: one audits where a namespace says so, its
-twin refuses everywhere else. The twin asks for namespaces that do NOT say so, which holds for one without the label.
+Kyverno's policies in CEL have no action by namespace, so each rule becomes two. One audits namespaces with the label of
+that stage; the other refuses in all namespaces that do NOT have it, those without any label included.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from slipway.policy.rule import Rule
 from slipway.policy.stages import STAGE_LABEL
 from slipway.settings.policies import AUDIT, ENFORCE, Stage
 
-#: Kubernetes itself writes it, and nobody can change it.
+#: Kubernetes itself writes it; it cannot be changed.
 _NAME_LABEL = "kubernetes.io/metadata.name"
 
-#: A policy looks at what starts, or changes what it looks at. Without this, what was there before a policy could not
-#: even be deleted where a finalizer has to go first.
-#: A scan of what is there has an old object that is empty.
+#: A policy checks new objects, and changes of what it checks. Without this, an object from before the policy could not
+#: be deleted if a finalizer has to go first. In a scan of existing objects the old object is empty.
 _CHANGES = "oldObject == null || !oldObject.?spec.hasValue() || object.spec != oldObject.spec" + "".join(
     f" || object.metadata.?{field}.orValue({{}}) != oldObject.metadata.?{field}.orValue({{}})"
     for field in ("annotations", "labels")
@@ -27,12 +26,7 @@ _CHANGES = "oldObject == null || !oldObject.?spec.hasValue() || object.spec != o
 
 
 def policies(rules: Iterable[Rule], exempt: Iterable[str]) -> tuple[Object, ...]:
-    """Return both policies of every rule.
-
-    Args:
-        rules: Of one environment.
-        exempt: Names of namespaces that are left alone.
-    """
+    """Return both policies of every rule; namespaces named in `exempt` have none."""
     outside = tuple(exempt)
     return tuple(policy(rule, stage, outside) for rule in rules for stage in (AUDIT, ENFORCE))
 
@@ -45,7 +39,7 @@ def policy(rule: Rule, stage: Stage, exempt: tuple[str, ...] = ()) -> Object:
         _by_name(rule.namespace, exempt),
     ]
     spec: dict[str, Any] = {
-        # What only reports must never stop anything, not even by being away.
+        # A policy that only reports must not stop anything, not even while Kyverno is away.
         "failurePolicy": "Ignore" if stage == AUDIT else "Fail",
         "validationActions": ["Audit", "Warn"] if stage == AUDIT else ["Deny"],
         "matchConstraints": {
@@ -63,7 +57,7 @@ def policy(rule: Rule, stage: Stage, exempt: tuple[str, ...] = ()) -> Object:
         "validations": [{"expression": check.expression, "message": check.message} for check in rule.checks],
     }
     if "/" in target.resource:
-        # A scan finds objects; this is a request.
+        # A subresource is a request, which a scan cannot find.
         spec["evaluation"] = {"background": {"enabled": False}}
     return {
         "apiVersion": "policies.kyverno.io/v1",

@@ -1,4 +1,4 @@
-"""The rules about LLMInferenceServices; about where one comes from, the rule is that of any model."""
+"""The rules about LLMInferenceServices; the rule about provenance is that of any model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from slipway.policy.rule import LLM_INFERENCE_SERVICE, Check, Rule
 from slipway.policy.serving import GPU_REMEDY, HAS_BUSINESS_CASE, logged_model, words
 from slipway.settings.policies import PoliciesSettings
 
-#: As for InferenceServices, what chooses no bytes: no adapters, no base that somebody else writes, no other workers.
+#: As for InferenceServices, the fields that choose no bytes: no adapters, no foreign base configuration, no workers.
 _SPEC = (
     "model",
     "replicas",
@@ -28,7 +28,7 @@ _GPUS = "each.?resources.?limits[?'nvidia.com/gpu'].orValue(dyn('0'))"
 
 
 def pinned_storage(settings: PoliciesSettings) -> Rule:
-    """Allow one way of loading an LLM: files of a logged model, from a known bucket."""
+    """Allow only files of a logged model from a known bucket."""
     return Rule(
         "slipway-llm-pinned-storage",
         "An LLM's bytes are named once, by something that never moves.",
@@ -55,7 +55,7 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
 
 
 def replicas(settings: PoliciesSettings) -> Rule:
-    """Bound how many servers an LLM has."""
+    """Bound the number of an LLM's servers."""
     least, most = settings.min_replicas, settings.max_replicas
     return Rule(
         "slipway-llm-replicas",
@@ -71,7 +71,7 @@ def replicas(settings: PoliciesSettings) -> Rule:
 
 
 def gpus(settings: PoliciesSettings) -> Rule:
-    """Bound the GPUs of an LLM's server, where a person still sees the model."""
+    """Bound the GPUs of an LLM's server, at the object that its author reads."""
     whole = f"{_CONTAINERS}.all(each, string({_GPUS}).matches('^[0-9]{{1,3}}$'))"
     return Rule(
         "slipway-llm-gpus",

@@ -1,4 +1,4 @@
-"""The rules about pods, whoever makes them."""
+"""The rules about pods of any origin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VOLUMES = "object.spec.?volumes.orValue([])"
 
 
 def gpus(settings: PoliciesSettings) -> Rule:
-    """Bound the GPUs of a pod: containers use theirs at once, those that initialise one after the other."""
+    """Bound the GPUs of a pod: containers use theirs at once, init containers one after the other."""
     whole = f"{_CONTAINERS}.all(each, string({_GPUS}).matches('^[0-9]{{1,3}}$'))"
     most = settings.max_gpus
     return Rule(
@@ -41,7 +41,7 @@ def gpus(settings: PoliciesSettings) -> Rule:
 
 
 def spot_training(namespace: str) -> Rule:
-    """Keep training on nodes that cost a third, and that may be taken away."""
+    """Keep training on spot nodes, which cost a third."""
     return Rule(
         "slipway-spot-training",
         "Training runs on spot nodes.",
@@ -65,7 +65,7 @@ def spot_training(namespace: str) -> Rule:
 
 
 def images(settings: PoliciesSettings) -> Rule:
-    """Take images by digest, from known places; a volume of an image counts, or a model could come as one."""
+    """Allow images by digest from known registries, in volumes too: a model could come as one."""
     known = "|".join(map(re.escape, settings.registries))
     pattern = rf"^({known})[a-z0-9._/-]*[a-z0-9](:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{{64}}$"
     return Rule(
@@ -88,16 +88,16 @@ def images(settings: PoliciesSettings) -> Rule:
 
 
 def debugging(rule: Rule) -> Rule:
-    """Hold containers that are put into a running pod to a rule too.
+    """Return a rule's copy for containers that are put into a running pod.
 
-    As a rule of its own: Kyverno asks for pods alone where it is to derive what holds for Deployments, and then its
-    webhook does not hear of these (seen with 1.19.1).
+    It is a separate rule: Kyverno derives rules for Deployments only from one about pods alone, whose webhook does not
+    receive these containers (seen with 1.19.1).
     """
     return replace(rule, name=f"{rule.name}-debugging", title=f"{rule.title} While debugging too.", target=DEBUGGING)
 
 
 def unprivileged() -> Rule:
-    """Keep pods off their node; what Kubernetes calls the baseline, with no way to gain privileges."""
+    """Isolate pods from their node: Kubernetes' baseline without privilege escalation."""
     return Rule(
         "slipway-unprivileged",
         "Pods cannot leave their container.",

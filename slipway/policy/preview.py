@@ -1,4 +1,4 @@
-"""What a preview reports of the policies about an environment's models."""
+"""Policy checks of an environment's models in a preview."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from slipway.settings.policies import AUDIT
 def violations(
     environment: Environment, objects: Iterable[Object], running: Collection[str]
 ) -> tuple[list[str], list[SlipwayError]]:
-    """Hold compiled objects to the environment's policies.
+    """Check compiled objects against the environment's policies, if it has any.
 
     Args:
-        environment: Without policies, there is nothing to say.
         objects: All that would be declared.
-        running: Names of InferenceServices that are there: a policy looks at what is created or changed, and they
-            never change.
+        running: Names of existing InferenceServices: a policy checks only new and changed objects, and they never
+            change.
 
     Returns:
-        What a person should know, and what the cluster would refuse.
+        Notices, and what the cluster would refuse.
     """
     settings = environment.platform.policies
     if settings is None:
@@ -36,7 +35,7 @@ def violations(
         if audits:
             notices.append(f"{each}; audited, not refused")
         elif each.name in running:
-            notices.append(f"{each}; it runs already, and stays")
+            notices.append(f"{each}; it is already running, and stays")
         else:
             problems.append(SlipwayError(str(each)))
     return notices, problems

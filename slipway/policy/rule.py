@@ -1,4 +1,4 @@
-"""What a policy consists of."""
+"""The parts of a policy."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ class Target:
 
 INFERENCE_SERVICE = Target("serving.kserve.io", "v1beta1", "inferenceservices", "InferenceService")
 LLM_INFERENCE_SERVICE = Target(llm.GROUP, llm.VERSION, "llminferenceservices", llm.KIND)
-#: Kyverno derives the same rule for what makes pods (Deployment, Job …), as long as a rule names nothing but pods.
+#: Kyverno derives the same rule for owners of pods (Deployment, Job …) if a rule names nothing but pods.
 POD = Target("", "v1", "pods", "Pod")
-#: Containers that are put into a running pod. Nothing that is compiled is one: no object has this kind.
+#: Containers that are put into a running pod; no compiled object has this kind.
 DEBUGGING = Target("", "v1", "pods/ephemeralcontainers", "Pod/ephemeralcontainers")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold.
+    """One condition of a rule.
 
     Args:
-        expression: In CEL, over `object`; it never fails to evaluate, whatever the object holds, so that a refusal
-            always has the words of `message`.
+        expression: In CEL, over `object`; it evaluates for any object, so that a refusal always shows `message`.
         message: Where, what was expected, what to do.
     """
 
@@ -44,11 +43,10 @@ class Rule:
     """One policy.
 
     Args:
-        name: Of the policy, without its twin's suffix.
-        title: What holds where it is kept.
-        target: What it is about.
+        name: Of the policy, without the suffix of its stage.
+        title: The rule as a sentence.
         checks: All of them must hold.
-        namespace: The only one that it is about; None is about all.
+        namespace: The only namespace that the rule covers; None covers all.
     """
 
     name: str

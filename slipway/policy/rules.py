@@ -11,7 +11,7 @@ from slipway.settings.policies import PoliciesSettings
 
 
 def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, ...]:
-    """Return all rules, as an environment has set them."""
+    """Return all rules with an environment's settings."""
     settings = _with_own(settings, environment)
     images, unprivileged = pods.images(settings), pods.unprivileged()
     return (
@@ -33,7 +33,7 @@ def rules(settings: PoliciesSettings, environment: Environment) -> tuple[Rule, .
 
 
 def _with_own(settings: PoliciesSettings, environment: Environment) -> PoliciesSettings:
-    """Allow the bucket and the registry that an environment makes for itself."""
+    """Allow the bucket and the registry that the environment creates."""
     eks = environment.cluster.eks
     if eks is None:
         return settings

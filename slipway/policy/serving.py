@@ -10,7 +10,7 @@ from slipway.policy.rule import INFERENCE_SERVICE, Check, Rule, Target
 from slipway.settings.policies import PoliciesSettings
 
 _SHA256 = "^sha256:[0-9a-f]{64}$"
-#: What a release is known by, with what each value looks like; `slipway.compile.model.provenance` writes them.
+#: Annotations of a release: pattern and meaning of each; `slipway.compile.model.provenance` writes them.
 _PROVENANCE = {
     names.RELEASE: ("^v[1-9][0-9]*-[0-9a-f]{12}$", "the id of a release, as v7-0123456789ab"),
     names.MODEL_DIGEST: (_SHA256, "the sha256 of the model's files"),
@@ -20,8 +20,8 @@ _PROVENANCE = {
     f"{names.PREFIX}training-run-id": ("^[0-9a-f]{32}$", "the id of an MLflow run"),
 }
 
-#: The fields that choose no bytes. A list of what is allowed: KServe has a dozen ways to name a model (a framework's
-#: own field, containers, volumes, storageUris, a container that calls itself the initializer …), and gets more.
+#: The fields that choose no bytes. The list is of allowed ones: KServe has a dozen ways to name a model (a framework's
+#: field, containers, volumes, storageUris, a container with the initializer's name …), and gets more.
 _PREDICTOR = (
     *("model", "minReplicas", "maxReplicas", "serviceAccountName", "scaleTarget", "scaleMetric", "scaleMetricType"),
     *("autoScaling", "containerConcurrency", "timeout", "logger", "batcher", "deploymentStrategy", "nodeSelector"),
@@ -43,7 +43,7 @@ GPU_REMEDY = "ask for fewer, or say why in serving.business_case of the model"
 
 
 def provenance(name: str = "slipway-provenance", target: Target = INFERENCE_SERVICE) -> Rule:
-    """Say where a model comes from."""
+    """Require annotations of a model's origin."""
     return Rule(
         name,
         "A model says which run, data, commit it was made of.",
@@ -59,7 +59,7 @@ def provenance(name: str = "slipway-provenance", target: Target = INFERENCE_SERV
 
 
 def pinned_storage(settings: PoliciesSettings) -> Rule:
-    """Allow one way of loading a model: a logged model, which MLflow never names twice, from a known bucket."""
+    """Allow only logged models, whose names MLflow never reuses, from a known bucket."""
     ours = words(*(name for server in SERVERS for name in (server.name_variable, server.version_variable)))
     choosing = " || ".join(f"name.startsWith('{server.choosing}')" for server in SERVERS)
     return Rule(
@@ -99,7 +99,7 @@ def pinned_storage(settings: PoliciesSettings) -> Rule:
 
 
 def replicas(settings: PoliciesSettings) -> Rule:
-    """Bound how many servers a model has."""
+    """Bound the number of a model's servers."""
     least, most = settings.min_replicas, settings.max_replicas
     return Rule(
         "slipway-replicas",
@@ -123,7 +123,7 @@ def replicas(settings: PoliciesSettings) -> Rule:
 
 
 def served_gpus(settings: PoliciesSettings) -> Rule:
-    """Bound the GPUs of a model's server, where a person still sees the model."""
+    """Bound the GPUs of a model's server, at the object that its author reads."""
     return Rule(
         "slipway-served-gpus",
         "A model's server has few GPUs, or a business case.",
@@ -139,11 +139,11 @@ def served_gpus(settings: PoliciesSettings) -> Rule:
 
 
 def logged_model(settings: PoliciesSettings) -> str:
-    """Return what the address of a logged model looks like, as the text of a pattern."""
+    """Return the pattern of a logged model's address."""
     buckets = "|".join(map(re.escape, settings.buckets))
     return rf"{STORAGE}({buckets})/([A-Za-z0-9][A-Za-z0-9._-]*/)*m-[0-9a-f]{{32}}/artifacts"
 
 
 def words(*texts: str) -> str:
-    """Write a list of texts in CEL."""
+    """Return a list of texts in CEL."""
     return f"[{', '.join(repr(text) for text in texts)}]"

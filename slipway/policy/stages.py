@@ -1,4 +1,4 @@
-"""How strictly the policies take a namespace."""
+"""Stages of namespaces: the policies audit or enforce."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from slipway.objects import Object
 from slipway.settings.environment import Environment
 from slipway.settings.policies import AUDIT, ENFORCE, Stage
 
-#: A namespace without this label is enforced: forgetting it must not open anything.
+#: Policies are enforced in a namespace without this label: a forgotten label must not open anything.
 STAGE_LABEL = f"{names.PREFIX}stage"
-#: Where models are trained, unless an environment's network says otherwise.
+#: The namespace of training, unless an environment's network names another.
 TRAINING = "training"
-#: What pods are held to by Kubernetes itself, whatever policies there are: nothing privileged, no host's paths.
+#: Kubernetes' own checks of pods, apart from any policy: nothing privileged, no paths of the host.
 POD_SECURITY: Mapping[str, str] = {
     "pod-security.kubernetes.io/enforce": "baseline",
     "pod-security.kubernetes.io/warn": "restricted",
 }
-#: Where a system of ours keeps something on nodes' own disks.
+#: For a system that keeps data on the nodes' disks.
 HOST_PATHS: Mapping[str, str] = {**POD_SECURITY, "pod-security.kubernetes.io/enforce": "privileged"}
 
 
 def namespace(name: str, stage: Stage | None = None, pod_security: Mapping[str, str] = POD_SECURITY) -> Object:
-    """Declare a namespace of ours; without a stage it has no labels, and is audited when it is installed."""
+    """Return a namespace; without a stage it has no labels, and is audited once it is installed."""
     labels = {"labels": {STAGE_LABEL: stage, **pod_security}} if stage else {}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **labels}}
 
 
 def stage(environment: Environment) -> Stage:
-    """Return how strictly an environment's models are taken: as its namespace says, and strictly where none does."""
+    """Return the stage of an environment's models; without platform.network it is enforce."""
     network = environment.platform.network
     return network.stage if network else ENFORCE
 
 
 def training(environment: Environment) -> str:
-    """Return the namespace where models are trained."""
+    """Return the namespace of training."""
     network = environment.platform.network
     return network.training_namespace if network else TRAINING
 
 
 def audited(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Let the policies audit a namespace that says nothing: charts pin their images by tag, which they would refuse."""
+    """Label a namespace without a stage as audited: charts pin images by tag, which policies would refuse."""
     metadata = manifest["metadata"]
     if manifest["kind"] != "Namespace" or STAGE_LABEL in metadata.get("labels", {}):
         return manifest

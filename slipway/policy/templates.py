@@ -1,4 +1,4 @@
-"""The pods that compiled objects lead to."""
+"""Pods of compiled objects' templates."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import Any
 
 from slipway.objects import Object
 
-#: Where a kind keeps the template of its pods.
+#: The place of the pod template in each kind.
 _TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "DaemonSet": ("spec", "template"),
     "Deployment": ("spec", "template"),
     "Job": ("spec", "template"),
     "StatefulSet": ("spec", "template"),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
-    # Of any namespace; KServe makes pods of it where the models are.
+    # It has no namespace; KServe makes pods of it in that of the models.
     "ClusterServingRuntime": (),
 }
 
 
 def pods_of(objects: Iterable[Mapping[str, Any]], models: str) -> Iterator[Object]:
-    """Make the pods that objects are templates of, each named like what makes it.
+    """Yield the pods of objects' templates, each named after its owner.
 
     Args:
-        objects: Of any kind.
-        models: The namespace that models are served in.
+        models: The namespace of the models.
     """
     for each in objects:
         if each["kind"] in _TEMPLATES:

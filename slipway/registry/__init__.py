@@ -1,4 +1,4 @@
-"""What the model registry says, frozen into releases."""
+"""Model registry: its versions frozen into releases."""
 
 from slipway.registry.artifacts import hash_artifact, verify
 from slipway.registry.client import Registry

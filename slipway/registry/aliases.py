@@ -1,4 +1,4 @@
-"""Moves an alias of the registry: the one thing that Slipway writes there."""
+"""Moves of an alias in the registry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from slipway.registry.connection import Connection
 
 
 def move_alias(tracking_uri: str | None, registered_model: str, alias: str, version: int) -> int | None:
-    """Point an alias at a version; returns the version that it named before.
+    """Point an alias at a version; return the version that it named before.
 
     Raises:
-        SlipwayError: There is no such model or version, the registry reserves the alias, or it cannot be reached.
+        SlipwayError: The model or version does not exist, the registry reserves the alias, or cannot be reached.
     """
     connection = Connection(tracking_uri)
     known = sorted(each.version for each in connection.versions() if each.name == registered_model)

@@ -1,4 +1,4 @@
-"""The bytes of a model, hashed where they are stored."""
+"""Artifacts of a model, hashed where they are stored."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from slipway.models.digest import IGNORED, HashedFile, Tree, check_paths, tree
 from slipway.models.release import Artifact, Release
 from slipway.registry import cache, stores
 
-#: MLflow's description of a model, at the top of its artifacts.
+#: File with MLflow's description of a model, at the top of its artifacts.
 MLMODEL = "MLmodel"
 
 
 @dataclass(frozen=True)
 class ArtifactTree:
-    """What was read of one model: its digest, with the texts that say how to load it."""
+    """Digest of one model's artifacts, with the texts that describe how to load it."""
 
     tree: Tree
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -27,17 +27,17 @@ def hash_artifact(uri: str) -> Artifact:
     """Hash the artifacts below a URI.
 
     Raises:
-        SlipwayError: The store cannot be reached, or what it has is no portable tree.
+        SlipwayError: The store cannot be reached, or its files are no portable tree.
     """
     found = read_artifact(uri).tree
     return Artifact(uri=uri, digest=found.digest, size_bytes=found.size_bytes, files=found.files)
 
 
 def verify(release: Release) -> None:
-    """Check that the bytes of a release are those that it was pinned to.
+    """Check that the bytes of a release still have its pinned digest.
 
     Raises:
-        SlipwayError: They are not, or the store cannot be reached (exit code UNREACHABLE).
+        SlipwayError: They differ, or the store cannot be reached (exit code UNREACHABLE).
     """
     where = f"releases/{release.model}/{release.id}.yaml: artifact"
     pinned = release.artifact
@@ -55,11 +55,11 @@ def verify(release: Release) -> None:
 
 
 def read_artifact(uri: str) -> ArtifactTree:
-    """Hash the artifacts below a URI, unless the very same objects were hashed before."""
+    """Hash the artifacts below a URI, unless the same objects were hashed before."""
     store = stores.open_store(uri)
     objects = store.objects()
     check_paths(uri, (item.path for item in objects))
-    # A store changes an object's tag or time with its bytes, so the listing names the content.
+    # A store changes an object's tag or time with its bytes, so the listing identifies the content.
     key = json.dumps([uri, sorted(asdict(item).items() for item in objects)], default=list)
     known = cache.registry_cache().get("artifact", key)
     if known is not None:

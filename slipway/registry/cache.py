@@ -1,6 +1,6 @@
-"""A cache of what can never change, because its key names an immutable thing.
+"""Cache of immutable facts, each under a key that identifies its content.
 
-It is only ever a shortcut: a cache that is lost, broken or read-only costs time, never an answer.
+A cache that is lost, broken or read-only costs only time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def directory() -> Path:
-    """Say where caches are: SLIPWAY_CACHE, else the user's cache directory (XDG Base Directory Specification)."""
+    """Return the cache directory: SLIPWAY_CACHE, else the user's (XDG Base Directory Specification)."""
     chosen = os.environ.get("SLIPWAY_CACHE")
     if chosen:
         return Path(chosen)
@@ -32,7 +32,7 @@ class Cache:
             self._db = _opened(":memory:")
 
     def get(self, kind: str, key: str) -> str | None:
-        """Return what was put, or None."""
+        """Return the text of a key, or None."""
         try:
             with self._lock:
                 row = self._db.execute("SELECT value FROM entry WHERE kind = ? AND key = ?", (kind, key)).fetchone()
@@ -41,7 +41,7 @@ class Cache:
         return str(row[0]) if row else None
 
     def put(self, kind: str, entries: dict[str, str]) -> None:
-        """Keep entries; a failure to keep them is no failure."""
+        """Store entries; a failure is ignored."""
         rows = [(kind, key, value) for key, value in entries.items()]
         try:
             with self._lock, self._db:
@@ -52,7 +52,7 @@ class Cache:
 
 @lru_cache(maxsize=4)
 def shared(file: Path) -> Cache:
-    """Return the process's one connection to a cache file."""
+    """Return the process' one connection to a cache file."""
     return Cache(file)
 
 

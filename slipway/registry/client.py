@@ -1,6 +1,6 @@
-"""MLflow's registry, read in pages.
+"""Reader of MLflow's registry, in pages.
 
-The number of calls depends on the pages, never on the models in them. Nothing here writes.
+The number of calls depends on the pages, not on the models in them. It never writes.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from slipway.registry.rejections import rejection_tag
 
 Pair = tuple[str, int]
 
-#: Threads that read artifacts: the work is waiting for the store, not hashing.
+#: Threads that read artifacts: they mostly wait for the store.
 READERS = 8
 
 
 class Registry:
-    """One MLflow server at one moment: what was read once is not read again."""
+    """Snapshot of one MLflow server: each page is read at most once."""
 
     def __init__(self, tracking_uri: str | None) -> None:
-        """Take MLFLOW_TRACKING_URI where no URI is given.
+        """Connect to a URI, by default MLFLOW_TRACKING_URI.
 
         Raises:
-            SlipwayError: No URI, one of another kind, or a SQLite file that is not there.
+            SlipwayError: No URI, an unsupported scheme, or a missing SQLite file.
         """
         self._connection = Connection(tracking_uri)
         self._facts: dict[Pair, Facts] = {}
 
     def champions(self, alias: str) -> dict[str, int]:
-        """Return the version that an alias names, for every registered model that has it."""
+        """Return the version of an alias, for every registered model that has it."""
         return {name: aliases[alias] for name, aliases in self._aliases.items() if alias in aliases}
 
     def resolve(self, specs: Mapping[str, ModelSpec], alias: str) -> dict[str, Release]:
-        """Freeze what an alias names, for every model spec.
+        """Freeze the version of an alias, for every model spec.
 
         Raises:
             SlipwayError: A registered model or its alias is missing, or a version fails a gate of its spec.
@@ -72,33 +72,34 @@ class Registry:
         """Freeze one version of a model.
 
         Raises:
-            SlipwayError: There is no such version, or it fails a gate of the spec.
+            SlipwayError: The version does not exist, or it fails a gate of the spec.
         """
         return self._gated({spec.name: spec}, {spec.name: version})[spec.name]
 
     def running(self, specs: Mapping[str, ModelSpec], versions: Mapping[str, int]) -> dict[str, Release]:
-        """Freeze versions that are live already, by model: a gate decides what may start, not what may stay.
+        """Freeze live versions, by model; gates apply to new versions only.
 
         Raises:
-            SlipwayError: There is no such version.
+            SlipwayError: A version does not exist.
         """
         self._check_versions(specs, versions)
         found = self.facts((specs[name].registered_model, version) for name, version in versions.items())
         return {name: found[specs[name].registered_model, version].release(name) for name, version in versions.items()}
 
     def rejections(self, environment: str) -> dict[str, dict[int, str]]:
-        """Return what an environment has rejected: registered model to version to reason; asks nothing by itself."""
-        tag, found = rejection_tag(environment), dict[str, dict[int, str]]()
+        """Return an environment's rejections, from the versions' pages: registered model to version to reason."""
+        tag = rejection_tag(environment)
+        found = dict[str, dict[int, str]]()
         for record in self._versions.values():
             if tag in record.tags:
                 found.setdefault(record.name, {})[record.version] = record.tags[tag]
         return found
 
     def facts(self, pairs: Iterable[Pair]) -> dict[Pair, Facts]:
-        """Return what is frozen of (registered model, version) pairs, in calls that only pages make more of.
+        """Return the facts of (registered model, version) pairs, in one call per page.
 
         Raises:
-            SlipwayError: A version is missing, or lacks something that a release must name.
+            SlipwayError: A version is missing, or lacks a fact that a release needs.
         """
         wanted = dict.fromkeys(pairs)
         unknown = [pair for pair in wanted if pair not in self._facts]
@@ -112,7 +113,7 @@ class Registry:
         releases = self.running(specs, versions)
         doubted = [name for name, release in releases.items() if any(failed_gates(specs[name], release))]
         if doubted:
-            # A metric may have been logged since these facts were cached, so no cache may refuse a version.
+            # A metric may have been logged since these facts were cached, so a cached fact never refuses a version.
             again = [(specs[name].registered_model, versions[name]) for name in doubted]
             self._facts |= self._read(list(self._records(again).values()))
             releases |= self.running(specs, {name: versions[name] for name in doubted})
@@ -161,7 +162,7 @@ class Registry:
         return found
 
     def _read(self, records: list[VersionRecord]) -> dict[Pair, Facts]:
-        """Ask the registry, then the artifact store, for what is not known yet."""
+        """Read unknown facts from the registry, then from the artifact store."""
         sources = {(record.name, record.version): self._source(record) for record in records}
         models = self._connection.logged_models(sorted({s for s in sources.values() if s.startswith("m-")}))
         runs = self._connection.runs(sorted({record.run_id for record in records if record.run_id}))
@@ -196,14 +197,14 @@ class Registry:
             pairs = ((record.name, record.version) for record in records)
             found = dict(zip(pairs, pool.map(one, records), strict=True))
         finally:
-            # After the first failure the others are not worth waiting for.
+            # After the first failure, cancel the others.
             pool.shutdown(cancel_futures=True)
         texts = {self._key(record): found[record.name, record.version].model_dump_json() for record in records}
         cache.registry_cache().put("facts", texts)
         return found
 
     def _source(self, record: VersionRecord) -> str:
-        """Follow `models:/<name>/<version>` of copied versions to a logged model's id, or to a plain address."""
+        """Resolve `models:/<name>/<version>` of copied versions to a logged model's id or a plain address."""
         source = record.source
         for _ in range(len(self._versions)):
             target = source.removeprefix("models:/")
@@ -215,7 +216,8 @@ class Registry:
                 break
             source = copied.source
         raise SlipwayError(
-            f"registered model {record.name!r} version {record.version}: its source {record.source} is gone"
+            f"registered model {record.name!r} version {record.version}: its source {record.source} is gone;"
+            " register the model again"
         )
 
     def _key(self, record: VersionRecord) -> str:

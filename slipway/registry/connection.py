@@ -1,7 +1,6 @@
-"""The one place that talks to MLflow.
+"""Connection to an MLflow registry: the only module with calls to MLflow.
 
-mlflow is imported when the first question is asked: pinned environments never pay for it. Every question is for
-whole pages.
+mlflow is imported with the first call, so pinned environments do not pay for it. Every call reads whole pages.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-#: The largest pages that MLflow gives (mlflow/store/model_registry/__init__.py; Databricks gives 10,000 versions).
+#: The largest pages of MLflow (mlflow/store/model_registry/__init__.py; Databricks: 10,000 versions).
 MODELS_PAGE = 1_000
 VERSIONS_PAGE = 10_000
-#: Ids in one filter: SQLite takes 32,766 variables a statement, a server's parser is slower than that.
+#: Ids in one filter: SQLite accepts 32,766 variables a statement, but a server's parser becomes slow before that.
 IDS_PAGE = 1_000
 EXPERIMENTS_PAGE = 10_000
 
-#: MLflow's defaults keep a caller 247 s at a registry that refuses connections. The first answer must come in seconds;
-#: a server that is slow, but says that it is healthy, is then asked with patience.
+#: With MLflow's defaults a caller waits 247 s for a registry that refuses connections. The first call must fail within
+#: seconds; a server that is slow but healthy is then called again with longer limits.
 IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "3"}
 PATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
 HEALTH_TIMEOUT = 1.0
@@ -38,7 +37,7 @@ HEALTH_TIMEOUT = 1.0
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """What a logged model adds to its version."""
+    """Logged model of a version."""
 
     uri: str
     tags: Mapping[str, str]
@@ -46,18 +45,18 @@ class ModelRecord:
 
 
 def shown(uri: str) -> str:
-    """Return a registry's address without the password that may be in it."""
+    """Return a registry's address without a password."""
     parts = urlsplit(uri)
     return uri.replace(f"{parts.netloc}", parts.netloc.rpartition("@")[2]) if "@" in parts.netloc else uri
 
 
 def named(uri: str | None) -> str | None:
-    """Return which registry is meant: the one that is given, else that of the shell."""
+    """Return the registry's address: the given one, else that of the shell."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 class Connection:
-    """One registry, asked lazily."""
+    """Lazy connection to one registry."""
 
     def __init__(self, uri: str | None) -> None:
         self.uri = named(uri) or ""
@@ -65,7 +64,7 @@ class Connection:
         if not self.uri:
             raise SlipwayError("no registry: set slipway:registry.tracking_uri of the stack, or MLFLOW_TRACKING_URI")
         if self.uri.startswith("sqlite:"):
-            # MLflow would make an empty registry of a path that is wrong.
+            # MLflow would create an empty registry at a wrong path.
             file = Path(self.uri.removeprefix("sqlite:///"))
             if not file.is_file():
                 raise SlipwayError(
@@ -75,7 +74,7 @@ class Connection:
             raise SlipwayError(f"registry {shown(self.uri)}: expected http://, https:// or sqlite:///")
 
     def aliases(self) -> dict[str, dict[str, int]]:
-        """Return alias to version, for every registered model; the client itself leaves prompts out."""
+        """Return alias to version, for every registered model; MLflow's client leaves prompts out."""
         models = self._pages("search_registered_models", max_results=MODELS_PAGE)
         return {model.name: {alias: int(version) for alias, version in model.aliases.items()} for model in models}
 
@@ -99,7 +98,7 @@ class Connection:
         return found
 
     def runs(self, ids: Sequence[str]) -> dict[str, RunRecord]:
-        """Return runs by id; a deleted one is still the one that trained the model."""
+        """Return runs by id, deleted ones included."""
         found = {}
         for filter_string in _filters("attributes.run_id", ids):
             for run in self._pages(
@@ -118,11 +117,11 @@ class Connection:
         return found
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
-        """Point an alias at a version; asking twice is asking once."""
+        """Point an alias at a version; idempotent."""
         self._asked("set_registered_model_alias", {"name": name, "alias": alias, "version": str(version)})
 
     def set_version_tag(self, name: str, version: int, tag: str, value: str) -> None:
-        """Write a tag of a version; asking twice is asking once."""
+        """Write a tag of a version; idempotent."""
         self._asked("set_model_version_tag", {"name": name, "version": str(version), "key": tag, "value": value})
 
     @cached_property
@@ -147,7 +146,7 @@ class Connection:
                 return
 
     def _asked(self, method: str, arguments: dict[str, Any]) -> Any:
-        """Ask once without patience; if the server is alive after a failure, once more with patience."""
+        """Call MLflow with short limits; after a failure of a healthy server, once more with long ones."""
         client = self._client
         from mlflow.exceptions import MlflowException
 
@@ -160,7 +159,7 @@ class Connection:
                 if transport and not self._patient and self._healthy():
                     self._patient = True
                     continue
-                raise _told(self.uri, error, transport) from None
+                raise _explained(self.uri, error, transport) from None
 
     def _healthy(self) -> bool:
         import requests
@@ -172,13 +171,14 @@ class Connection:
             return False
 
 
-def _told(uri: str, error: MlflowException, transport: bool) -> SlipwayError:
-    """Turn MLflow's error into one sentence (mlflow/exceptions.py has the codes)."""
+def _explained(uri: str, error: MlflowException, transport: bool) -> SlipwayError:
+    """Return MLflow's error in one line (mlflow/exceptions.py has the codes)."""
     where = f"registry {shown(uri)}"
     if transport:
-        return SlipwayError(f"{where} cannot be reached; is it running, is the address right?", ExitCode.UNREACHABLE)
+        return SlipwayError(f"{where} cannot be reached; check that it runs, and its address", ExitCode.UNREACHABLE)
     if error.error_code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
-        return SlipwayError(f"{where} refuses these credentials; set MLFLOW_TRACKING_USERNAME with its _PASSWORD")
+        remedy = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        return SlipwayError(f"{where} refuses these credentials; {remedy}")
     if error.error_code == "ENDPOINT_NOT_FOUND":
         return SlipwayError(f"{where} is no MLflow 3 server; check the address")
     return SlipwayError(f"{where} answered with an error ({error.error_code}: {str(error).splitlines()[0]})")
@@ -186,7 +186,7 @@ def _told(uri: str, error: MlflowException, transport: bool) -> SlipwayError:
 
 @contextmanager
 def _limited(patient: bool) -> Iterator[None]:
-    """Set MLflow's limits, which it reads from the environment at each call, for the time of one call."""
+    """Set MLflow's limits, which it reads from the environment at each call, for one call."""
     limits = {**PATIENT, **{name: os.environ[name] for name in PATIENT if name in os.environ}} if patient else IMPATIENT
     before = {name: os.environ.get(name) for name in limits}
     os.environ.update(limits)

@@ -1,4 +1,4 @@
-"""The input example that a model was logged with, read without loading the model."""
+"""Input example of a model, read from its artifacts without loading the model."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from slipway.models.release import Release
 from slipway.registry.stores import open_store
 
-#: MLflow writes a data frame there as {"columns": […], "data": [[…], …]} (mlflow/models/utils.py, _Example).
+#: File with a data frame as {"columns": […], "data": [[…], …]} (mlflow/models/utils.py, _Example).
 INPUT_EXAMPLE = "input_example.json"
 
 
 def input_example(release: Release) -> list[dict[str, Any]]:
-    """Return the rows of a release's example, each by column; none where it was logged without one.
+    """Return the rows of a release's example, each by column; empty without an example.
 
     Raises:
         SlipwayError: The artifact store cannot be reached.

@@ -1,6 +1,6 @@
-"""Which of a registry's records a release is made of.
+"""Facts of a release, from the registry's records.
 
-Pure: the records come in, content goes out. Where the registry has two places for one fact, the order is said here.
+Pure. Where the registry has two places for one fact, this module defines their order.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from slipway.documents import Frozen, Sorted
 from slipway.errors import SlipwayError
 from slipway.models.release import COMMIT, Artifact, Column, Dataset, RegistryRef, Release, Signature
 
-#: MLflow marks with it what a dataset was used for (mlflow/utils/mlflow_tags.py).
+#: MLflow's tag of a dataset's use (mlflow/utils/mlflow_tags.py).
 CONTEXT_TAG = "mlflow.data.context"
-#: MLflow's own record of the commit a run was started from (mlflow/utils/mlflow_tags.py).
+#: MLflow's tag of the commit that a run was started from (mlflow/utils/mlflow_tags.py).
 COMMIT_TAG = "mlflow.source.git.commit"
 
 
 class Facts(Frozen):
-    """A release, but for the model spec that it belongs to."""
+    """Content of a release, except its model spec."""
 
     registry: RegistryRef
     artifact: Artifact
@@ -36,7 +36,7 @@ class Facts(Frozen):
     metrics: Sorted[str, float]
 
     def release(self, model: str) -> Release:
-        """Freeze them for one model spec."""
+        """Return the release of these facts for one model spec."""
         return Release.create(
             model=model,
             registry=self.registry,
@@ -50,7 +50,7 @@ class Facts(Frozen):
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """One model version, as the registry lists it."""
+    """Model version in the registry."""
 
     name: str
     version: int
@@ -60,14 +60,14 @@ class VersionRecord:
 
     @property
     def key(self) -> str:
-        """What a change of would make it another version; tags may move, so those that count are in it."""
+        """Cache key: all fields that determine the facts, with the relevant tags, since tags may change."""
         counted = {name: self.tags[name] for name in ("git_commit", "dataset_sha256") if name in self.tags}
         return json.dumps([self.name, self.version, self.source, self.run_id, counted], sort_keys=True)
 
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """One dataset that a run says it used."""
+    """Dataset of a run."""
 
     name: str
     digest: str
@@ -76,7 +76,7 @@ class DatasetRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The training run, with the logged model that came out of it."""
+    """Training run with its tags, metrics and datasets."""
 
     run_id: str
     tags: Mapping[str, str]
@@ -93,10 +93,10 @@ def facts(
     artifact: Artifact,
     mlmodel: str,
 ) -> Facts:
-    """Put together what is frozen of one version.
+    """Return the facts of one version.
 
     Raises:
-        SlipwayError: Something that a release must name is missing; the message starts with what, not where.
+        SlipwayError: A fact that a release needs is missing; the message names the fact, not the version.
     """
     tags = {**run.tags, **model_tags, **version.tags}
     finite = {key: value for key, value in {**run.metrics, **model_metrics}.items() if math.isfinite(value)}
@@ -112,20 +112,20 @@ def facts(
             metrics=finite,
         )
     except ValidationError as error:
-        raise SlipwayError(f"not what a release can hold ({error.errors()[0]['msg']})") from None
+        raise SlipwayError(f"invalid for a release ({error.errors()[0]['msg']}); register the model again") from None
 
 
 def latest(metrics: Iterable[Any]) -> dict[str, float]:
-    """Return the newest value by name: a metric may be logged again for another dataset or step."""
+    """Return the newest value by name: a metric can be logged several times, for other datasets or steps."""
     newest = sorted(metrics, key=lambda metric: (metric.timestamp or 0, metric.step or 0))
     return {metric.key: metric.value for metric in newest}
 
 
 def signature(mlmodel: str) -> Signature:
-    """Read how a model is loaded, what it takes and gives, out of its MLmodel file.
+    """Read a model's flavor, inputs and outputs from its MLmodel file.
 
     Raises:
-        SlipwayError: The file is not what MLflow writes.
+        SlipwayError: The file does not have MLflow's format.
     """
     try:
         content = yaml.load(mlmodel, Loader=yaml.CSafeLoader)
@@ -167,7 +167,7 @@ def _commit(tags: Mapping[str, str]) -> str:
 
 
 def _dataset(tags: Mapping[str, str], datasets: Sequence[DatasetRecord]) -> Dataset:
-    """Name the training dataset; without a marked one, the first."""
+    """Return the training dataset; without a marked one, the first."""
     training = [dataset for dataset in datasets if dataset.tags.get(CONTEXT_TAG, "").lower() in ("training", "train")]
     chosen = next(iter([*training, *datasets]), None)
     sha256 = (chosen.tags.get("dataset_sha256") if chosen else None) or tags.get("dataset_sha256")

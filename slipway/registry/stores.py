@@ -1,4 +1,4 @@
-"""Where artifact bytes are: an S3 API, or a local directory."""
+"""Artifact stores: an S3 API or a local directory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.models.digest import Readable, local_files, sha256_of
 from slipway.models.servers import ADDRESS_FORM, STORAGE
 
-#: Seconds: an object store that is away is told within this, twice for the one retry.
+#: Seconds for a connection (twice with the one retry), and for a read.
 CONNECT_TIMEOUT = 2
 READ_TIMEOUT = 30
-#: What MLflow and the AWS SDKs call the endpoint of an S3 API that is not AWS's, strongest first.
+#: Variables of MLflow and the AWS SDKs for the endpoint of an S3 API other than AWS's, in order of precedence.
 ENDPOINT_VARIABLES = ("MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-#: Enough for every thread that reads artifacts at once.
+#: Connections: enough for all threads that read artifacts.
 CONNECTIONS = 16
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, order=True)
 class StoredObject:
-    """One stored file, with what changes when its bytes do."""
+    """Stored file, with a tag that changes with its bytes."""
 
     path: str
     size: int
@@ -35,24 +35,24 @@ class StoredObject:
 
 
 class DamagedError(SlipwayError):
-    """Stored bytes that are not those which the store took a checksum of."""
+    """Error of stored bytes that differ from the store's own checksum."""
 
 
 class Store(Protocol):
-    """The artifacts below one URI."""
+    """Store of the artifacts below one URI."""
 
     def objects(self) -> list[StoredObject]:
         """List every file, sorted."""
 
     def read(self, path: str, *, keep: bool) -> tuple[str, int, str | None]:
-        """Return (hex sha256, size) of a file, with its text when it is to be kept."""
+        """Return hex sha256, size in bytes, and the text (None unless `keep`) of a file."""
 
 
 def open_store(uri: str) -> Store:
     """Return the store that a URI names.
 
     Raises:
-        SlipwayError: A scheme that a model server could not fetch either.
+        SlipwayError: A model server could not fetch from the scheme either.
     """
     parts = urlsplit(uri)
     if uri.startswith(STORAGE) and parts.netloc:
@@ -64,7 +64,7 @@ def open_store(uri: str) -> Store:
 
 
 class LocalStore:
-    """A directory."""
+    """Store in a local directory."""
 
     def __init__(self, uri: str, directory: Path) -> None:
         self.uri, self.directory = uri, directory
@@ -84,17 +84,17 @@ class LocalStore:
 
 
 class S3Store:
-    """A prefix of a bucket."""
+    """Store below a prefix of a bucket."""
 
     def __init__(self, uri: str, bucket: str, prefix: str) -> None:
         self.uri, self.bucket, self.prefix = uri, bucket, f"{prefix}/" if prefix else ""
 
     def objects(self) -> list[StoredObject]:
-        """List every object, sorted; empty folder markers are none."""
+        """List every object, sorted, without empty folder markers."""
         return self._asked(self._objects)
 
     def read(self, path: str, *, keep: bool) -> tuple[str, int, str | None]:
-        """Hash one object as it streams by."""
+        """Hash one object while streaming."""
         return self._asked(lambda client: self._read(client, path, keep))
 
     def _objects(self, client: Any) -> list[StoredObject]:
@@ -124,13 +124,13 @@ class S3Store:
         except exceptions.NoCredentialsError:
             raise SlipwayError(f"{self.uri}: no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE") from None
         except exceptions.FlexibleChecksumError:
-            # Edited on the store's disk, behind its API.
+            # The bytes were edited on the store's disk, behind its API.
             raise DamagedError(f"{self.uri}: bytes that differ from the store's own checksum; restore them") from None
         except exceptions.ClientError as error:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             kind = ExitCode.UNREACHABLE if status >= 500 else ExitCode.USER
             raise SlipwayError(
-                f"{self.uri}: refused by the object store ({code}); check address and rights", kind
+                f"{self.uri}: refused by the object store ({code}); check the address and your rights", kind
             ) from None
         except away as error:
             raise SlipwayError(
@@ -138,7 +138,7 @@ class S3Store:
                 ExitCode.UNREACHABLE,
             ) from None
         except (exceptions.BotoCoreError, ValueError) as error:
-            raise SlipwayError(f"{self.uri}: object store settings are wrong ({error})") from None
+            raise SlipwayError(f"{self.uri}: settings of the object store are invalid ({error}); check AWS_*") from None
 
 
 @lru_cache(maxsize=4)

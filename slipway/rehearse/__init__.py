@@ -1,1 +1,1 @@
-"""Tries a rollout before anyone merges it."""
+"""Rehearsals: rollouts in the lab, before a release is merged."""

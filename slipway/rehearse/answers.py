@@ -1,7 +1,7 @@
-"""What both versions answered to the same requests.
+"""Comparison of both versions' answers to the same requests.
 
-During a rollout each request of a small set is drawn again and again, so that most are answered by both versions. To
-compare those says more than two shares do: each request is its own control.
+During a rollout the requests of a small set are drawn repeatedly, so that both versions answer most of them. Comparing
+these says more than two shares do: each request is its own control.
 """
 
 from __future__ import annotations
@@ -16,37 +16,33 @@ from slipway.traffic.reports import Sink
 
 
 class Comparison(Frozen):
-    """The different requests that both versions have answered."""
+    """Comparison over the distinct requests that both versions answered."""
 
     requests: int
-    #: Those with another answer; with `within`, those with a number that is further away than that.
+    #: Requests with different answers; with `within`, with numbers further apart than that.
     differ: int
     within: float | None = None
-    #: Those whose truth is known, then what became of them.
+    #: Requests with a known truth, and how many of them each version answers right.
     labelled: int = 0
     stable_right: int = 0
     candidate_right: int = 0
-    #: Wrong before, right now; right before, wrong now.
+    #: Only the candidate is right; only the stable version is right.
     mended: int = 0
     broken: int = 0
 
 
 class Answers:
-    """Keeps what passes on its way to observe.
-
-    Args:
-        sink: Where everything goes on to.
-    """
+    """Record of predictions and labels, which are passed on to `sink`."""
 
     def __init__(self, sink: Sink | None) -> None:
         self.sink = sink
-        #: By the request's inputs, then by version: the newest prediction.
+        #: The newest prediction, by the request's inputs and version.
         self._predicted: dict[str, dict[str, Any]] = {}
         self._labels: dict[str, Any] = {}
         self._asked: dict[str, str] = {}
 
     def predicted(self, predictions: Sequence[Mapping[str, Any]]) -> None:
-        """Take predictions, pass them on."""
+        """Record predictions and pass them on."""
         for each in predictions:
             if each["inputs"]:
                 key = json.dumps(each["inputs"], sort_keys=True, default=str)
@@ -56,7 +52,7 @@ class Answers:
             self.sink.predicted(predictions)
 
     def labelled(self, labels: Sequence[Mapping[str, Any]]) -> None:
-        """Take labels, pass them on."""
+        """Record labels and pass them on."""
         for each in labels:
             if key := self._asked.pop(each["id"], None):
                 self._labels[key] = each["label"]
@@ -64,7 +60,7 @@ class Answers:
             self.sink.labelled(labels)
 
     def compare(self, stable: int, candidate: int, within: float | None) -> Comparison:
-        """Compare two versions; `within` says how far a number may be off, None asks for the very same answer."""
+        """Compare two versions; numbers may differ by `within`, None compares answers exactly."""
         before, after = str(stable), str(candidate)
         both = {key: found for key, found in self._predicted.items() if before in found and after in found}
         known = [(found[before], found[after], self._labels[key]) for key, found in both.items() if key in self._labels]

@@ -1,7 +1,7 @@
-"""How many users a worse candidate would have reached before an environment takes it back.
+"""Simulation of the requests that a worse candidate answers before an environment rolls it back.
 
-Rollouts are played through on paper, look by look along the timeline, with the judge's own code: requests arrive at
-random (Poisson), each is bad at random. The random numbers are seeded, so that equal plans have equal tables.
+Rollouts are simulated check by check along the timeline, with the judge's own code. Requests arrive at random (Poisson)
+and are bad at random. The random numbers are seeded, so that equal plans have equal tables.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from slipway.judge.evidence import verdict as weigh
 from slipway.planning.timeline import Step, Timeline
 from slipway.rollout.policy import LIMIT, Policy
 
-#: Draws what is counted in one interval of a step.
+#: Draws the requests of one interval of a step.
 Draw = Callable[[Step], Window]
-#: How many times worse than the stable version; 1 is as good, so that being found is a false alarm.
+#: Ratios of bad requests to those of the stable version; at 1, a rollback is a false alarm.
 FACTORS = (1.0, 2.0, 4.0, 10.0)
-#: Rollouts that are played for each entry: a share of 50 % is then known to 7 points (twice its standard error).
+#: Simulated rollouts per entry: a share of 50 % is then known to 7 points (twice its standard error).
 PLAYED = 200
 SEED = 7
 
 
 class Found(Frozen):
-    """When a rollout was taken back: at which weight, how long after `up`, what users had got of it by then."""
+    """The rollback of a simulated rollout: its weight and its time after `up`."""
 
     weight: int
     seconds: float
-    #: Users' requests that the candidate answered, how many of them it answered badly.
+    #: Users' requests that the candidate answered until then, and how many of them badly.
     requests: int
     bad: int
 
 
 class Exposure(Frozen):
-    """What it takes to find one kind of worse.
+    """Exposure of users to a candidate that is worse in one way.
 
-    The stable version is taken to be as bad as the objective allows, no better: with a better one, the candidate that
-    is so many times worse has fewer bad answers.
+    The stable version is assumed to be as bad as the objective allows: beside a better one, a candidate that is so many
+    times worse has fewer bad answers.
     """
 
-    #: What is bad: `errors`, `slow-p95`, `slow-p99`, `wrong`.
+    #: Kind of bad requests: `errors`, `slow-p95`, `slow-p99`, `wrong`.
     signal: str
     #: Percent of requests that may be bad.
     allowed_percent: float
     factor: float
-    #: Percent of the rollouts that were taken back before the candidate was promoted.
+    #: Percent of the rollouts that were rolled back before the promotion.
     found_percent: float
-    #: The middle one of all rollouts; None where that one was promoted.
+    #: The median of all rollouts; None where it was promoted.
     middle: Found | None = None
 
 
 def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
-    """Play rollouts of candidates that are worse in one way; an immediate rollout finds nothing, so it has none."""
+    """Simulate rollouts of worse candidates; an immediate rollout has no exposures, since nothing can be found."""
     if not timeline.steps:
         return ()
     signals = policy.allowed()
@@ -60,7 +60,7 @@ def exposures(timeline: Timeline, policy: Policy) -> tuple[Exposure, ...]:
         _exposure(timeline, name, allowed, factor, len(signals))
         for name, allowed in signals.items()
         for factor in FACTORS
-        # Four times as many as a third cannot be bad; no multiple of none is.
+        # No share is above 1, and every multiple of 0 is 0.
         if 0 < factor * allowed <= 1
     )
 
@@ -73,7 +73,7 @@ def _exposure(timeline: Timeline, name: str, allowed: float, factor: float, sign
 
     def draw(step: Step) -> Window:
         share = step.weight / 100
-        # A mirrored request is answered by both.
+        # Both versions answer a mirrored request.
         canary, primary = (int(chance.poisson(arriving * part)) for part in (share, 1 - share if step.shown else 1.0))
         bad = int(chance.binomial(canary, factor * allowed))
         return Window(canary, bad, primary, int(chance.binomial(primary, allowed)))
@@ -86,15 +86,15 @@ def _exposure(timeline: Timeline, name: str, allowed: float, factor: float, sign
         allowed_percent=round(100 * allowed, 6),
         factor=factor,
         found_percent=100 * len(found) / len(ended),
-        # Those that were promoted were seen by more than any that was taken back, so they come last.
+        # Promoted candidates answered more requests than any that was rolled back, so they come last.
         middle=found[len(ended) // 2] if len(found) > len(ended) // 2 else None,
     )
 
 
 def _judged(timeline: Timeline, name: str, allowed: float, signals: int, draw: Draw) -> Found | None:
-    """Ask the judge at each look; what it finds is taken back at that very look, through the rollback webhook."""
+    """Ask the judge at each check; the rollback webhook takes back a condemned candidate in the same check."""
     windows: list[Window] = []
-    # Signals without requests count as 1 each, so the one that speaks needs as much as it needs beside the others.
+    # Signals without requests count as 1 each, so one signal needs as much evidence as it does beside the others.
     others = tuple(Signal(f"other-{number}", (), allowed) for number in range(signals - 1))
     seconds, seen, bad = timeline.first_request_seconds, 0, 0
     for step in (each for each in timeline.steps for _ in range(each.intervals)):
@@ -108,7 +108,7 @@ def _judged(timeline: Timeline, name: str, allowed: float, signals: int, draw: D
 
 
 def _by_thresholds(timeline: Timeline, name: str, allowed: float, signals: int, draw: Draw) -> Found | None:
-    """Hold each interval to the objective by itself; the look after `threshold` failed checks takes it back."""
+    """Hold each interval to the objective separately; the check after `threshold` failed ones rolls back."""
     seconds, seen, bad, failed = timeline.first_request_seconds, 0, 0, 0
     for step in timeline.steps:
         while True:

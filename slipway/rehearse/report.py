@@ -1,4 +1,4 @@
-"""A rehearsal as Markdown for a pull request: the verdict first, then only what a reviewer decides by."""
+"""A rehearsal as Markdown for a pull request: the verdict, then the facts that a reviewer needs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _HEADINGS = {
     "rolled-back": "❌ would be rolled back in",
     "refused": "⛔ cannot be released in",
 }
-#: Metrics of the registry that are shown; the JSON has all.
+#: Registry metrics to show; the JSON has all.
 SHOWN_METRICS = 4
 
 
 def markdown(found: Rehearsal) -> str:
-    """Write the whole comment."""
+    """Return the comment."""
     lines = [
         f"### `{found.model}` v{found.stable_version} → v{found.candidate_version}"
         f" {_HEADINGS[found.verdict]} {found.environment}",
@@ -74,7 +74,9 @@ def _compared(found: Rehearsal) -> Iterator[str]:
     yield ""
     if same and same.requests:
         how = "otherwise" if same.within is None else f"more than {same.within:g} away from the stable version"
-        mended = f" Of those with a known truth it mends {same.mended}, breaks {same.broken}." if same.labelled else ""
+        mended = (
+            f" Of those with a known truth it fixes {same.mended} and breaks {same.broken}." if same.labelled else ""
+        )
         yield f"Asked the same {same.requests} requests, the candidate answers {same.differ} of them {how}.{mended}"
         yield ""
 
@@ -139,7 +141,7 @@ def _small_print(found: Rehearsal) -> Iterator[str]:
 
 
 def span(seconds: float) -> str:
-    """Write a duration in the unit that people would use."""
+    """Return a duration in a readable unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

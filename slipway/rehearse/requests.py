@@ -1,4 +1,4 @@
-"""What the two versions are asked: recorded requests, or ones made from the model's input example."""
+"""Requests of a rehearsal: recorded, or generated from the model's input example."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from slipway.errors import SlipwayError, at
 from slipway.models.release import Column
 from slipway.traffic.requests import Request
 
-#: How many different requests are made; enough for the answers of two versions to differ somewhere, if they do.
+#: Number of generated requests: enough to show a difference between two versions.
 GENERATED = 200
-#: Any fixed number: two rehearsals ask the same.
+#: Any fixed number, so that two rehearsals send the same requests.
 SEED = 7
-#: MLflow's column types that have values between any two.
+#: MLflow's continuous column types.
 _CONTINUOUS = frozenset({"float", "double"})
 #: A value of each type for a model that was logged without an input example.
 _ANY: Mapping[str, Any] = {"boolean": True, "integer": 1, "long": 1, "float": 0.5, "double": 0.5, "string": "a"}
 
 
 def read_requests(path: Path) -> tuple[Request, ...]:
-    """Read a file of JSON lines: bodies of the V2 protocol, those of one row with a `label` where the truth is known.
+    """Read a file of JSON lines: V2 request bodies, those of one row with a `label` where the truth is known.
 
     Raises:
-        SlipwayError: The file cannot be read, or a line is something else.
+        SlipwayError: The file cannot be read, or a line is malformed.
     """
     try:
         lines = path.read_text().splitlines()
@@ -42,21 +42,19 @@ def read_requests(path: Path) -> tuple[Request, ...]:
 
 
 def generate_requests(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> tuple[Request, ...]:
-    """Make requests of one row each: points between two rows of an example, of what is not a real number one of them.
+    """Generate requests of one row each: real numbers between those of two example rows, other values from one row.
 
-    Args:
-        columns: The model's inputs.
-        rows: Its input example; with none, each request holds any value of the right types.
+    Without example rows, each request holds fixed values of the right types.
 
     Raises:
-        SlipwayError: The model has no columns, or one of a type that cannot be asked.
+        SlipwayError: The model has no columns, or one of a type without a request format.
     """
     if not columns:
-        raise SlipwayError("requests: the model's signature names no input columns; record some and use --requests")
+        raise SlipwayError("requests: the model's signature names no input columns; record requests and use --requests")
     for column in columns:
         if column.type not in DATATYPES:
             raise SlipwayError(
-                f"requests: input {column.name}: no request can be made of type {column.type}; record some and use"
+                f"requests: input {column.name}: no request can be made of type {column.type}; record requests and use"
                 " --requests"
             )
     chance = random.Random(SEED)

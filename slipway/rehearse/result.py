@@ -1,4 +1,4 @@
-"""What a rehearsal has found, as one document."""
+"""The result of a rehearsal, as one document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Verdict = Literal["promoted", "rolled-back", "refused"]
 
 
 class Metric(Frozen):
-    """What the registry has recorded of both versions; None where one was never measured so."""
+    """A registry metric of both versions; None where a version lacks it."""
 
     name: str
     stable: float | None
@@ -32,19 +32,19 @@ class Metric(Frozen):
 
 
 class Prediction(Frozen):
-    """What the environment would do, without the lab."""
+    """Prediction of the environment's rollout, without the lab."""
 
-    #: None where it is refused.
+    #: None for a refused rollout.
     timeline: Timeline | None = None
     exposures: tuple[Exposure, ...] = ()
-    #: The objectives that count there, as `rollout.policy.Policy.text` writes them.
+    #: Policy of the environment, as `rollout.policy.Policy.text` returns it.
     policy: str = ""
-    #: Why the rollout can never end well, whatever the candidate is like: one line each, with what to change.
+    #: Reasons for which no candidate could be promoted: one line each, with the remedy.
     refusals: tuple[str, ...] = ()
 
 
 class Rehearsal(Frozen):
-    """One rehearsal."""
+    """Result of one rehearsal."""
 
     written_by_slipway: ClassVar[bool] = True
 
@@ -55,13 +55,13 @@ class Rehearsal(Frozen):
     stable_release: str
     candidate_release: str
     verdict: Verdict
-    #: Why, in one line.
+    #: Reason for the verdict, in one line.
     reason: str
     prediction: Prediction
     failed_gates: tuple[str, ...] = ()
     changed_inputs: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    #: The rollout in the lab; None where it was not worth one.
+    #: The rollout in the lab; None for a refused one.
     record: RolloutRecord | None = None
     comparison: Comparison | None = None
     lab_requests_per_second: float | None = None
@@ -69,8 +69,8 @@ class Rehearsal(Frozen):
 
 
 def foresee(spec: ModelSpec, sides: Sides, environment: Environment) -> Prediction:
-    """Say what an environment would do with any candidate, from the Canary that is compiled for it."""
-    # Without a plan: what is wrong with the candidate itself is told beside what the lab has shown of it.
+    """Predict an environment's rollout of any candidate from the compiled Canary."""
+    # Without a plan: faults of the candidate itself are reported beside the results of the lab.
     if problems := refusals({spec.name: spec}, {}, environment):
         return Prediction(refusals=tuple(problems))
     plan = ModelPlan(sides.stable, sides.candidate, sides.candidate, live=sides.stable)
@@ -93,17 +93,7 @@ def conclude(
     labelled: bool,
     generated: bool,
 ) -> Rehearsal:
-    """Put everything together, the verdict first.
-
-    Args:
-        spec: The model, as it is in the environment.
-        sides: Both versions.
-        environment: Where the candidate would be released.
-        prediction: What `foresee` has said.
-        played: The rollout in the lab; None where it can never end well.
-        labelled: Whether requests had labels.
-        generated: Whether the requests were made from an example.
-    """
+    """Return the result; `played` is None where the prediction refuses the rollout."""
     verdict, reason = _verdict(sides, prediction, played)
     before, after = sides.stable.metrics, sides.candidate.metrics
     return Rehearsal(
@@ -138,11 +128,11 @@ def _verdict(sides: Sides, prediction: Prediction, played: Played | None) -> tup
 
 
 def lab_verdict(model: str, record: RolloutRecord) -> str:
-    """Say how the rollout in the lab ended, as the rest of a sentence."""
+    """Return the end of the rollout in the lab, as the rest of a sentence."""
     if record.outcome == "promoted":
         highest = max((point.evidence for point in record.points if point.evidence is not None), default=None)
-        told = f": the evidence against it never rose above {highest:.2g} of {LIMIT:g}" if highest is not None else ""
-        return f"was promoted by Flagger{told}"
+        known = f": the evidence against it never rose above {highest:.2g} of {LIMIT:g}" if highest is not None else ""
+        return f"was promoted by Flagger{known}"
     reason = record.reason.removeprefix(f"{names.inference_service(model, record.candidate_version)}: ")
     weight = max((point.weight for point in record.points), default=0)
     return f"was rolled back by Flagger at {weight} % of the traffic: {reason or 'no reason is known'}"

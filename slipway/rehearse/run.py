@@ -1,7 +1,7 @@
-"""Plays one rollout in the lab, from two versions in the registry to Flagger's verdict.
+"""One rollout in the lab, from two versions in the registry to Flagger's verdict.
 
-It has a namespace of its own, which holds everything that it makes: deleting that is all the tidying there is. One that
-was killed leaves its namespace, which the next rehearsal of the model deletes before it begins.
+Deleting the namespace of a rehearsal removes everything that it made. A killed rehearsal leaves its namespace, which
+the next rehearsal of the model deletes before it begins.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ from slipway.traffic.reports import Sink
 from slipway.traffic.requests import Request, Stream
 from slipway.traffic.stream import Traffic
 
-#: Seconds for both model servers to be ready, for a namespace to be gone.
+#: Seconds within which both model servers must be ready, and a namespace must be gone.
 READY_LIMIT = 180.0
 GONE_LIMIT = 120.0
-#: A rollout in a busy lab may take so many times what is predicted, and so many seconds more.
+#: Limit for a rollout in a busy lab: so many times the predicted seconds, plus so many seconds.
 SLACK_FACTOR, SLACK_SECONDS = 2.0, 120.0
 #: Seconds from a prediction to its label. Real labels come later; their delay is not rehearsed.
 LABEL_DELAY = 1.0
@@ -55,34 +55,23 @@ MANAGER = "slipway-rehearse"
 
 @dataclass(frozen=True)
 class Lab:
-    """A running lab, seen from the user's shell.
+    """A running lab, as the user's shell sees it."""
 
-    Args:
-        environment: Settings of its own stack.
-        kube: Its API server.
-        gateway: Address of its gateway.
-        keys: Access and secret key of its object store.
-        paths: Its files.
-        sink: Where predictions and labels go; None where nobody observes.
-    """
-
+    #: Settings of the lab's stack.
     environment: Environment
     kube: Kube
+    #: Address of the gateway.
     gateway: str
+    #: Access and secret key of the object store.
     keys: tuple[str, str]
     paths: Paths
+    #: Receiver of predictions and labels, if any.
     sink: Sink | None = None
 
 
 @dataclass(frozen=True)
 class Played:
-    """What a rehearsal showed.
-
-    Args:
-        record: The rollout.
-        comparison: What both versions answered to the same requests.
-        requests_per_second: What the lab was asked.
-    """
+    """A rollout in the lab."""
 
     record: RolloutRecord
     comparison: Comparison
@@ -90,7 +79,7 @@ class Played:
 
 
 def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked: Sequence[Request]) -> Played:
-    """Play a rollout; whatever happens, nothing of it stays in the lab.
+    """Play a rollout in the lab; nothing of it stays there, also after a failure.
 
     Raises:
         SlipwayError: Another rehearsal of the model runs, the lab is away, or the stable version does not answer.
@@ -115,7 +104,7 @@ def play(lab: Lab, spec: ModelSpec, sides: Sides, rehearsed: Environment, asked:
 
 
 def _set_up(kube: Kube, stage: Stage) -> None:
-    """Bring both versions up, users' requests on the stable one."""
+    """Start both versions, with all requests on the stable one."""
     for obj in stage.before:
         kube.apply(obj, field_manager=MANAGER, force=True)
     services = [each["metadata"]["name"] for each in stage.compiled.inference_services]
@@ -127,7 +116,7 @@ def _set_up(kube: Kube, stage: Stage) -> None:
 
 
 def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
-    """Move the target, watch until Flagger has decided."""
+    """Move the target and watch until Flagger has decided."""
     model, environment = stage.spec.name, stage.environment
     expected = predict(stage.compiled.canary, environment.name, per_second).settled_seconds
     prometheus, started = prometheus_of(environment), time.time()
@@ -136,7 +125,7 @@ def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
     seen: dict[str, RolloutRecord] = {}
 
     def look() -> Mapping[str, RolloutRecord]:
-        # Before Flagger has noticed, there is no rollout to tell of.
+        # Until Flagger has noticed, there is no rollout.
         canary = lab.kube.get(*cluster.CANARY, model, stage.namespace)
         if (canary.get("status") or {}).get("phase") != "Initialized":
             state = read(lab.kube, stage.namespace, [model])[model]
@@ -152,9 +141,9 @@ def _roll_out(lab: Lab, stage: Stage, per_second: float) -> RolloutRecord:
 
 
 def unseen(record: RolloutRecord) -> str:
-    """Say why a rollout that failed says nothing about its candidate; empty where it does.
+    """Return the reason for which a failed rollout says nothing about its candidate; empty if there is none.
 
-    A check without data fails, as it must; where the stable version could not be seen, the lab was too busy.
+    A check without data fails; if data of the stable version was missing, the lab was too busy.
     """
     halted = [each.reason for each in record.decisions if each.kind == "halted"]
     stable = names.inference_service(record.model, record.stable_version)
@@ -165,11 +154,11 @@ def unseen(record: RolloutRecord) -> str:
 
 @contextlib.contextmanager
 def _namespace(lab: Lab, model: str) -> Iterator[str]:
-    """Own a namespace; at the end, and before it, none of the model's rehearsals has one."""
+    """Reserve a namespace; delete those of the model's rehearsals before and after."""
     with _alone(lab.paths, model):
         _remove_all(lab.kube, model)
         try:
-            # A name that was never used before: what was measured in another rehearsal is not taken for this one's.
+            # A new name, so that measurements of an earlier rehearsal do not count.
             yield f"rehearsal-{secrets.token_hex(4)}"
         finally:
             _remove_all(lab.kube, model)
@@ -177,7 +166,7 @@ def _namespace(lab: Lab, model: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _alone(paths: Paths, model: str) -> Iterator[None]:
-    """Hold the lock of a model's rehearsals; the kernel lets go of it when the process ends, however it ends."""
+    """Hold the lock of a model's rehearsals; the kernel releases it when the process ends."""
     file = private_directory(paths.root) / f"rehearsal-{model}.lock"
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -193,7 +182,7 @@ def _alone(paths: Paths, model: str) -> Iterator[None]:
 
 
 def _remove_all(kube: Kube, model: str) -> None:
-    """Delete what rehearsals of a model have left; a second Control-C must not leave more."""
+    """Delete the namespaces of a model's rehearsals: all first, so that a second Control-C leaves none."""
     left = [each["metadata"]["name"] for each in kube.list(*NAMESPACE, label_selector=f"{REHEARSAL}={model}")]
     for name in left:
         kube.delete(*NAMESPACE, name)
@@ -223,7 +212,7 @@ def _gone(kube: Kube, namespace: str) -> None:
 
 
 def _answers(gateway: str, url: str, request: Request) -> None:
-    """Wait until the new route leads to the stable version, which must answer."""
+    """Send the first request, which the stable version must answer."""
     with requests.Session() as session:
         session.trust_env = False
         try:

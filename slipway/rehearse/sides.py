@@ -1,4 +1,4 @@
-"""Which two versions are compared: what an environment runs, with what is to replace it."""
+"""The two versions of a rehearsal: the environment's stable release and the candidate."""
 
 from __future__ import annotations
 
@@ -16,21 +16,16 @@ from slipway.settings.environment import Environment, path_of
 
 @dataclass(frozen=True)
 class Sides:
-    """Both releases.
-
-    Args:
-        stable: What users have.
-        candidate: What is tried.
-        failed_gates: Why the candidate could not even be released, one line each.
-    """
+    """The stable release and the candidate."""
 
     stable: Release
     candidate: Release
+    #: Reasons for which the candidate could not be released, one line each.
     failed_gates: tuple[str, ...] = ()
 
     @property
     def changed_inputs(self) -> tuple[str, ...]:
-        """The columns of which one side does not know, or knows as another type; requests must then change."""
+        """Input columns that only one side has, or that have another type; clients must then change requests."""
         sides = self.stable, self.candidate
         before, after = ({each.name: each.type for each in side.signature.inputs} for side in sides)
         return tuple(
@@ -43,15 +38,9 @@ class Sides:
 def find_sides(
     registry: Registry, project: Path, spec: ModelSpec, environment: Environment, candidate: int, stable: int | None
 ) -> Sides:
-    """Freeze both versions, from the registry that has their bytes.
+    """Read both releases from the registry, which must have their bytes.
 
-    Args:
-        registry: Has the candidate; must have what the environment runs too.
-        project: Has the pins.
-        spec: The model.
-        environment: Where the candidate would be released.
-        candidate: Its registry version.
-        stable: The registry version to compare with; None takes what the environment's pins or its alias name.
+    The candidate and `stable` are registry versions; by default the environment's pins or alias name the stable one.
 
     Raises:
         SlipwayError: A version is missing, or both are the same.
@@ -90,7 +79,7 @@ def _pinned(registry: Registry, project: Path, spec: ModelSpec, environment: Env
     except SlipwayError as error:
         if error.exit_code is ExitCode.UNREACHABLE:
             raise
-        raise SlipwayError(f"release {spec.name}/{wanted.id}: its bytes cannot be had: {error}; {remedy}") from None
+        raise SlipwayError(f"release {spec.name}/{wanted.id}: its bytes cannot be read: {error}; {remedy}") from None
     if found.artifact.digest != wanted.artifact.digest:
         raise SlipwayError(
             f"release {spec.name}/{wanted.id}: version {wanted.version} of this registry has other bytes; {remedy}"

@@ -1,4 +1,4 @@
-"""What a rehearsal puts into the lab: an environment's own rollout, in a namespace of its own, on a faster clock."""
+"""Objects of a rehearsal: an environment's rollout in a separate namespace of the lab, with short intervals."""
 
 from __future__ import annotations
 
@@ -17,36 +17,31 @@ from slipway.rollout.canary import MIN_INTERVAL
 from slipway.rollout.plan import ModelPlan
 from slipway.settings.environment import Environment
 
-#: On a rehearsal's namespace: the model that is rehearsed in it.
+#: Label of a rehearsal's namespace: the rehearsed model.
 REHEARSAL = f"{names.PREFIX}rehearsal"
-#: Where the host of a rehearsed model differs from that of the lab's own.
+#: Subdomain that separates the hosts of rehearsed models from those of the lab's models.
 SUBDOMAIN = "rehearsal"
 NAMESPACE = ("v1", "Namespace")
-#: Requests a second: enough for a step of ten seconds to show something, no more than what two cores answer beside
-#: everything else that the lab runs.
+#: Requests a second: enough for a step of ten seconds, and no more than two cores answer beside the rest of the lab.
 SLOWEST, FASTEST = 10.0, 40.0
-#: Looks after which the first step should have its requests.
+#: Checks within which the first step should have its requests.
 SOON = 3
 
 
 @dataclass(frozen=True)
 class Stage:
-    """All that is applied.
-
-    Args:
-        namespace: The rehearsal's own.
-        environment: The lab's cluster with the rehearsed environment's rollout.
-        spec: The model as it is rehearsed.
-        before: Objects to apply first, in order; with them users have the stable version.
-        target: Applied last: it starts the rollout.
-        compiled: The model's objects, the target still on the stable version.
-    """
+    """Settings and objects of a rehearsal."""
 
     namespace: str
+    #: The lab's settings with the rehearsed environment's rollout.
     environment: Environment
+    #: The model as it is rehearsed.
     spec: ModelSpec
+    #: Objects to apply first, in order; the target is on the stable version.
     before: tuple[Object, ...]
+    #: The target on the candidate, which starts the rollout.
     target: Object
+    #: The model's objects, with the target on the stable version.
     compiled: CompiledModel
 
 
@@ -63,13 +58,13 @@ def stage(
     """Compile a rehearsal.
 
     Args:
-        namespace: Its namespace, which nobody else uses.
+        namespace: Its separate namespace.
         spec: The model.
         sides: Both versions.
-        lab: Settings of the lab's own stack.
+        lab: Settings of the lab's stack.
         rehearsed: The environment whose rollout is rehearsed.
         keys: Access and secret key of the lab's object store.
-        labelled: Whether the requests have labels; without any, nothing can be asked of them.
+        labelled: Whether the requests have labels; without labels, objectives about them are dropped.
     """
     environment, spec = on_stage(namespace, lab, rehearsed), fast(spec, rehearsed, labelled=labelled)
     stable = ModelPlan(sides.stable, sides.candidate, sides.stable, live=sides.stable)
@@ -91,14 +86,14 @@ def stage(
 
 
 def on_stage(namespace: str, lab: Environment, rehearsed: Environment) -> Environment:
-    """Return the lab's settings with the rollout of another environment, as fast as Flagger can."""
+    """Return the lab's settings with the rollout of another environment at Flagger's shortest interval."""
     suffix = f"{SUBDOMAIN}.{lab.gateway.host_suffix}"
     return lab.model_copy(
         update={
             "name": f"{rehearsed.name}, rehearsed in the lab",
             "namespace": namespace,
             "gateway": lab.gateway.model_copy(update={"host_suffix": suffix}),
-            # The plain thresholds are rehearsed where the environment has no judge.
+            # Without a judge in the environment, plain thresholds are rehearsed.
             "judge_url": lab.judge_url if rehearsed.judge_url else None,
             "rollout": rehearsed.rollout.model_copy(update={"interval_seconds": MIN_INTERVAL}),
             "protect": False,
@@ -107,7 +102,7 @@ def on_stage(namespace: str, lab: Environment, rehearsed: Environment) -> Enviro
 
 
 def fast(spec: ModelSpec, rehearsed: Environment, *, labelled: bool) -> ModelSpec:
-    """Return a model with one replica, whose pauses last as many looks as they do in the environment."""
+    """Return a model with one replica, whose pauses last as many checks as in the environment."""
     interval = rehearsed.rollout.interval_seconds
     pauses = {weight: math.ceil(seconds / interval) * MIN_INTERVAL for weight, seconds in spec.rollout.pauses.items()}
     rollout = {"pauses": pauses, **({} if labelled else {"min_labels": 0})}
@@ -122,17 +117,17 @@ def fast(spec: ModelSpec, rehearsed: Environment, *, labelled: bool) -> ModelSpe
 
 
 def rate(spec: ModelSpec, environment: Environment) -> float:
-    """Say how many requests a second the lab sends: the model's own, or what a small first step needs to go on soon."""
+    """Return the requests per second of the lab: the model's own, or as many as a small first step needs."""
     share = rollout_steps(spec, environment)[0] / 100
     needed = spec.rollout.min_requests_per_step / (share * SOON * MIN_INTERVAL)
     return min(FASTEST, max(SLOWEST, spec.rollout.requests_per_second, math.ceil(needed)))
 
 
 def not_rehearsed(spec: ModelSpec, *, labelled: bool, generated: bool) -> Sequence[str]:
-    """Say what the lab cannot show, one line each."""
+    """Return what the lab cannot show, one line each."""
     found = []
     if spec.objectives.correct_percent is not None and not labelled:
-        found.append("whether its answers are right: no request has a label; record some and use --requests")
+        found.append("whether its answers are right: no request has a label; record labelled ones and use --requests")
     if generated:
         found.append("real requests: these were made from the model's input example")
     return found

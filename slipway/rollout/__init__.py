@@ -1,1 +1,1 @@
-"""The state of a rollout: the only place that reads it from cluster objects, and the decisions that follow from it."""
+"""The state of a rollout, read from cluster objects, and the decisions that follow from it."""

@@ -1,4 +1,4 @@
-"""What a Canary of Flagger's and its HTTPRoute say about a rollout: policy, pace, strategy, weights, abort."""
+"""Policy, pace, strategy, weights and abort of a rollout, read from its Canary and its HTTPRoute."""
 
 from __future__ import annotations
 
@@ -15,35 +15,31 @@ MIN_INTERVAL = 10
 
 
 def analysis_of(canary: Object) -> Object:
-    """Return how a Canary decides; empty where it does not say."""
+    """Return the analysis of a Canary; empty where it has none."""
     return (canary.get("spec") or {}).get("analysis") or {}
 
 
 def interval_of(canary: Object) -> float:
-    """Return the seconds between two looks of Flagger."""
+    """Return the seconds between two checks of Flagger."""
     return max(MIN_INTERVAL, times.seconds(analysis_of(canary).get("interval") or "60s"))
 
 
 def policy_text(canary: Object) -> str:
-    """Return the policy that a Canary carries, as it was written; empty without a judge."""
+    """Return the policy that a Canary carries as text; empty without a judge."""
     analysis = analysis_of(canary)
     carried = [metric.get("templateVariables") or {} for metric in analysis.get("metrics") or ()]
     carried += [webhook.get("metadata") or {} for webhook in analysis.get("webhooks") or ()]
-    return next((str(each[POLICY]) for each in carried if each.get(POLICY)), "")
+    return next((str(values[POLICY]) for values in carried if values.get(POLICY)), "")
 
 
 def policy_of(canary: Object) -> Policy | None:
-    """Return the policy that a Canary carries; None without a judge.
-
-    Raises:
-        SlipwayError: It cannot be read.
-    """
+    """Return the policy that a Canary carries; None without a judge. Raises SlipwayError where it cannot be read."""
     text = policy_text(canary)
     return Policy.parse(text) if text else None
 
 
 def strategy_of(canary: Object) -> str:
-    """Name the strategy that a Canary carries out."""
+    """Return the name of a Canary's strategy."""
     analysis = analysis_of(canary)
     if (canary.get("spec") or {}).get("skipAnalysis"):
         return "immediate"
@@ -55,29 +51,29 @@ def strategy_of(canary: Object) -> str:
 
 
 def is_initialized(canary: Object) -> bool:
-    """Tell whether Flagger has taken over the model's traffic."""
+    """Return whether Flagger has taken over the model's traffic."""
     return (canary.get("status") or {}).get("phase") not in (None, "", "Initializing")
 
 
 def promoted(canary: Object) -> Object:
-    """Return the condition Promoted of a Canary; empty before Flagger's first look."""
+    """Return the condition Promoted of a Canary; empty before Flagger's first check."""
     conditions = (canary.get("status") or {}).get("conditions") or ()
     return next((each for each in conditions if each.get("type") == "Promoted"), {})
 
 
 def aborted(canary: Object, candidate: str) -> str:
-    """Return why an operator wants a candidate's InferenceService away, by the annotation; empty if nobody does."""
+    """Return the reason for which an operator aborted a candidate, by InferenceService; empty without an abort."""
     text = ((canary.get("metadata") or {}).get("annotations") or {}).get(ABORT, "")
     name, _, reason = text.partition(":")
     return (reason.strip() or "no reason given") if candidate and name.strip() == candidate else ""
 
 
 def weights(model: str, route: Object | None, canary: Object) -> tuple[int, bool]:
-    """Read what the candidate gets of the traffic, in percent, and whether it is mirrored, as Flagger reads it.
+    """Return the candidate's share of the traffic in percent and whether requests are mirrored, read as Flagger does.
 
     The Canary's own `canaryWeight` is 0 while Flagger waits for a promotion and the route gives the candidate
-    everything. With session affinity only the rule that splits counts: Flagger gives its backends filters, while the
-    rules for those who have a cookie are all or nothing (pkg/router/gateway_api.go, GetRoutes).
+    everything. With session affinity only the rule with filters on its backends counts: the rules for clients with a
+    cookie are all or nothing (pkg/router/gateway_api.go, GetRoutes).
     """
     weight, mirrored, affinity = 0, False, bool(analysis_of(canary).get("sessionAffinity"))
     for rule in ((route or {}).get("spec") or {}).get("rules") or ():

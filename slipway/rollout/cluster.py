@@ -1,4 +1,4 @@
-"""What a cluster shows of the models, read in a number of requests that does not grow with them."""
+"""Read the state of all models of a cluster in a fixed number of requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slipway.rollout import llm, observed
 from slipway.rollout.observed import ObservedModel
 from slipway.settings.environment import Environment
 
-#: Seconds for the answer to one request; a preview must not hang on a cluster that is away.
+#: Seconds for the answer to one request; a preview must not hang on an unreachable cluster.
 TIMEOUT = 10.0
 
 INFERENCE_SERVICE = ("serving.kserve.io/v1beta1", "InferenceService")
@@ -22,7 +22,7 @@ ROUTE = ("gateway.networking.k8s.io/v1", "HTTPRoute")
 
 
 def connect(environment: Environment, project: Path) -> Kube:
-    """Return the cluster of an environment.
+    """Return a client for the cluster of an environment.
 
     Raises:
         SlipwayError: The environment names no kubeconfig, or one that cannot be used.
@@ -33,10 +33,10 @@ def connect(environment: Environment, project: Path) -> Kube:
 
 
 def kubeconfig(environment: Environment, project: Path) -> Path:
-    """Say which kubeconfig an environment has; a relative one is relative to the project.
+    """Return the path of an environment's kubeconfig; a relative path starts at the project.
 
     Raises:
-        SlipwayError: It has none, or the file is not there.
+        SlipwayError: The setting or the file is missing.
     """
     where, file = f"Pulumi.{environment.name}.yaml: slipway:cluster.kubeconfig: ", environment.cluster.kubeconfig
     if file is None:
@@ -54,11 +54,11 @@ def kubeconfig(environment: Environment, project: Path) -> Path:
 
 
 def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, ObservedModel]:
-    """Read the rollout state of models: five lists, whatever their number.
+    """Read the state of models in five requests.
 
     Raises:
         KubeError: The cluster cannot be reached or refuses.
-        SlipwayError: A Service of a model selects what is none of its versions.
+        SlipwayError: A Service of a model selects something other than one of its versions.
     """
     wanted = sorted(models)
     llms = llm.observe_all(list_if_known(kube, llm.LLM, namespace))
@@ -68,11 +68,7 @@ def observe(kube: Kube, namespace: str, models: Iterable[str]) -> dict[str, Obse
 
 
 def objects(kube: Kube, namespace: str) -> Objects:
-    """List what models consist of: Services, Canaries, InferenceServices and HTTPRoutes.
-
-    Raises:
-        KubeError: The cluster cannot be reached or refuses.
-    """
+    """List the Services, Canaries, InferenceServices and HTTPRoutes of a namespace. Raises KubeError."""
     found = [*kube.list(*SERVICE, namespace)]
     return found + [
         each for kind in (CANARY, INFERENCE_SERVICE, ROUTE) for each in list_if_known(kube, kind, namespace)
@@ -80,7 +76,7 @@ def objects(kube: Kube, namespace: str) -> Objects:
 
 
 def list_if_known(kube: Kube, kind: tuple[str, str], namespace: str) -> Objects:
-    """List objects; a cluster without the CRD has none of them."""
+    """List objects of a kind; none where the cluster lacks the CRD."""
     try:
         return kube.list(*kind, namespace)
     except KubeError as error:

@@ -1,4 +1,4 @@
-"""How an LLM's traffic moves: by the weights of a group, which nobody but us writes."""
+"""The rollout of an LLM: weights in a group of LLMInferenceServices, which only Slipway writes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,11 @@ ALL = 100
 
 @dataclass(frozen=True)
 class Member:
-    """One release in a group.
-
-    Args:
-        name: Its LLMInferenceService.
-        weight: Its share.
-        created: When; RFC 3339, so that the order of texts is that of time.
-        service: What else is known.
-    """
+    """One release in a group, by its LLMInferenceService."""
 
     name: str
     weight: int
+    #: RFC 3339, so that texts sort by time.
     created: str
     service: ObservedService
 
@@ -53,7 +47,7 @@ def observe_all(objects: Iterable[Object]) -> dict[str, ObservedModel]:
 
 
 def observe(group: list[Member]) -> ObservedModel:
-    """Say what a group shows: live is who has all the traffic, until then who was there first."""
+    """Read the state of a group: the live member has all the traffic; until one has, it is the oldest with traffic."""
     whole = [member for member in group if member.weight >= ALL]
     live = (whole or [member for member in group if member.weight] or group)[0]
     tried = next((member for member in group if member is not live and member.weight), live)
@@ -67,12 +61,12 @@ def observe(group: list[Member]) -> ObservedModel:
 
 
 def next_weight(now: int, steps: tuple[int, ...]) -> int:
-    """Return the step after a weight; the last one is everybody."""
+    """Return the weight that follows a weight; the last step is all of the traffic."""
     return next((step for step in steps if step > now), ALL)
 
 
 def notices(model: str, plan: ModelPlan) -> tuple[str, ...]:
-    """Say who moves the traffic of a candidate that runs without any."""
+    """Return the notice that a candidate runs without traffic, with the command that gives it some."""
     if plan.candidate is None or plan.live is None or plan.candidate is plan.live or plan.weight:
         return ()
     return (f"{model}: {plan.candidate.id} runs without traffic; `slipway rollout step {model}` gives it the first",)

@@ -1,8 +1,8 @@
-"""What Flagger's sentences mean: the one table of them.
+"""The table of Flagger's event messages and their meaning.
 
 Flagger reports what it does in events, as English text only. The sentences are those of Flagger 1.41; the function
-that writes each is named beside it (pkg/controller/scheduler.go, scheduler_hooks.go, scheduler_metrics.go). A ledger
-stores the kind that is read here when an event arrives: afterwards the stored kind is believed.
+that writes each is named beside it (pkg/controller/scheduler.go, scheduler_hooks.go, scheduler_metrics.go). The ledger
+stores the kind that is read here when an event arrives; readers of the ledger use the stored kind.
 """
 
 from __future__ import annotations
@@ -11,31 +11,27 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a rollout did: `held` waits for an approval, `halted` is a failed check.
+#: Event of a rollout: `held` waits for an approval, `halted` is a failed check.
 Kind = Literal["started", "advanced", "held", "halted", "promoted", "rolled-back", "aborted"]
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What one sentence means.
+    """Meaning of one message."""
 
-    Args:
-        plain: It in plain words.
-        kind: What the rollout did; None where nothing was decided.
-        phase: Flagger's phase from then on; empty where the sentence does not tell. The phase that Flagger sends along
-            with an event is the one before.
-        weight: Percent of the traffic that the candidate has from then on; None where the sentence does not tell.
-        idle: Whether it is repeated at each look, to say that nothing happened.
-    """
-
+    #: The message in plain words.
     plain: str
+    #: None where nothing was decided.
     kind: Kind | None = None
+    #: Flagger's phase from then on, if known. The phase that Flagger sends with an event is the previous one.
     phase: str = ""
+    #: Percent of the traffic that the candidate has from then on; None if unknown.
     weight: int | None = None
+    #: Whether Flagger repeats the message at each check although nothing happens.
     idle: bool = False
 
 
-#: Pattern, kind, phase, plain words with the groups of the pattern. The first that fits counts.
+#: Pattern, kind, phase and plain words with the groups of the pattern. The first match counts.
 _SENTENCES: tuple[tuple[str, Kind | None, str, str], ...] = (
     # checkCanaryStatus; advanceCanary, where the target changes in mid-rollout.
     ("New revision detected! ", "started", "Progressing", "a new version is tried"),
@@ -70,13 +66,13 @@ _SENTENCES: tuple[tuple[str, Kind | None, str, str], ...] = (
     # advanceCanary and rollback; the first says so whenever a rollback hook passes, for the judge as for an operator.
     ("(?P<all>(Rolling back|Canary failed!) .*)", "rolled-back", "Failed", "{all}"),
 )
-#: Repeated at each look: runConfirmTrafficIncreaseHooks (the judge's own entry has the reason), runRollbackHooks.
+#: Repeated at each check: runConfirmTrafficIncreaseHooks (the judge's own entry has the reason), runRollbackHooks.
 _IDLE = re.compile(r"Halt \S+ advancement waiting for traffic increase|Rollback hook \S+ not signaling a rollback")
 _TABLE = tuple((re.compile(pattern), kind, phase, plain) for pattern, kind, phase, plain in _SENTENCES)
 
 
 def read(message: str) -> Meaning:
-    """Return what a sentence means; one that is not in the table decides nothing."""
+    """Return the meaning of a message; an unknown message decides nothing."""
     idle = bool(_IDLE.match(message))
     for pattern, kind, phase, plain in _TABLE:
         if match := pattern.match(message):

@@ -1,4 +1,4 @@
-"""What the cluster shows of models: which version serves, which one is tried, with how much of the traffic."""
+"""The observed state of models: the live version, the candidate and its share of the traffic."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from slipway.errors import SlipwayError
 from slipway.objects import Object
 from slipway.rollout import canary as canaries
 
-#: Flagger's phases in which nothing is under way (pkg/apis/flagger/v1beta1/status.go); any other, also an unknown
-#: one, counts as unsettled: the route's weights or the pair's selectors may then change at any tick.
+#: Flagger's phases without a rollout under way (pkg/apis/flagger/v1beta1/status.go). Any other phase counts as
+#: unsettled: the route's weights or the Services' selectors may change at any check.
 SETTLED = frozenset({"Initialized", "Succeeded", "Failed"})
 
 
 @dataclass(frozen=True)
 class ObservedService:
-    """One InferenceService that exists."""
+    """Observed state of one InferenceService."""
 
     version: int
     release_id: str
     ready: bool
     serving_digest: str
     model_digest: str = ""
-    #: Whether an agent beside its servers sends what they are asked.
+    #: Whether an agent beside its servers sends their requests to observe.
     logged: bool = False
 
 
 @dataclass(frozen=True)
 class ObservedModel:
-    """What the cluster shows of a model; None stands for an object that is not there."""
+    """Observed state of one model; None stands for a missing object."""
 
     live_version: int | None = None
     target_version: int | None = None
@@ -38,26 +38,23 @@ class ObservedModel:
     services: Mapping[str, ObservedService] = field(default_factory=dict)
     #: Percent of the traffic that the route gives the candidate; None where there is no route.
     weight: int | None = None
-    #: Which programs apply the model's objects: "Pulumi", "Argo CD"; the pair is passed over, which Flagger writes.
+    #: Programs that apply the model's objects: "Pulumi", "Argo CD"; objects that Flagger writes do not count.
     appliers: frozenset[str] = frozenset()
 
     @property
     def candidate(self) -> int | None:
-        """The version that is tried; None where the target selects what users have."""
+        """Version of the candidate; None where the target selects the live version."""
         return self.target_version if self.target_version != self.live_version else None
 
 
 def observe_all(models: Iterable[str], objects: Iterable[Object]) -> dict[str, ObservedModel]:
     """Read the state of models from the live objects of their namespace.
 
-    Args:
-        models: Which models to look for.
-        objects: Services, InferenceServices, Canaries and HTTPRoutes with `kind` filled in; other kinds are passed
-            over. List them without a label selector: Flagger takes the primary's labels away when it promotes, unless
-            it is configured to keep them.
+    The objects are Services, InferenceServices, Canaries and HTTPRoutes with `kind` filled in. List them without a
+    label selector: Flagger removes the primary's labels when it promotes, unless it is configured to keep them.
 
     Raises:
-        SlipwayError: A Service of a model selects something that is none of its versions.
+        SlipwayError: A Service of a model selects something other than one of its versions.
     """
     by_name: dict[tuple[str, str], Object] = {}
     services: dict[str, dict[str, ObservedService]] = {}
@@ -87,20 +84,20 @@ def observe_all(models: Iterable[str], objects: Iterable[Object]) -> dict[str, O
 
 
 def _appliers(metadata: Object) -> frozenset[str]:
-    """Say who applies an object: Pulumi by its field managers, Argo CD by its tracking annotation."""
+    """Return who applies an object: Pulumi by its field managers, Argo CD by its tracking annotation."""
     managers = [str(entry.get("manager")) for entry in metadata.get("managedFields") or []]
     pulumi = {"Pulumi"} if any(manager.startswith("pulumi") for manager in managers) else set()
     return frozenset(pulumi | ({"Argo CD"} if names.TRACKING in (metadata.get("annotations") or {}) else set()))
 
 
 def is_ready(service: Object) -> bool:
-    """Tell whether an InferenceService is Ready."""
+    """Return whether an InferenceService is Ready."""
     conditions = (service.get("status") or {}).get("conditions") or []
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def observed_service(service: Object) -> ObservedService:
-    """Read one InferenceService."""
+    """Read the state of one InferenceService."""
     metadata = service["metadata"]
     annotations = metadata.get("annotations") or {}
     return ObservedService(

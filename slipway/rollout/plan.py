@@ -1,4 +1,4 @@
-"""What one `up` may do to a model, decided from what is wanted, given what the cluster shows."""
+"""The plan of one `up` for a model, decided from the wanted releases and the observed state."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from slipway.rollout.observed import SETTLED, ObservedModel
 
 @dataclass(frozen=True)
 class Wanted:
-    """What pins or an alias ask for."""
+    """Releases that pins or an alias ask for."""
 
     stable: Release
     candidate: Release | None = None
     rejected: tuple[Rejection, ...] = ()
-    #: Why nothing may move; None lets releases move.
+    #: Reason for which no traffic may move; None without a hold.
     hold: str | None = None
-    #: Whether the candidate runs without being tried, for this once.
+    #: Whether the candidate runs without a rollout during this `up`.
     held_back: bool = False
 
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """What one `up` declares: an InferenceService for `stable` (and `candidate`), the target on `target`."""
+    """Declared state of a model: InferenceServices for `stable` and `candidate`, the target on `target`."""
 
     stable: Release
     candidate: Release | None
     target: Release
     notices: tuple[str, ...] = ()
-    #: What the primary selects; None before the first deployment.
+    #: The release that the primary selects; None before the first deployment.
     live: Release | None = None
-    #: Percent of the traffic that the candidate has already.
+    #: Percent of the traffic that the candidate has.
     weight: int = 0
-    #: Of each version that runs already: whether an agent beside its servers sends what they are asked.
+    #: By running version: whether an agent beside its servers sends their requests to observe.
     agents: Mapping[int, bool] = field(default_factory=dict)
 
     @property
@@ -48,10 +48,10 @@ class ModelPlan:
 
 
 def follow(alias: Release, live: Release | None, rejected: tuple[Rejection, ...] = ()) -> Wanted:
-    """Say what an alias asks for, given what is live.
+    """Return the releases that an alias asks for, given the live release.
 
-    The live release stays stable until the alias's is promoted. One that was rejected after its promotion serves only
-    until the alias's has taken over: so the two change places.
+    The live release stays stable until the alias's release is promoted. If it was rejected after its promotion, the
+    two change places: it serves only until the alias's release has taken over.
     """
     if live is None or live.version == alias.version:
         return Wanted(alias, None, rejected)
@@ -62,10 +62,10 @@ def follow(alias: Release, live: Release | None, rejected: tuple[Rejection, ...]
 
 
 def plan_model(spec: ModelSpec, wanted: Wanted, observed: ObservedModel | None) -> ModelPlan:
-    """Decide what one `up` does to a model.
+    """Decide the plan of one `up` for a model.
 
     Raises:
-        SlipwayError: What is wanted cannot be reached from what the cluster shows without harm.
+        SlipwayError: The wanted releases cannot be reached from the observed state without harm.
     """
     seen, model, notices = observed or ObservedModel(), spec.name, list[str]()
     candidate = _candidate(model, wanted, seen, notices)
@@ -85,7 +85,7 @@ def plan_model(spec: ModelSpec, wanted: Wanted, observed: ObservedModel | None) 
 
 
 def _candidate(model: str, wanted: Wanted, seen: ObservedModel, notices: list[str]) -> Release | None:
-    """Return the candidate that may run; a rejected one may, only for as long as users are served by it."""
+    """Return the candidate that may run; a rejected one may only while users are served by it."""
     stable, candidate = wanted.stable, wanted.candidate
     for release in filter(None, (stable, candidate)):
         if release.model != model:
@@ -115,7 +115,7 @@ def _candidate(model: str, wanted: Wanted, seen: ObservedModel, notices: list[st
 
 
 def _still_the_same(model: str, release: Release, seen: ObservedModel, notices: list[str]) -> None:
-    """An InferenceService never changes, so a version that runs must be the release that is wanted."""
+    """Refuse a release whose version runs with other bytes: an InferenceService never changes."""
     name = names.inference_service(model, release.version)
     runs = seen.services.get(name)
     if runs is None or runs.release_id == release.id:
@@ -127,7 +127,7 @@ def _still_the_same(model: str, release: Release, seen: ObservedModel, notices: 
         )
     notices.append(
         f"{model}: {name} was created as release {runs.release_id}; its bytes are those of {release.id},"
-        " what the registry says about them has changed since"
+        " but the registry's other facts about it have changed since"
     )
 
 
@@ -139,10 +139,10 @@ def _target(
     seen: ObservedModel,
     notices: list[str],
 ) -> Release:
-    """Choose what the target selects."""
+    """Choose the release that the target selects."""
     stable = wanted.stable
     if live is None or not seen.phase:
-        # Flagger takes the target's first spec for the promoted one: it must be what users get already.
+        # Flagger takes the target's first spec for the promoted one, so it must be the live release.
         if candidate is not None and candidate is not live:
             notices.append(f"{model}: {candidate.id} waits: its rollout starts from a settled state")
         return live or stable
@@ -169,7 +169,7 @@ def _target(
 
 
 def _refuse_a_harmful_move(model: str, target: Release, seen: ObservedModel) -> None:
-    """Let the target move only where Flagger is not, or not about to be, at work on it."""
+    """Refuse to move the target while Flagger works on a rollout or is about to start one."""
     now, live, phase = seen.target_version, seen.live_version, seen.phase
     if now is None or now == target.version or not phase:
         return

@@ -1,4 +1,4 @@
-"""What a candidate is held to, as it travels in a Canary."""
+"""The policy of a rollout, as a Canary carries it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pydantic import Field, ValidationError
 from slipway.documents import Frozen
 from slipway.errors import SlipwayError
 
-#: 1/alpha for alpha = 5 %: an e-value that reaches it is taken for worse (slipway/judge/evidence.py).
+#: 1/alpha for alpha = 5 %: a candidate with a larger e-value is rolled back (slipway/judge/evidence.py).
 LIMIT = 20.0
 
 
 class Policy(Frozen):
-    """The objectives of a model with the pace of its rollout, for one analysis.
+    """Objectives of a model and the pace of its rollout.
 
-    The Canary carries it as text, in `templateVariables` of the metric, in `metadata` of each webhook: so the judge
-    needs no file of the project, and a review of the Canary shows all that will count.
+    The Canary carries them as text, in `templateVariables` of the metric and in `metadata` of each webhook: the judge
+    needs no file of the project, and a review of the Canary shows them.
     """
 
     #: Percent of requests that must be answered with 2xx.
     success_rate_percent: float = Field(gt=0, le=100)
-    #: Milliseconds that 95 (99) percent of the requests must keep; None asks for nothing.
+    #: Milliseconds within which 95 (99) percent of the requests must be answered; None sets no objective.
     latency_p95_ms: float = Field(gt=0)
     latency_p99_ms: float | None = None
-    #: Percent of labelled predictions that must be right; None asks for nothing.
+    #: Percent of labelled predictions that must be right; None sets no objective.
     correct_percent: float | None = None
-    #: What the candidate must have been asked at each weight before it may have more.
+    #: Requests that the candidate must have answered at each weight before it gets more traffic.
     min_requests: int = Field(ge=1)
-    #: What must be labelled of the candidate's answers before it may be promoted.
+    #: Labelled answers of the candidate that a promotion needs.
     min_labels: int = Field(default=0, ge=0)
-    #: Seconds to stay at a weight at least, by weight in percent; a weight that is not named has no pause.
+    #: Minimum seconds at a weight, by weight in percent; other weights have no pause.
     pauses: dict[str, int] = Field(default_factory=dict)
-    #: Whether users never get the candidate: it is asked copies of their requests for as long as the rollout is held.
+    #: Whether the candidate only gets copies of requests, and users never its answers.
     shadow: bool = False
 
     def allowed(self) -> dict[str, float]:
@@ -51,16 +51,12 @@ class Policy(Frozen):
         return {signal: round(1 - percent / 100, 9) for signal, percent in kept.items() if percent is not None}
 
     def text(self) -> str:
-        """Write it in its one form: equal policies are equal texts."""
+        """Return the policy as canonical JSON: equal policies are equal texts."""
         return json.dumps(self.model_dump(exclude_defaults=True), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str) -> Policy:
-        """Read what `text` wrote.
-
-        Raises:
-            SlipwayError: It is something else.
-        """
+        """Read the JSON that `text` returns. Raises SlipwayError for any other text."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:

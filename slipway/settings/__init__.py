@@ -1,5 +1,5 @@
-"""The typed settings of a stack: one module a domain, composed in `environment`. Nothing here imports a compiler.
+"""Typed settings of a stack: one module for each domain, composed in `environment`; none imports a compiler.
 
-Annotations are evaluated as each class is made, so no module here has `from __future__ import annotations`: pydantic
-would parse each of them again, a third of what importing the settings takes.
+No module with settings has `from __future__ import annotations`: pydantic would parse each annotation again, a third of
+the time of the import.
 """

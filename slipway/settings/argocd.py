@@ -1,4 +1,4 @@
-"""The settings of Argo CD: access, notifications and further applications."""
+"""Settings of Argo CD: access, notifications and further applications."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from slipway.documents import Frozen
 
 
 class SingleSignOn(Frozen):
-    """An identity provider that speaks OpenID Connect."""
+    """An identity provider with OpenID Connect."""
 
-    url: str = Field(pattern=r"^https://.*[^/]$", description="Where Argo CD itself answers, for the way back.")
+    url: str = Field(pattern=r"^https://.*[^/]$", description="Argo CD's own URL, for the redirect after a login.")
     issuer: str = Field(pattern=r"^https://", description="The provider's issuer URL.")
     client_id: str = Field(min_length=1, description="The provider's id of Argo CD.")
     client_secret: str = Field(
@@ -25,14 +25,16 @@ class Access(Frozen):
     admin_account: bool = Field(False, description="Whether there is a local account `admin`, beside all groups.")
     single_sign_on: SingleSignOn | None = Field(None, description="The identity provider that users log in with.")
     admins: tuple[str, ...] = Field((), description="Groups that may do everything.")
-    deployers: tuple[str, ...] = Field((), description="Groups that may look at models, and deliver them again.")
-    viewers: tuple[str, ...] = Field((), description="Groups that may look at everything.")
+    deployers: tuple[str, ...] = Field((), description="Groups that may see models and deliver them again.")
+    viewers: tuple[str, ...] = Field((), description="Groups that may see everything.")
 
 
 class Notifications(Frozen):
-    """Where Argo CD announces deliveries."""
+    """The receiver of Argo CD's announcements."""
 
-    webhook: str = Field(pattern=r"^https?://", description="Where failed, degraded, finished deliveries are posted.")
+    webhook: str = Field(
+        pattern=r"^https?://", description="URL that receives failed, degraded and finished deliveries."
+    )
 
 
 class ApplicationSource(Frozen):
@@ -42,26 +44,26 @@ class ApplicationSource(Frozen):
     revision: str = Field("main", min_length=1, description="Branch, tag or commit.")
     path: str = Field(min_length=1, description="The directory.")
     namespace: str = Field(min_length=1, description="Where its objects go.")
-    prune: bool = Field(True, description="Whether what is taken out of the directory is taken out of the cluster.")
+    prune: bool = Field(True, description="Whether objects removed from the directory are deleted.")
 
 
 class ArgoCdSettings(Frozen):
-    """Argo CD, which makes the cluster what the manifests' repository says."""
+    """Argo CD, which applies the manifests' repository to the cluster."""
 
     high_availability: bool = Field(
         False, description="Whether each part survives the loss of a node: three Redis, two of each server."
     )
     destination: str = Field(
-        "https://kubernetes.default.svc", description="The cluster that it writes to, as it knows it; its own."
+        "https://kubernetes.default.svc", description="Argo CD's name of the target cluster; its own."
     )
     poll_seconds: int = Field(
-        180, ge=10, description="Seconds between two looks at a repository that sends no webhook; Argo CD's default."
+        180, ge=10, description="Seconds between polls of a repository without a webhook; Argo CD's default."
     )
     sync_timeout_seconds: int = Field(
         1800,
         ge=60,
-        description="Seconds after which a delivery fails whose servers do not get ready; Argo CD itself waits"
-        " without end, and takes no other commit of that model meanwhile.",
+        description="Seconds after which a delivery fails if its servers are not ready; Argo CD itself would wait"
+        " without end, and take no other commit of that model.",
     )
     credentials: str | None = Field(
         None,
@@ -71,5 +73,6 @@ class ArgoCdSettings(Frozen):
     access: Access = Field(default_factory=Access, description="The rights of groups.")
     notifications: Notifications | None = Field(None, description="Where deliveries are announced; nowhere without it.")
     applications: dict[str, ApplicationSource] = Field(
-        default_factory=dict, description="What else it delivers, by name: monitoring-stack, feature-store …"
+        default_factory=dict,
+        description="Further directories that it delivers, by name: monitoring-stack, feature-store …",
     )

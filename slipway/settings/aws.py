@@ -1,4 +1,4 @@
-"""The settings of an environment's own cluster on AWS."""
+"""Settings of an environment's own cluster on AWS."""
 
 import ipaddress
 from typing import Annotated, Literal
@@ -26,8 +26,8 @@ def _some_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     for text in texts:
         found = _parsed(text)
         if not found or found.prefixlen < 8:
-            everybody = ", which is everybody" if found else ""
-            raise ValueError(f"expected networks of your own people, as 203.0.113.0/24, got {text!r}{everybody}")
+            everyone = ", which is everyone" if found else ""
+            raise ValueError(f"expected your own networks, such as 203.0.113.0/24, got {text!r}{everyone}")
     return texts
 
 
@@ -47,8 +47,8 @@ class NodePool(Frozen):
     capacity: Literal["on-demand", "spot"] = Field(
         "on-demand", description="on-demand, or spot: cheaper, and taken back with two minutes' notice."
     )
-    minimum: int = Field(0, ge=0, description="Nodes that are always there.")
-    maximum: int = Field(ge=1, description="Nodes that there are at most: the bound of what the pool can cost.")
+    minimum: int = Field(0, ge=0, description="Smallest number of nodes.")
+    maximum: int = Field(ge=1, description="Largest number of nodes, which bounds the cost of the pool.")
     disk_gb: int = Field(100, ge=20, description="GiB of a node's encrypted gp3 disk: images and model files.")
     gpu: bool = Field(False, description="Whether the nodes have NVIDIA GPUs: chooses the image with their drivers.")
     taints: tuple[Annotated[str, Field(pattern=TAINT)], ...] = Field(
@@ -56,9 +56,9 @@ class NodePool(Frozen):
     )
 
 
-#: What keeps pods that asked for no GPU off the nodes that have one; EKS adds the toleration to those that did.
+#: Keeps pods without GPUs off GPU nodes; EKS adds the toleration to pods that request one.
 GPU_TAINT = f"{names.GPU}=present:NoSchedule"
-#: What every node is labelled with, by the pool that it belongs to.
+#: Label of every node: its pool.
 POOL_LABEL = f"{names.PREFIX}pool"
 TRAINING_TAINT = f"{POOL_LABEL}=training:NoSchedule"
 
@@ -92,7 +92,7 @@ class DatabaseSettings(Frozen):
 
 
 class EksSettings(Frozen):
-    """A cluster of our own on AWS, with the network, the keys and the roles that it needs."""
+    """A cluster of our own on AWS, with its network, keys and roles."""
 
     account: str = Field(pattern=r"^\d{12}$", description="AWS account number; credentials of another are refused.")
     region: str = Field(min_length=1, description="AWS region, as eu-central-1.")
@@ -127,7 +127,7 @@ class EksSettings(Frozen):
     )
     endpoints: tuple[str, ...] = Field(
         ("ecr.api", "ecr.dkr", "eks-auth", "s3", "secretsmanager", "sts"),
-        description="AWS services with an address inside the VPC: what pods may reach where all else is shut.",
+        description="AWS services with an address inside the VPC: pods may reach them where all else is shut.",
     )
     database: DatabaseSettings = Field(
         default_factory=DatabaseSettings, description="The database of MLflow, if that is installed."

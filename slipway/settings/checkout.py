@@ -1,4 +1,4 @@
-"""The files of a project that several steps of one run need: each is read at most once."""
+"""Project files that several steps of one run need, each read at most once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of the data systems: MLflow and the feature store."""
+"""Settings of the data systems: MLflow and the feature store."""
 
 from typing import Literal
 
@@ -25,17 +25,16 @@ class MlflowSettings(Frozen):
         None, pattern=r"^https?://.*[^/]$", description="Where an S3 that is not of AWS answers."
     )
     storage_gib: int | None = Field(
-        20, ge=1, description="GiB of each volume; nothing loses what is on it with its pod, as a lab may."
+        20, ge=1, description="GiB of each volume; none keeps data only as long as the pod, as a lab may."
     )
-    host: str | None = Field(None, description="Host that people reach it at, by the environment's Gateway.")
+    host: str | None = Field(None, description="Host for people, behind the environment's Gateway.")
     permission: Literal["NO_PERMISSIONS", "READ", "EDIT"] = Field(
-        "READ", description="What a user may do who was given nothing else; MLflow's own default."
+        "READ", description="Permission of a user without any other; READ is MLflow's default."
     )
     replicas: int = Field(1, ge=1, description="Servers; more than one need a database that is no file.")
     workers: int = Field(2, ge=1, description="Processes of each server; one takes 264 MB when idle.")
     image: str = Field(
-        "ghcr.io/mlflow/mlflow:v3.17.2-full",
-        description="MLflow with what PostgreSQL, S3 and logins need: that of its images which is called full.",
+        "ghcr.io/mlflow/mlflow:v3.17.2-full", description="MLflow's image `full`, with PostgreSQL, S3 and logins."
     )
 
 

@@ -1,4 +1,4 @@
-"""The typed settings of one stack."""
+"""Settings of one stack."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -17,10 +17,10 @@ from slipway.settings.aws import EksSettings
 from slipway.settings.gitops import GitOps
 from slipway.settings.platform import Platform
 
-#: Something under which paths are asked: no slash at its end.
+#: A base URL, without a slash at its end.
 URL = r"^https?://.*[^/]$"
 
-#: What a stack may declare, in that order.
+#: The layers that a stack may declare, in this order.
 Layer = Literal["platform", "metrics", "models"]
 LAYERS: tuple[Layer, ...] = ("platform", "metrics", "models")
 
@@ -29,7 +29,7 @@ OptionalName = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class Cluster(Frozen):
-    """How to reach the environment's cluster."""
+    """The address and identity of the environment's cluster."""
 
     kubeconfig: str | None = Field(
         None, description="The cluster's kubeconfig file, relative to the project; without one only a preview works."
@@ -37,7 +37,7 @@ class Cluster(Frozen):
     context: str | None = Field(None, description="The kubeconfig's context; without one its current one.")
     identifier: str = Field(
         min_length=1,
-        description="The cluster's identity, whatever the kubeconfig says; only its change replaces every object.",
+        description="The cluster's identity, apart from its kubeconfig; only a change of it replaces every object.",
     )
     eks: EksSettings | None = Field(
         None, description="A cluster of our own on AWS, made by this stack; without it the kubeconfig's is used."
@@ -54,7 +54,7 @@ class RegistrySettings(Frozen):
     """The address of the model registry."""
 
     tracking_uri: str | None = Field(
-        None, description="Where MLflow answers; without it MLFLOW_TRACKING_URI. A pinned stack never asks it."
+        None, description="MLflow's URL; without it MLFLOW_TRACKING_URI. A pinned stack never reads it."
     )
 
 
@@ -64,10 +64,12 @@ class Gateway(Frozen):
     name: str = Field(min_length=1, description="The Gateway's name.")
     namespace: str = Field(min_length=1, description="The Gateway's namespace.")
     host_suffix: str = Field(min_length=1, description="A model answers at <model>.<host_suffix>.")
-    scheme: Literal["http", "https"] = Field("http", description="How users reach it; https takes a certificate.")
+    scheme: Literal["http", "https"] = Field(
+        "http", description="Scheme of users' requests; https needs a certificate."
+    )
     # Traefik refuses a route with Gateway API's own filter.
     mirrors: Literal["gateway-api", "traefik"] | None = Field(
-        None, description="How it copies requests: by Gateway API's RequestMirror, or by Traefik's own kinds."
+        None, description="How it copies requests: by Gateway API's RequestMirror or by Traefik's own kinds."
     )
 
     def url(self, model: str) -> str:
@@ -75,7 +77,7 @@ class Gateway(Frozen):
         return f"{self.scheme}://{names.host(model, self.host_suffix)}"
 
     def infer_url(self, model: str) -> str:
-        """Return the URL that users of a model ask (Open Inference Protocol)."""
+        """Return the URL of a model's inference (Open Inference Protocol)."""
         return f"{self.url(model)}{names.infer_path(model)}"
 
 
@@ -83,14 +85,14 @@ class EnvironmentRollout(Frozen):
     """The pace of rollouts in the environment."""
 
     strategy: Literal["canary", "immediate"] = Field(
-        description="canary: as each model says; immediate: all traffic at once, whatever it says."
+        description="canary: each model's own strategy; immediate: all traffic at once for every model."
     )
     steps: tuple[Percent, ...] = Field(
         min_length=1, description="Percent of the traffic at each step, for models that name none."
     )
     # Flagger raises anything shorter to ten seconds (pkg/apis/flagger/v1beta1/canary.go).
-    interval_seconds: int = Field(ge=10, description="Seconds between two looks of Flagger.")
-    threshold: int = Field(ge=1, description="Failed checks after which a candidate is taken back.")
+    interval_seconds: int = Field(ge=10, description="Seconds between two checks of Flagger.")
+    threshold: int = Field(ge=1, description="Failed checks after which a candidate is rolled back.")
 
 
 class Environment(Frozen):
@@ -113,7 +115,7 @@ class Environment(Frozen):
         " pinned: the one that settle moves to what serves.",
     )
     cluster: Cluster = Field(description="The environment's cluster.")
-    registry: RegistrySettings = Field(default_factory=RegistrySettings, description="Where the model registry is.")
+    registry: RegistrySettings = Field(default_factory=RegistrySettings, description="The model registry.")
     gateway: Gateway = Field(description="The Gateway that users reach.")
     service_account: str = Field(
         "model-reader",
@@ -121,16 +123,15 @@ class Environment(Frozen):
         description="The service account of the model servers; it holds the credentials of the artifact store.",
     )
     runtime: str = Field(MLSERVER.runtime, min_length=1, description="Name of the ClusterServingRuntime.")
-    prometheus_url: str = Field(pattern=URL, description="Where the metrics of an analysis are.")
+    prometheus_url: str = Field(pattern=URL, description="URL of the Prometheus with the metrics of an analysis.")
     payloads_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
-        None, description="Where KServe's agents send what models are asked with what they answer; empty sends nothing."
+        None, description="Where KServe's agents send requests and answers of models; empty sends nothing."
     )
     judge_url: Annotated[str | None, Field(pattern=URL), BeforeValidator(lambda text: text or None)] = Field(
-        None,
-        description="Where Flagger asks what speaks against a candidate; empty takes plain thresholds on the metrics.",
+        None, description="URL of the judge, which Flagger calls; empty takes plain thresholds on the metrics."
     )
-    rollout: EnvironmentRollout = Field(description="How fast traffic moves.")
-    # Pulumi hands over a top-level true as the text "true".
+    rollout: EnvironmentRollout = Field(description="The pace of rollouts.")
+    # Pulumi passes a top-level true as the text "true".
     protect: Annotated[bool, Field(strict=False)] = Field(
         True, description="Whether Pulumi refuses to delete a Canary, which would take the model's route away."
     )
@@ -178,17 +179,16 @@ class Environment(Frozen):
         return self
 
     def has(self, model: str) -> bool:
-        """Tell whether this stack declares a model."""
+        """Return whether this stack declares a model."""
         return "models" in self.layers and any(fnmatchcase(model, pattern) for pattern in self.models)
 
     @classmethod
     def parse(cls, stack: str, settings: Mapping[str, Any], source: str) -> "Environment":
-        """Read settings.
+        """Return the settings of a stack.
 
         Args:
-            stack: The stack's name.
             settings: Key, without the project's prefix, to plain value.
-            source: The file that holds them, for messages.
+            source: Their file, for messages.
 
         Raises:
             SlipwayError: A setting is missing, unknown or wrong.
@@ -200,11 +200,11 @@ class Environment(Frozen):
             return cls.model_validate({**frozen(dict(settings)), "name": stack})
         except ValidationError as error:
             found = problems(error)
-            # What is wrong between settings names them itself.
+            # An error about several settings names them itself.
             place = f"{dotted(found[0]['loc'])}: " if found[0]["loc"] else ""
             raise SlipwayError(f"{source}: slipway:{place}{explain(found[0], cls)}{more(len(found))}") from None
 
 
 def path_of(project: Path, environment: Environment) -> Path:
-    """Say where the pins of an environment are."""
+    """Return the file of an environment's pins."""
     return project / "pins" / f"{environment.pins or environment.name}.yaml"

@@ -1,4 +1,4 @@
-"""Where an environment's tree of manifests is."""
+"""Settings of an environment's tree of manifests."""
 
 from pydantic import Field
 
@@ -13,11 +13,11 @@ class GitOps(Frozen):
     directory: str = Field(
         "manifests",
         pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$",
-        description="Directory in the repository below which each environment has its own.",
+        description="Directory in the repository; each environment has one below it.",
     )
     checkout: str = Field(
         ".", min_length=1, description="A working copy of the repository, relative to the project; written by render."
     )
     stacks: tuple[str, ...] = Field(
-        (), description="Whose directories Argo CD delivers, where models are other stacks' than it is; empty: the own."
+        (), description="Stacks whose directories Argo CD delivers; empty: this stack's own."
     )

@@ -1,4 +1,4 @@
-"""The settings of monitoring: Prometheus, Alertmanager and Grafana."""
+"""Settings of monitoring: Prometheus, Alertmanager and Grafana."""
 
 from typing import Annotated, Literal
 
@@ -8,12 +8,12 @@ from slipway.documents import Frozen
 
 #: `page` wakes the person on call, `ticket` waits for working hours, `notice` waits for a reader.
 Tier = Literal["page", "ticket", "notice"]
-#: A kind of receiver; its address stands in a Secret, since everyone who knows it may write there.
+#: A kind of receiver; its address is in a Secret, since it is the only credential.
 Means = Literal["pagerduty", "slack", "webhook"]
 
 #: The namespace of Prometheus, Alertmanager and Grafana.
 NAMESPACE = "monitoring"
-#: Secrets that are read here. With the component `secrets` they come from `slipway/<environment>/<name>` of the store.
+#: Secrets that monitoring reads; with `platform.secrets` they come from `slipway/<environment>/<name>` of the store.
 RECEIVERS, GRAFANA = "alertmanager-receivers", "grafana-admin"
 
 
@@ -40,8 +40,8 @@ class MonitoringSettings(Frozen):
 
     scrape_interval_seconds: Annotated[int, Field(ge=1)] = Field(
         15,
-        description="Seconds between two questions to each server; at most half of rollout.interval_seconds, since the "
-        "judge needs one in each interval. 15 is what Prometheus' own guide takes.",
+        description="Seconds between two scrapes of a server; at most half of rollout.interval_seconds, since the "
+        "judge needs one in each interval. 15 is the value of Prometheus' guide.",
     )
     retention_days: Annotated[int, Field(ge=1)] = Field(
         30, description="Days that series are kept; delivery is measured over 28."
@@ -50,15 +50,13 @@ class MonitoringSettings(Frozen):
         50, description="GiB of Prometheus' volume; none keeps series only as long as its pod."
     )
     memory: str = Field("4Gi", description="Memory of Prometheus; a million series take about 4 GiB.")
-    highest_tier: Tier = Field("page", description="The most that an alert may do here: page, ticket, or notice.")
+    highest_tier: Tier = Field("page", description="The highest tier of alerts here: page, ticket or notice.")
     receivers: Receivers = Field(
         default_factory=Receivers,
-        description="How each tier is told: pagerduty, slack or webhook; its address is the tier's key in the Secret "
-        f"{RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
+        description="The receiver of each tier: pagerduty, slack or webhook; its address is the tier's key in the "
+        f"Secret {RECEIVERS}. A tier that is not named is only seen in Alertmanager.",
     )
-    quiet_models: tuple[str, ...] = Field(
-        (), description="Models that nobody depends on yet: their alerts are one tier lower."
-    )
+    quiet_models: tuple[str, ...] = Field((), description="Models without users yet: their alerts are one tier lower.")
     retraining_url: str | None = Field(
         None,
         description="Webhook that is called when inputs have drifted, as Argo Workflows' or Tekton's; none: no call.",

@@ -1,4 +1,4 @@
-"""The settings of the cluster's operation: network, capacity, cost, secrets, backup and Slipway's own services."""
+"""Settings of operation: network, capacity, cost, secrets, backup and Slipway's own services."""
 
 import ipaddress
 from typing import Annotated
@@ -28,7 +28,7 @@ class BackupSettings(Frozen):
     keep_days: int = Field(30, ge=1, description="Days after which a backup with its snapshots is deleted.")
     volumes: bool = Field(True, description="Whether EBS volumes are snapshotted too.")
     image: str = Field("docker.io/velero/velero:v1.18.3", description="Velero; its version is that of the definitions.")
-    plugin: str = Field("docker.io/velero/velero-plugin-for-aws:v1.13.2", description="What knows S3 with EBS.")
+    plugin: str = Field("docker.io/velero/velero-plugin-for-aws:v1.13.2", description="Velero's plugin for S3 and EBS.")
 
 
 class CapacitySettings(Frozen):
@@ -39,12 +39,12 @@ class CapacitySettings(Frozen):
         description="The cluster autoscaler, of the cluster's minor version.",
     )
     unneeded_minutes: int = Field(
-        10, ge=1, description="Minutes that a node is hardly used before it is taken away; the autoscaler's default."
+        10, ge=1, description="Minutes that a node is hardly used before it is removed; the autoscaler's default."
     )
 
 
 class Quota(Frozen):
-    """The quota of a namespace: what all its pods may reserve together."""
+    """The quota of a namespace: the most that all its pods may reserve together."""
 
     cpu: Cpu = Field(description="Cores, as '32' or '1500m'.")
     memory: Memory = Field(description="Memory, as 128Gi.")
@@ -72,7 +72,7 @@ class SecretsSettings(Frozen):
     namespaces: tuple[str, ...] = Field(
         ("argocd", "feature-store", "mlflow", "monitoring"),
         min_length=1,
-        description="Which namespaces may ask the store. Models are not among them: they need no secret.",
+        description="Namespaces that may read the store; models need no secret.",
     )
 
 
@@ -95,7 +95,7 @@ class ServicesSettings(Frozen):
         "23 5 * * *", description="When that job runs, as cron says it, in UTC; by default 05:23."
     )
     senders: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
-        (), description="Namespaces of the applications that send predictions with labels: who can send can decide."
+        (), description="Namespaces of applications that send labels; any of them can influence the judge."
     )
 
 
@@ -126,9 +126,9 @@ class NetworkSettings(Frozen):
         " not install itself (platform.monitoring) may be in another.",
     )
     stage: Stage = Field(
-        ENFORCE, description="How strictly policies take these namespaces: audit reports, enforce refuses."
+        ENFORCE, description="Stage of the policies in these namespaces: audit reports, enforce refuses."
     )
     egress: Sorted[Annotated[str, Field(pattern=NAME)], Destination] = Field(
         default_factory=dict,
-        description="What models or training may reach outside of the cluster, by a name; nothing else can be reached.",
+        description="Networks outside the cluster that models and training may reach, by name; no others.",
     )

@@ -1,4 +1,4 @@
-"""The typed settings of an environment's platform."""
+"""Settings of an environment's platform."""
 
 from pydantic import model_validator
 
@@ -26,7 +26,7 @@ from slipway.settings.serving import (
 
 
 class Platform(Frozen):
-    """The systems that an environment installs; one that is absent is not installed, or by another program.
+    """The systems that an environment installs; another program may install the others.
 
     Each is compiled in `slipway/platform/<system>.py`.
     """

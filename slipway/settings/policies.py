@@ -1,4 +1,4 @@
-"""What an environment sets of its policies."""
+"""Settings of an environment's policies."""
 
 from typing import Literal
 
@@ -8,12 +8,12 @@ from slipway.documents import Frozen
 
 
 class PoliciesSettings(Frozen):
-    """The bounds of the policies, which a preview keeps as Kyverno does in the cluster."""
+    """The bounds of the policies, for previews and for Kyverno in the cluster."""
 
     buckets: tuple[str, ...] = Field(
         ("mlflow",),
         min_length=1,
-        description="S3 buckets that models may be loaded from, besides that which the environment makes itself.",
+        description="S3 buckets that models may be loaded from, besides the environment's own.",
     )
     registries: tuple[str, ...] = Field(
         ("docker.io/kserve/", "docker.io/seldonio/", "ghcr.io/llm-d/", "kserve/"),
@@ -28,7 +28,7 @@ class PoliciesSettings(Frozen):
     max_replicas: int = Field(20, ge=1, description="Most replicas of a model.")
     exempt_namespaces: tuple[str, ...] = Field(
         ("kube-system", "kube-public", "kube-node-lease", "kyverno"),
-        description="Namespaces that are taken neither way, by name: the cluster's own, and those of other tenants.",
+        description="Namespaces without policies: the cluster's own and those of other tenants.",
     )
 
 

@@ -1,7 +1,4 @@
-"""Every setting of a stack: what it may be, what it is where nothing is said, what it means.
-
-The types in `slipway/settings/environment.py` are the only source; a command, a page, a test read them through here.
-"""
+"""Reference of all settings: values, default and meaning, read from the types in `slipway/settings/environment.py`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,13 +13,13 @@ from slipway.documents import nearest
 from slipway.errors import SlipwayError
 from slipway.settings.environment import Environment
 
-#: What stands where a setting has no default.
+#: In the place of a default, for a setting without one.
 REQUIRED = "required"
-#: What stands for no value.
+#: In the place of no value.
 NOTHING = "-"
-#: What stands for a part that an environment has, its own settings apart.
+#: The value of a part that an environment has; the settings in it are listed separately.
 THERE = "yes"
-#: Fields of an environment that no setting gives.
+#: Fields of an environment that are no settings.
 NOT_SETTINGS = ("name",)
 
 
@@ -31,8 +28,8 @@ class Setting:
     """One setting.
 
     Args:
-        key: Dotted, as messages write it.
-        values: What it may be, in words.
+        key: Dotted, as in messages.
+        values: In words.
         default: Plain data; `REQUIRED` where there is none.
         meaning: One line.
     """
@@ -44,7 +41,7 @@ class Setting:
 
 
 def settings() -> tuple[Setting, ...]:
-    """List every setting, each after the one that holds it."""
+    """List every setting, each after its parent."""
     return tuple(
         Setting(key, schema.values(field), _default(field), schema.meaning(field))
         for key, field in schema.fields(Environment)
@@ -56,7 +53,7 @@ def explain(prefix: str = "") -> tuple[Setting, ...]:
     """List the settings at and below a key.
 
     Raises:
-        SlipwayError: There is no such key; names the nearest.
+        SlipwayError: There is no such key.
     """
     known = settings()
     below = (f"{prefix}.", f"{prefix}[")
@@ -69,9 +66,9 @@ def explain(prefix: str = "") -> tuple[Setting, ...]:
 
 
 def compare(environments: Mapping[str, Environment]) -> dict[str, dict[str, Any]]:
-    """Say what each environment's settings are, defaults included, by key.
+    """Return the settings of each environment by key, defaults included.
 
-    A part that an environment may have or not is `THERE` or None; what stands in it is told of those that have it.
+    The value of an optional part is `THERE` or None; the settings in it are only of environments that have it.
     """
     flat = {name: dict(_flat(environment)) for name, environment in environments.items()}
     keys = dict.fromkeys(key for each in flat.values() for key in each)
@@ -83,12 +80,12 @@ def compare(environments: Mapping[str, Environment]) -> dict[str, dict[str, Any]
 
 
 def differs(values: Mapping[str, Any]) -> bool:
-    """Tell whether environments that have something have it in different ways."""
+    """Return whether the environments that have a setting differ in it."""
     return len({_text(value) for value in values.values()}) > 1
 
 
 def text(value: Any) -> str:
-    """Write a value as YAML would have it, in one line."""
+    """Return a value as one line of YAML."""
     return NOTHING if value in (None, "") else value if isinstance(value, str) else _text(value)
 
 
@@ -113,7 +110,7 @@ def _flat(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as YAML has it."""
+    """Return a value as plain data of YAML."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_defaults=True)
     if isinstance(value, dict):
@@ -122,7 +119,7 @@ def _plain(value: Any) -> Any:
 
 
 def page(environments: Mapping[str, Environment]) -> str:
-    """Write `docs/environments.md`: what differs between environments, what does not, what each setting means."""
+    """Return the text of `docs/environments.md`: differing settings, equal ones, and the meaning of each."""
     rows = compare(environments)
     names, meanings = list(environments), {each.key: each.meaning for each in settings()}
 
@@ -134,14 +131,14 @@ def page(environments: Mapping[str, Environment]) -> str:
         return [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {line} |" for line in lines), ""]
 
     differing = [cells(key, values) for key, values in rows.items() if differs(values)]
-    # That a part is there everywhere is no setting of anybody's.
+    # A part that every environment has is no setting.
     same = [cells(key, v) for key, v in rows.items() if not differs(v) and THERE not in v.values()]
     lines = [
         "<!-- Written by `make docs` from Pulumi.*.yaml; do not edit. -->",
         "# What differs between the environments",
         "",
         f"Every setting in which the environments are not the same, defaults included; `{NOTHING}` stands for nothing,",
-        f"`{THERE}` for a part whose own settings are told of the environments that have it.",
+        f"`{THERE}` for a part whose own settings are listed for the environments that have it.",
         "",
         *table(["setting", *names, "meaning"], differing),
         "## What does not",

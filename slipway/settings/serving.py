@@ -1,4 +1,4 @@
-"""The settings of what serves models: gateway, KServe, Flagger, cert-manager and Kyverno."""
+"""Settings of the serving systems: gateway, KServe, Flagger, cert-manager and Kyverno."""
 
 from typing import Literal
 
@@ -17,8 +17,7 @@ class GatewaySettings(Frozen):
 
     replicas: int = Field(1, ge=1, description="Pods of Traefik; two survive the loss of a node.")
     service: Literal["LoadBalancer", "ClusterIP"] = Field(
-        "LoadBalancer",
-        description="ClusterIP where something else in the cluster, as an ingress of its own, is in front of it.",
+        "LoadBalancer", description="ClusterIP if another proxy of the cluster, such as an ingress, is in front of it."
     )
     annotations: Sorted[str, str] = Field(
         {}, description="For the cloud's load balancer: whether it is internal, its subnets, its logs."
@@ -47,11 +46,11 @@ class FlaggerSettings(Frozen):
 
 
 class KserveSettings(Frozen):
-    """KServe, which makes servers out of InferenceServices; its webhooks need cert-manager in the cluster."""
+    """KServe, which runs InferenceServices; its webhooks need cert-manager in the cluster."""
 
     mode: Literal["Standard", "Knative"] = Field(
         "Standard",
-        description="How a model runs that does not say: as a Deployment, or as a service of Knative, which the "
+        description="The default of models: Standard makes Deployments, Knative makes services of Knative, which the "
         "cluster must have then. Canaries need Standard, KServe's own default is Knative.",
     )
     replicas: int = Field(
@@ -60,7 +59,7 @@ class KserveSettings(Frozen):
     runtimes: tuple[str, ...] = Field(
         (MLSERVER.runtime,),
         min_length=1,
-        description="Which of KServe's runtimes there are. Each is one more image to watch over.",
+        description="KServe's runtimes that are installed; each is one more image to maintain.",
     )
     mlserver: str = Field(
         "docker.io/seldonio/mlserver:1.7.1",
@@ -80,7 +79,7 @@ class NodeCacheSettings(Frozen):
     """Copies of weights on the disks of one pool's nodes."""
 
     pool: str = Field("gpu", min_length=1, description="The nodes: those whose label slipway.dev/pool says so.")
-    size: Memory = Field(description="What all weights together may take on each node.")
+    size: Memory = Field(description="Size of all weights together on each node.")
 
 
 class LlmServingSettings(Frozen):
@@ -103,5 +102,5 @@ class KyvernoSettings(Frozen):
     )
     reports: bool = Field(
         True,
-        description="Whether what is there already is judged too, in reports: the only trace of a policy that audits.",
+        description="Whether existing objects are checked too, in reports: the only result of a policy that audits.",
     )

@@ -1,4 +1,4 @@
-"""The settings of a stack, read from Pulumi's own files by programs that are not run by Pulumi."""
+"""Reader of a stack's settings from Pulumi's files, for programs that Pulumi does not run."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ from slipway.settings.environment import Environment
 
 #: The project's name, which is the prefix of its settings.
 PREFIX = "slipway:"
-#: How a release moves through the environments.
+#: The order of promotion of a release.
 ORDER = ("local", "dev", "staging", "prod")
 
 
@@ -43,7 +43,7 @@ def stacks(project: Path) -> list[str]:
 
 
 def refuse_namespaces(keys: Iterable[str], source: str) -> None:
-    """Refuse a setting that nobody would read: every provider of the program is an explicit one.
+    """Refuse a setting of a provider: nothing reads it, since all providers of the program are explicit.
 
     Raises:
         SlipwayError: Names the key.
@@ -55,17 +55,19 @@ def refuse_namespaces(keys: Iterable[str], source: str) -> None:
 
 
 def refuse_secrets(keys: Iterable[str], source: str) -> None:
-    """Refuse an encrypted setting: decrypted, it would stand in outputs, in objects, in the state.
+    """Refuse an encrypted setting: decrypted, it would be in outputs, objects and the state.
 
     Raises:
         SlipwayError: Names the key.
     """
     for key in keys:
-        raise SlipwayError(f"{at(source)}{key}: a secret; keep it where the cluster fetches it from, and name it here")
+        raise SlipwayError(
+            f"{at(source)}{key}: encrypted; keep the secret in the cluster's secret store, and name it here"
+        )
 
 
 def _encrypted(value: Any) -> bool:
-    """Tell whether something in a setting is a secret of Pulumi's."""
+    """Return whether a setting holds a secret of Pulumi."""
     if isinstance(value, dict):
         return "secure" in value or any(map(_encrypted, value.values()))
     return isinstance(value, list) and any(map(_encrypted, value))

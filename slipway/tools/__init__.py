@@ -1,1 +1,1 @@
-"""The pinned tools of the lab and the charts: how they are built and found."""
+"""Pinned tools of the lab and of the charts: builds and paths."""

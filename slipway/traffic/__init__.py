@@ -1,1 +1,1 @@
-"""Users' requests to models, and what became of them."""
+"""Traffic of users to models, and its results."""

@@ -1,4 +1,4 @@
-"""Tells observe what was answered, then what was really so."""
+"""Reports of predictions and labels to observe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPORT_EVERY = 0.5
 
 
 class Sink(Protocol):
-    """Where predictions and labels go: `slipway.observe.client.Client` is one."""
+    """Receiver of predictions and labels, as `slipway.observe.client.Client`."""
 
     def predicted(self, predictions: Sequence[Mapping[str, Any]]) -> None:
         """Report predictions (namespace, model, version, id, inputs, prediction)."""
@@ -28,19 +28,19 @@ class Sink(Protocol):
 
 
 class Reports:
-    """Tells observe about answers, in batches: neither is the traffic held up by it, nor ended when it is away."""
+    """Background thread that reports to observe in batches; an unreachable observe neither delays nor ends traffic."""
 
     def __init__(self, sink: Sink, label_delay: float) -> None:
         self.sink, self.label_delay, self.lost = sink, label_delay, 0
         self._predictions: deque[dict[str, Any]] = deque()
-        #: (when it becomes known on the monotonic clock, label).
+        #: (due time on the monotonic clock, label).
         self._labels: deque[tuple[float, dict[str, Any]]] = deque()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic-reports", daemon=True)
         self._thread.start()
 
     def add(self, stream: Stream, request: Request, version: str, body: Mapping[str, Any]) -> None:
-        """Take one answer, with its label where there is one."""
+        """Queue one prediction, and its label if the request has one."""
         try:
             prediction = infer_answer(body)[0]
         except (SlipwayError, IndexError):
@@ -60,7 +60,7 @@ class Reports:
             self._labels.append((time.monotonic() + self.label_delay, {"id": name, "label": request.label}))
 
     def close(self) -> None:
-        """Send what is left, labels that are not due yet included."""
+        """Send all queued reports, labels that are not due yet included."""
         self._done.set()
         self._thread.join()
         self._send(float("inf"))

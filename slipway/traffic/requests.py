@@ -1,4 +1,4 @@
-"""The requests of a model's users."""
+"""Requests of a model's users."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """One request.
+    """Inference request.
 
     Args:
         body: The body of `POST /v2/models/<model>/infer`, with one row.
-        inputs: The row's values by column, for observe; empty where nobody watches the inputs.
-        label: What is really so; None where nobody will ever know.
+        inputs: The row's values by column, for observe; empty without drift detection.
+        label: The true value; None if it is never known.
     """
 
     body: bytes
@@ -24,14 +24,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Stream:
-    """The users of one model.
+    """Users of one model.
 
     Args:
-        model: Its name.
-        url: What users ask, as `http://churn.models.localhost/v2/models/churn/infer`.
-        requests: What they send, drawn at random, the same way every time.
-        per_second: How many they send.
-        namespace: The model's, for observe.
+        model: The model's name.
+        url: The model's address, as `http://churn.models.localhost/v2/models/churn/infer`.
+        requests: Their requests, drawn at random from a fixed seed.
+        per_second: Requests per second.
+        namespace: The model's namespace, for observe.
     """
 
     model: str

@@ -1,7 +1,7 @@
-"""Whose requests failed: the primary's or the canary's, as the gateway counted them.
+"""Requests and failures of the primary's and the canary's share, counted by the gateway.
 
-An answer that is an error names no version, and while a canary has traffic either side may have given it. The gateway
-knows which Service it sent each request to.
+An error response names no version, and while a canary has traffic either side may have sent it. The gateway counts by
+the Service that it sent each request to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from slipway.clients.prometheus import Prometheus, growth
 
 @dataclass(frozen=True)
 class Share:
-    """What one side was asked in a time, with what it did not answer with 2xx."""
+    """Requests of one side in a period, and those not answered with 2xx."""
 
     requests: int = 0
     failed: int = 0
@@ -23,7 +23,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Shares:
-    """Both sides of one model."""
+    """Shares of both sides of one model."""
 
     primary: Share = Share()
     canary: Share = Share()
@@ -35,9 +35,8 @@ def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end
     Raises:
         SlipwayError: Prometheus cannot be reached.
     """
-    # What Traefik calls the backend of a route (pkg/provider/kubernetes/gateway/httproute.go, loadService), and the
-    # Services that compile/traefik.py names (pkg/provider/kubernetes/crd/kubernetes_http.go, fullServiceName): a copy
-    # of a request counts for the canary.
+    # Traefik's names of a route's backend (pkg/provider/kubernetes/gateway/httproute.go, loadService) and of compile's
+    # copying Services (pkg/provider/kubernetes/crd/kubernetes_http.go, fullServiceName): a copy counts for the canary.
     service = f"{namespace}-{model}-(primary|canary)-(http-[0-9]+@kubernetesgateway|[0-9]+@kubernetescrd)"
     query = f'sum by (service, code) (traefik_service_requests_total{{service=~"{service}"}})'
     before = {_key(sample.labels): sample.value for sample in prometheus.query(query, start)}
@@ -45,7 +44,8 @@ def shares(prometheus: Prometheus, namespace: str, model: str, start: float, end
     for sample in prometheus.query(query, end):
         side, code = _key(sample.labels)
         count = round(growth(before.get((side, code), 0.0), sample.value))
-        so_far, failed = counted[side], 0 if code.startswith("2") else count
+        so_far = counted[side]
+        failed = 0 if code.startswith("2") else count
         counted[side] = Share(so_far.requests + count, so_far.failed + failed)
     return Shares(**counted)
 

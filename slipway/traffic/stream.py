@@ -1,8 +1,7 @@
-"""A steady stream of prediction requests, as a model's users send it.
+"""Steady stream of prediction requests, as from a model's users.
 
-Open loop: a request leaves when it is due, whether or not the ones before it were answered, so that a slow server is
-asked as often as a fast one, and waits show as latency. Labels follow their predictions after a delay, as they do in
-life.
+Open loop: a request leaves when it is due, whether or not earlier ones were answered, so a slow server gets as many
+requests as a fast one, and waits show as latency. Labels follow their predictions after a delay.
 """
 
 from __future__ import annotations
@@ -25,30 +24,30 @@ from slipway.traffic.requests import Request, Stream
 if TYPE_CHECKING:
     import aiohttp
 
-#: Seconds that a user waits for an answer.
+#: Seconds that a user waits for a response.
 PATIENCE = 10.0
-#: Requests of one model under way at most; a further one counts as not answered, instead of taking memory for ever.
+#: Requests of one model under way at most; a further one counts as not answered, which bounds the memory.
 IN_FLIGHT = 200
-#: Answers that are remembered one by one; totals count all.
+#: Answers that are kept singly; totals count all.
 REMEMBERED = 100_000
-#: Status of a request that got no answer: the connection failed, or patience ended.
+#: Status of a request without a response: the connection failed or timed out.
 NO_ANSWER = 0
-#: Version of an answer that does not say which one gave it.
+#: Version of a response that names none.
 UNKNOWN = "unknown"
-#: Draws the same rows in the same order every time.
+#: Seed of the draw of requests: every run sends the same rows in the same order.
 SEED = 7
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one request.
+    """Result of one request.
 
     Args:
-        at: When it was due, seconds since the epoch.
+        at: Time when it was due, seconds since the epoch.
         model: The model.
-        version: Registry version that answered, as text; UNKNOWN where the answer does not say.
+        version: Registry version that answered, as text; UNKNOWN if the response names none.
         status: HTTP status; NO_ANSWER without one.
-        seconds: From when it was due until its answer was there.
+        seconds: Seconds from its due time to its response.
     """
 
     at: float
@@ -64,14 +63,14 @@ class Answer:
 
 
 class Traffic:
-    """Requests to a gateway, from a thread of its own, until it is stopped.
+    """Traffic to a gateway, sent by a background thread until it is stopped.
 
-    Used as a context manager; leaving it waits for the answers that are still on their way.
+    Used as a context manager; leaving it waits for outstanding responses.
 
     Args:
         gateway: Its address, as `http://127.0.0.1:8000`.
-        streams: One for each model.
-        sink: Where predictions and labels go.
+        streams: The users, one stream for each model.
+        sink: Receiver of predictions and labels.
         label_delay: Seconds from a prediction to its label.
     """
 
@@ -102,28 +101,28 @@ class Traffic:
 
     @property
     def unreported(self) -> int:
-        """How many predictions or labels observe did not take."""
+        """Number of predictions and labels that observe did not accept."""
         return self._reports.lost if self._reports else 0
 
     def stop(self) -> None:
-        """End it; a second call does nothing.
+        """Stop the traffic; a second call does nothing.
 
         Raises:
-            SlipwayError: It broke off by itself.
+            SlipwayError: The traffic ended by an error.
         """
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         if self._error:
             error, self._error = self._error, None
-            raise SlipwayError(f"traffic: broke off: {type(error).__name__}: {error}") from error
+            raise SlipwayError(f"traffic: ended by an error: {type(error).__name__}: {error}") from error
 
     def requests(self, model: str) -> int:
-        """Count a model's requests so far."""
+        """Return the number of a model's requests so far."""
         return self._totals[model, True] + self._totals[model, False]
 
     def failed(self, model: str) -> int:
-        """Count a model's requests that got no prediction; whose share they were of, `slipway.traffic.shares` knows."""
+        """Return the number of a model's failed requests so far; `slipway.traffic.shares` has them by share."""
         return self._totals[model, True]
 
     def _run(self) -> None:
@@ -140,7 +139,7 @@ class Traffic:
     async def _flow_all(self) -> None:
         import aiohttp
 
-        # Connections are kept, so the pool grows to what is under way at once. No proxy of the user's shell is asked.
+        # Connections are kept, so the pool grows to the requests under way. Proxies of the user's shell are ignored.
         connector = aiohttp.TCPConnector(limit=0)
         patience = aiohttp.ClientTimeout(total=PATIENCE)
         async with aiohttp.ClientSession(connector=connector, timeout=patience, trust_env=False) as session:
@@ -150,8 +149,9 @@ class Traffic:
             await asyncio.gather(*flows)
 
     async def _flow(self, session: aiohttp.ClientSession, stream: Stream, phase: float) -> None:
-        """Send one model's requests when they are due; `phase` (0 to 1) keeps models from being asked in step."""
-        draw, under_way = random.Random(SEED), set[asyncio.Task[None]]()
+        """Send one model's requests when they are due; `phase` (0 to 1) offsets the models' requests."""
+        draw = random.Random(SEED)
+        under_way = set[asyncio.Task[None]]()
         due = self._loop.time() + phase / stream.per_second
         while not await self._stopped_before(due):
             request = draw.choice(stream.requests)
@@ -166,7 +166,7 @@ class Traffic:
             await asyncio.gather(*under_way)
 
     async def _stopped_before(self, due: float) -> bool:
-        """Sleep until a moment of the loop's clock, or until the end."""
+        """Sleep until a time of the loop's clock; return True if stopped before."""
         wait = due - self._loop.time()
         if wait <= 0:
             return self._stop.is_set()
@@ -179,20 +179,21 @@ class Traffic:
     async def _ask(self, session: aiohttp.ClientSession, stream: Stream, request: Request, due: float) -> None:
         import aiohttp
 
-        at, address = time.time() - (self._loop.time() - due), urlsplit(stream.url)
+        at = time.time() - (self._loop.time() - due)
+        address = urlsplit(stream.url)
         headers = {"Host": address.netloc, "Content-Type": "application/json"}
-        status, said = NO_ANSWER, b""
+        status, content = NO_ANSWER, b""
         try:
             async with session.post(self.gateway + address.path, data=request.body, headers=headers) as answer:
-                said = await answer.read()
+                content = await answer.read()
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = NO_ANSWER
         taken = self._loop.time() - due
-        body = _parsed(said) if status == 200 else {}
+        body = _parsed(content) if status == 200 else {}
         version = str(body.get("model_version") or UNKNOWN)
         self._count(Answer(at, stream.model, version, status, taken))
-        # Observe counts by version: of an answer without one it could say nothing, and would refuse its whole batch.
+        # Observe counts by version: it would refuse a whole batch for a prediction without one.
         if self._reports and body and version != UNKNOWN:
             self._reports.add(stream, request, version, body)
 
@@ -201,9 +202,9 @@ class Traffic:
         self._totals[answer.model, answer.failed] += 1
 
 
-def _parsed(said: bytes) -> dict[str, Any]:
+def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(said)
+        body = json.loads(content)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}

@@ -70,7 +70,7 @@ def test_credentials_of_another_account_are_told(ask):
 
 
 def test_who_would_lock_himself_out_is_told(ask):
-    with pytest.raises(SlipwayError, match=rf"{WHERE}.admins: without arn:aws:iam::{ACCOUNT}:role/ci-runner"):
+    with pytest.raises(SlipwayError, match=rf"{WHERE}.admins: expected arn:aws:iam::{ACCOUNT}:role/ci-runner"):
         account.check(on_aws(), ask(role="ci-runner"))
 
 

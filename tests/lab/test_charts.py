@@ -98,7 +98,7 @@ def test_charts_that_cannot_be_fetched_are_said_in_one_line_and_fetched_by_the_n
     assert caught.value.exit_code is ExitCode.UNREACHABLE
     assert str(caught.value).startswith("tools/charts: github.com/")
     assert str(caught.value).endswith(
-        "connection refused; check the network, or GOPROXY, then run `make tools` again: it goes on"
+        "connection refused; check the network or GOPROXY, then run `make tools` again, which goes on"
     )
     with pytest.raises(SlipwayError, match="charts: not built yet; run `make tools` first"):
         toolchain.data("charts")

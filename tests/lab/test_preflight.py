@@ -66,8 +66,8 @@ def gone(kube: Kube) -> None:
 
 def test_an_older_definition_of_another_owner_is_said(older: Kube) -> None:
     assert preflight.check(older, {"demo": [definition("v1alpha1", "v1")]}) == [
-        "1 definitions are in the cluster already, written by kubectl-create; up replaces them by the pinned ones,"
-        f" objects stay: {SPROCKETS}"
+        "1 CustomResourceDefinitions exist already, written by kubectl-create; up replaces them with the pinned ones"
+        f" and keeps their objects: {SPROCKETS}"
     ]
     # Of what is not there, nothing is said.
     other = definition("v1")
@@ -79,8 +79,9 @@ def test_a_definition_without_the_version_of_the_objects_there_is_refused(older:
     with pytest.raises(SlipwayError) as caught:
         preflight.check(older, {"demo": [definition("v1")]})
     assert str(caught.value) == (
-        f"definition {SPROCKETS}: the cluster keeps objects in its version v1alpha1, which the pinned one has no more;"
-        " write them anew in a version of both, take v1alpha1 out of its status.storedVersions, then up again"
+        f"CustomResourceDefinition {SPROCKETS}: status.storedVersions: expected versions that the pinned definition"
+        " has, got v1alpha1; rewrite the stored objects in a version that both definitions have, remove v1alpha1 from"
+        " status.storedVersions, then run up again"
     )
 
 
@@ -116,8 +117,8 @@ def test_a_kind_that_nobody_brings_is_refused_with_what_brings_it(lab: Any) -> N
     with pytest.raises(SlipwayError) as caught:
         preflight.check(lab.kube, {"kserve": [certificate]})
     assert str(caught.value) == (
-        "kserve needs the kind Certificate of cert-manager.example, which neither the cluster nor a component of this"
-        " stack brings; install what does"
+        "kserve: kind Certificate of cert-manager.example: neither the cluster nor this stack defines it; install its"
+        " CustomResourceDefinition"
     )
     assert preflight.check(lab.kube, {"kserve": [sprocket("v1")], "other": [definition("v1")]}) == []
     assert preflight.check(lab.kube, {"kserve": [certificate]}, ["cert-manager.example"]) == []

@@ -396,5 +396,5 @@ def _unreachable_within_seconds(url: str) -> None:
         Registry(url).resolve(specs(1), "champion")
     assert time.monotonic() - started < 5
     assert raised.value.exit_code == ExitCode.UNREACHABLE
-    assert str(raised.value).endswith("cannot be reached; is it running, is the address right?")
+    assert str(raised.value).endswith("cannot be reached; check that it runs, and its address")
     assert "secret" not in str(raised.value)

@@ -43,7 +43,7 @@ def test_a_preview_names_the_files_that_are_not_written_yet(project, run):
     observed = {"churn": replace(seen(7, 7, "Succeeded", 7)["churn"], services={})}
     said = run(settings=GITOPS, observed=observed).said["info"]
     assert "staging/models/churn/20-service-churn.yaml: to add" in said
-    assert said[-1] == "Argo CD brings these when they are written and committed: slipway render -s staging"
+    assert said[-1] == "Argo CD applies these when they are written and committed: slipway render -s staging"
 
 
 def test_a_model_that_argo_cd_applies_is_not_applied_by_pulumi_too(project, run):

@@ -69,7 +69,7 @@ def test_an_up_without_a_cluster_makes_it_before_the_models(project, run, flagge
     project.pinned(STABLE)
     ran = run(preview=False, settings=flagger)
     assert ran.exit_status is None
-    assert said(ran, "info") == "cluster slipway-staging does not exist yet; it is made first, the models wait for it"
+    assert said(ran, "info") == "cluster slipway-staging does not exist yet; it is created first, then the models"
     assert ran.one("InferenceService", "churn-v7")
     ran = run(preview=False, settings={"layers": ["metrics", "models"]})
     assert ran.exit_status == TOLD
@@ -93,9 +93,9 @@ def test_a_stack_declares_its_layers_alone(project, run, flagger, monkeypatch, l
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"cluster": "prod"}, "is for cluster prod, this stack for staging"),
-        ({"namespace": "x"}, "is for namespace x, this stack for models"),
-        ({"layers": ["platform"]}, "declares platform; nobody declares metrics"),
+        ({"cluster": "prod"}, "has cluster prod, this stack has staging"),
+        ({"namespace": "x"}, "has namespace x, this stack has models"),
+        ({"layers": ["platform"]}, "declares platform; add metrics to slipway:layers of one of them"),
     ],
 )
 def test_a_platform_that_does_not_fit_is_refused(project, run, monkeypatch, changes, expected):

@@ -127,5 +127,5 @@ def test_a_secret_setting_is_refused_before_it_gets_into_the_state(project, run,
     ran = run()
     assert ran.exit_status == 32
     (said,) = ran.said["error"]
-    assert said.startswith("Pulumi.staging.yaml: slipway:registry: a secret;")
+    assert said.startswith("Pulumi.staging.yaml: slipway:registry: encrypted;")
     assert [one.type for one in ran.engine.registered] == ["pulumi:pulumi:Stack"]

@@ -72,7 +72,7 @@ def test_a_cluster_that_is_being_made_is_not_asked_yet(monkeypatch):
         def describe_cluster(self, name: str) -> Any:
             return {"cluster": {"status": "CREATING"}}
 
-    with pytest.raises(SlipwayError, match="the cluster slipway-prod is CREATING; wait until it is ACTIVE"):
+    with pytest.raises(SlipwayError, match="cluster slipway-prod is CREATING; wait until it is ACTIVE"):
         access.config(on_aws(), lambda _: Eks())
 
 

@@ -67,7 +67,7 @@ def test_a_bucket_whose_name_s3_would_refuse_is_told():
         ({"network": "8.8.0.0/16"}, r"cluster\.eks\.network: expected a private network from /16 to /20"),
         ({"network": "10.0.0.0/24"}, r"cluster\.eks\.network: expected a private network from /16 to /20"),
         ({"network": "10.0.0.1/16"}, r"cluster\.eks\.network: expected a private network .* got '10.0.0.1/16'"),
-        ({"public_access": ["0.0.0.0/0"]}, r"cluster\.eks\.public_access: .*'0.0.0.0/0', which is everybody"),
+        ({"public_access": ["0.0.0.0/0"]}, r"cluster\.eks\.public_access: .*'0.0.0.0/0', which is everyone"),
         ({"public_access": ["office"]}, r"cluster\.eks\.public_access: .* got 'office'"),
         ({"zones": ["a"]}, r"cluster\.eks\.zones: expected at least 2 entries"),
         ({"admins": ["arn:aws:sts::111122223333:assumed-role/x/me"]}, r"cluster\.eks\.admins\[0\]: expected a text"),
@@ -159,5 +159,5 @@ def test_volumes_of_those_who_name_no_class_are_encrypted():
 
 def test_node_pools_of_somebody_elses_cluster_are_not_scaled():
     context = Context(an_environment(), Charts(Path(), Path(), Path()))
-    with pytest.raises(SlipwayError, match=r"slipway:platform\.capacity: it is for a cluster that is made here"):
+    with pytest.raises(SlipwayError, match=r"slipway:platform\.capacity: expected slipway:cluster\.eks"):
         compile_capacity(CapacitySettings(), context)

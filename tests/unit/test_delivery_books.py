@@ -292,7 +292,7 @@ def test_an_incident_tells_what_changed_who_was_exposed_and_when() -> None:
         an_incident(promoted=True, rollout=record.model_copy(update={"ended": "2026-11-21T10:01:00Z"}))
     )
     assert f"It serves until a rollout has brought {V7.id} back." in late
-    assert "It was promoted at 2026-11-21T10:01:00Z: everybody has been answered by it since." in late
+    assert "It was promoted at 2026-11-21T10:01:00Z: all users have been answered by it since." in late
     assert "could not be read any more" in incident.markdown(an_incident())
 
 

@@ -96,7 +96,7 @@ GITOPS = an_environment("prod", delivery="gitops", gitops={"repository": "https:
         ({"phase": "Succeeded", "live": 8}, Recorded(stable=8, wanted=8, settled=8), "up", "retires v7"),
         # promoted, then rejected
         ({"phase": "Succeeded", "live": 8}, Recorded(stable=7, wanted=8, rejected=BAD), "up", "a rollout back to v7"),
-        ({"phase": "Succeeded", "live": 8}, Recorded(wanted=8, rejected=BAD), "rollback", "name what shall serve"),
+        ({"phase": "Succeeded", "live": 8}, Recorded(wanted=8, rejected=BAD), "rollback", "name the version to serve"),
         ({"phase": "Succeeded", "live": 8}, Recorded(wanted=7, rejected=BAD), "up", "a rollout back to v7 starts"),
         ({"phase": "Failed", "live": 8, "target": 7}, Recorded(stable=7, wanted=8, rejected=BAD), "retry", "way back"),
         # settled; a candidate that only waits for its turn is not what is left over

@@ -102,9 +102,9 @@ def test_a_story_that_ends_as_it_should_is_no_problem() -> None:
 def test_a_bad_version_that_is_promoted_is_a_problem() -> None:
     (said,) = problems([BAD], [promoted()], [])
     assert said.startswith("churn: v4 promoted: the candidate takes over: 540 requests, 0 failed")
-    assert "; it should have been rolled back (shuffled); after `slipway lab reset`" in said
+    assert "; expected: rolled back (shuffled); start again: `slipway lab reset`" in said
 
 
 def test_one_failed_request_of_the_primarys_share_is_a_problem() -> None:
     (said,) = problems([GOOD], [promoted()], [Noticed("churn", 900, 1, 20, 0)])
-    assert said.startswith("churn: 1 of 900 requests of the primary's share failed; none should have (load")
+    assert said.startswith("churn: 1 of 900 requests of the primary's share failed; expected none (load")

@@ -100,7 +100,7 @@ def test_a_write_that_was_cut_short_is_finished_by_the_next(first: dict, second:
 def test_a_file_that_nobody_wrote_here_is_never_changed(wanted: dict, disk: dict) -> None:
     other = {path for path, found in disk.items() if path in wanted and wanted[path].text != found}
     if other:
-        with pytest.raises(SlipwayError, match="is not in the index, so it is not ours"):
+        with pytest.raises(SlipwayError, match="is not in the index, so slipway did not write it"):
             reconcile(wanted, {}, disk)
     else:
         assert not [change for change in reconcile(wanted, {}, disk).changes if change.path in disk]
@@ -137,7 +137,7 @@ def test_a_version_keeps_the_settings_with_which_it_was_written(tmp_path: Path) 
     outcome = compare(tmp_path, "staging", files(delivered(larger), HOME))
     assert outcome.changes == ()
     assert outcome.notices[0].endswith(
-        "churn-v7.yaml: its settings have changed since; it stays, and the next version takes them"
+        "churn-v7.yaml: its settings have changed; the file stays, the next version gets the new settings"
     )
 
 

@@ -78,8 +78,8 @@ def test_the_digest_is_the_hash_of_what_the_registry_sends(
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ("a/lies:1", "sent other bytes than those whose digest it says"),
-        ("a/private:1", "keeps it for those who log in; copy it to your own"),
+        ("a/lies:1", "sent bytes that differ from the digest in its header"),
+        ("a/private:1", "requires a login; copy it to a registry of yours"),
         ("a/none:1", "has no such image (status 404)"),
     ],
 )

@@ -80,7 +80,7 @@ def test_paths_come_from_discovery_asked_once():
 
 def test_an_unknown_kind_is_named():
     kube, _ = client(lambda _: (200, b"{}"))
-    with pytest.raises(KubeError, match="does not know v1 Canary") as told:
+    with pytest.raises(KubeError, match="has no kind v1 Canary") as told:
         kube.get("v1", "Canary", "churn")
     assert told.value.status == 404
 

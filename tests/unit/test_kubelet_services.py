@@ -93,5 +93,5 @@ def test_a_part_that_there_is_not_is_refused_with_those_that_there_are() -> None
     assert platform.wanted(["kyverno"]) == ["kyverno"]
     # A policy's kind comes with who keeps to it.
     assert platform.wanted(["mlflow,policies", "kyverno"]) == ["mlflow", "kyverno", "policies"]
-    with pytest.raises(SlipwayError, match=r"--with kyvreno: no such part of the platform; there are .*kyverno"):
+    with pytest.raises(SlipwayError, match=r"--with kyvreno: no such part of the platform; expected one of .*kyverno"):
         platform.wanted(["kyvreno"])

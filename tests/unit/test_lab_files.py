@@ -101,7 +101,7 @@ def test_facts_are_read_as_they_were_written(paths: Paths) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"identifier": "x"}'])
 def test_a_spoilt_lab_json_is_one_clear_line(paths: Paths, content: str) -> None:
     paths.facts.write_text(content)
-    with pytest.raises(SlipwayError, match=r"lab\.json: not readable .*slipway lab reset"):
+    with pytest.raises(SlipwayError, match=r"lab\.json: expected the JSON of a lab .*slipway lab reset"):
         state.load(paths)
 
 

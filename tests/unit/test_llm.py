@@ -120,7 +120,7 @@ def test_what_an_environment_cannot_do_is_refused_at_preview():
     spec = llm(serving={"env": {"VLLM_ADDITIONAL_ARGS": "--x"}})
     gitops = an_environment(delivery="gitops", gitops={"repository": "https://example.com/tree.git"})
     first, second = refusals({MODEL: spec}, {}, gitops)
-    assert first.startswith("models/assistant.yaml: llm: its weights are moved in the cluster, and Argo CD would")
+    assert first.startswith("models/assistant.yaml: llm: Slipway moves its weights in the cluster, and Argo CD would")
     assert second.endswith("VLLM_ADDITIONAL_ARGS: set by the platform; write llm.arguments")
     of_ours = an_environment(platform={"gateway": {}})
     (third,) = refusals({MODEL: llm(llm={"scheduler": True})}, {}, of_ours)
@@ -206,10 +206,14 @@ def test_all_traffic_is_taken_back_and_the_release_rejected(books, monkeypatch):
     [
         ((100, 0), Recorded(stable=7, wanted=8), ("running", 8, "step", "v8 has 0% of the traffic")),
         ((75, 25), Recorded(stable=7, wanted=8), ("running", 8, "step", "v8 has 25% of the traffic")),
-        ((0, 100), Recorded(stable=8, wanted=8), ("settled", None, "up", "retires what serves nobody")),
-        ((100, 0), Recorded(stable=7, wanted=7), ("settled", None, "up", "retires what serves nobody")),
+        ((0, 100), Recorded(stable=8, wanted=8), ("settled", None, "up", "retires versions without traffic")),
+        ((100, 0), Recorded(stable=7, wanted=7), ("settled", None, "up", "retires versions without traffic")),
         ((100, 0), Recorded(stable=7, wanted=9), ("settled", None, "up", "v9 does not run yet")),
-        ((100, 0), Recorded(wanted=8, rejected={8: "bad"}), ("settled", None, "up", "retires what serves nobody")),
+        (
+            (100, 0),
+            Recorded(wanted=8, rejected={8: "bad"}),
+            ("settled", None, "up", "retires versions without traffic"),
+        ),
     ],
 )
 def test_a_status_says_what_comes_next(shares, recorded, expected):

@@ -192,7 +192,7 @@ def test_versions_are_bounded_and_make_room_only_once_they_are_idle(monkeypatch:
     watching = an_observer()
     for version in ("1", "2"):
         watching.predicted(predictions(1, version), 0.0)
-    with pytest.raises(SlipwayError, match=r"version 3 of 'churn' is one too many: 2 versions"):
+    with pytest.raises(SlipwayError, match=r"version 3 of 'churn': expected at most 2 versions"):
         watching.predicted(predictions(1, "3"), 10.0)
     watching.predicted(predictions(1, "2", start=1), 3_000.0)
     watching.predicted(predictions(1, "3", start=2), 4_000.0)
@@ -231,7 +231,7 @@ def test_what_is_no_list_of_labels_is_refused_in_one_line(body: bytes) -> None:
 
 def test_a_batch_that_is_too_long_is_refused() -> None:
     body = json.dumps([{"id": "a", "label": 1}] * (messages.MAX_ITEMS + 1)).encode()
-    with pytest.raises(SlipwayError, match="1001 items; at most 1000"):
+    with pytest.raises(SlipwayError, match="expected at most 1000 items, got 1001"):
         messages.parse_labels(body)
 
 

@@ -64,11 +64,14 @@ def test_quotas_without_the_namespaces_are_refused() -> None:
     [
         (
             {"cpu": "3"},
-            "cpu: 8: the fewest replicas of all models need 12 with what is being rolled out",
+            "cpu: 8: the minimum replicas of all models need 12 with candidates included",
         ),
-        ({"memory": "9Gi"}, "memory: 32Gi: the fewest replicas of all models need 36 Gi with what is being rolled out"),
-        ({"gpus": 1}, "gpus: 2: the fewest replicas of all models need 4 with what is being rolled out"),
-        ({"cpu": "10m", "memory": "1Mi", "replicas": {"min": 6, "max": 6}}, "pods: 10: the fewest replicas of all mod"),
+        ({"memory": "9Gi"}, "memory: 32Gi: the minimum replicas of all models need 36 Gi with candidates included"),
+        ({"gpus": 1}, "gpus: 2: the minimum replicas of all models need 4 with candidates included"),
+        (
+            {"cpu": "10m", "memory": "1Mi", "replicas": {"min": 6, "max": 6}},
+            "pods: 10: the minimum replicas of all mod",
+        ),
     ],
 )
 def test_models_that_cannot_fit_into_the_quota_are_refused_before_a_pod_waits_for_room(

@@ -265,7 +265,7 @@ def test_a_strategy_that_waits_for_a_word_is_refused_where_nobody_says_it(strate
     rollout = {**STEADY, "strategy": strategy, **({"audience": BETA} if strategy == "ab" else {})}
     (line,) = refused(a_spec(rollout=rollout), gateway=MIRRORING)
     assert line == (
-        f"models/churn.yaml: rollout.strategy: {strategy} waits for the judge's word, and staging has no judge; set"
+        f"models/churn.yaml: rollout.strategy: {strategy} needs the judge, and staging has none; set"
         " Pulumi.staging.yaml: slipway:judge_url, or take 'canary'"
     )
     assert refused(a_spec(rollout=rollout), gateway=MIRRORING, **JUDGED) == []
@@ -298,7 +298,7 @@ def test_a_pause_at_a_weight_that_is_no_step_is_refused() -> None:
 
 def test_a_pause_that_nobody_keeps_is_refused() -> None:
     (line,) = refused(a_spec(rollout={**STEADY, "pauses": {10: 60}}))
-    assert line.startswith("models/churn.yaml: rollout.pauses: the judge keeps them, and staging has none")
+    assert line.startswith("models/churn.yaml: rollout.pauses: pauses need the judge, and staging has none")
 
 
 def test_a_pause_of_more_than_a_day_is_refused() -> None:
@@ -310,9 +310,9 @@ def test_a_pause_of_more_than_a_day_is_refused() -> None:
 def test_labels_are_counted_for_an_objective_that_they_decide_or_not_at_all() -> None:
     assert refused(a_spec(objectives=LABELLED, rollout={**STEADY, "min_labels": 1}), **JUDGED) == []
     (unasked,) = refused(a_spec(rollout={**STEADY, "min_labels": 50}), **JUDGED)
-    assert unasked.startswith("models/churn.yaml: rollout.min_labels: 50 labels would be waited for")
+    assert unasked.startswith("models/churn.yaml: rollout.min_labels: 50 labels without an objective for them")
     (unmet,) = refused(a_spec(objectives=LABELLED), **JUDGED)
-    assert unmet.startswith("models/churn.yaml: rollout.min_labels: 0, and objectives.correct_percent would be met")
+    assert unmet.startswith("models/churn.yaml: rollout.min_labels: 0: a candidate without any label would meet")
 
 
 def test_an_objective_for_labels_is_refused_where_nobody_compares_them() -> None:

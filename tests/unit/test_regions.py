@@ -73,7 +73,7 @@ def test_two_stacks_cannot_declare_one_model_in_one_place(project):
     stack(project, "two", models=["churn"], namespace="elsewhere")
     # prod itself is of the same cluster, and has all models.
     (problem,) = regions.share(Checkout(project.root), one)[1]
-    assert str(problem) == "Pulumi.one.yaml: slipway:models: churn: declared by stack prod too; one may"
+    assert str(problem) == "Pulumi.one.yaml: slipway:models: churn: also declared by stack prod; keep one"
 
 
 def test_stacks_of_several_regions_share_pins(project):

@@ -145,7 +145,7 @@ def test_bytes_edited_behind_the_store_count_as_changed(monkeypatch: pytest.Monk
         (NoCredentialsError(), "no credentials; set AWS_ACCESS_KEY_ID or AWS_PROFILE", 2),
         (
             ClientError({"Error": {"Code": "NoSuchBucket"}, "ResponseMetadata": {"HTTPStatusCode": 404}}, "List"),
-            "refused by the object store (NoSuchBucket); check address and rights",
+            "refused by the object store (NoSuchBucket); check the address and your rights",
             2,
         ),
         (
@@ -153,7 +153,7 @@ def test_bytes_edited_behind_the_store_count_as_changed(monkeypatch: pytest.Monk
             "refused by the object store (SlowDown)",
             3,
         ),
-        (ValueError("Invalid endpoint: x"), "object store settings are wrong (Invalid endpoint: x)", 2),
+        (ValueError("Invalid endpoint: x"), "settings of the object store are invalid (Invalid endpoint: x)", 2),
     ],
 )
 def test_a_store_that_gives_nothing_is_told_with_the_release(

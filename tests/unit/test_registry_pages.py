@@ -195,7 +195,7 @@ def test_a_server_that_is_away_is_asked_once(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        ("UNAUTHENTICATED", "refuses these credentials; set MLFLOW_TRACKING_USERNAME with its _PASSWORD"),
+        ("UNAUTHENTICATED", "refuses these credentials; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
         ("ENDPOINT_NOT_FOUND", "is no MLflow 3 server; check the address"),
         ("INVALID_PARAMETER_VALUE", r"answered with an error \(INVALID_PARAMETER_VALUE: a line\)"),
     ],

@@ -111,7 +111,7 @@ def test_both_versions_stand_side_by_side() -> None:
         "| accuracy in the registry | 0.9 | 0.95 |",
     ):
         assert row in text
-    assert "answers 3 of them otherwise. Of those with a known truth it mends 2, breaks 1." in text
+    assert "answers 3 of them otherwise. Of those with a known truth it fixes 2 and breaks 1." in text
 
 
 def test_the_environments_own_timeline_is_told_not_the_labs() -> None:

@@ -77,7 +77,7 @@ def test_a_model_without_an_example_is_asked_anything_of_the_right_types() -> No
 
 
 def test_a_model_that_cannot_be_asked_by_columns_needs_recorded_requests() -> None:
-    with pytest.raises(SlipwayError, match="names no input columns; record some"):
+    with pytest.raises(SlipwayError, match="names no input columns; record requests"):
         generate_requests((), [])
     with pytest.raises(SlipwayError, match="input image: no request can be made of type binary"):
         generate_requests((Column(name="image", type="binary"),), [])

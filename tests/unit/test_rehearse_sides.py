@@ -52,7 +52,7 @@ def test_other_bytes_under_the_pinned_version_are_not_what_users_have(tmp_path: 
     other = a_release(version=7, digest="sha256:" + "0" * 64)
     with pytest.raises(SlipwayError, match=r"version 7 of this registry has other bytes; .*--stable <version>"):
         sides(Registry(other, CANDIDATE), tmp_path)
-    with pytest.raises(SlipwayError, match=r"its bytes cannot be had: no version 7; .*--stable <version>"):
+    with pytest.raises(SlipwayError, match=r"its bytes cannot be read: no version 7; .*--stable <version>"):
         sides(Registry(CANDIDATE), tmp_path)
     assert sides(Registry(other, CANDIDATE), tmp_path, stable=7).stable == other
 

@@ -57,7 +57,9 @@ def test_a_setting_that_nobody_reads_is_refused(tmp_path):
 def test_a_secret_is_no_setting(tmp_path, value):
     (tmp_path / "Pulumi.yaml").write_text("config: {}\n")
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  slipway:registry: {value}\n")
-    with pytest.raises(SlipwayError, match=r"slipway:registry: a secret; keep it where the cluster fetches it from"):
+    with pytest.raises(
+        SlipwayError, match=r"slipway:registry: encrypted; keep the secret in the cluster's secret store"
+    ):
         read_environment(tmp_path, "dev")
 
 

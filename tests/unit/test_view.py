@@ -131,5 +131,5 @@ def test_what_was_measured_at_the_very_end_is_returned() -> None:
 
 
 def test_a_rollout_without_an_end_is_an_error() -> None:
-    with pytest.raises(SlipwayError, match="churn: no end of the rollout in -1 s"):
+    with pytest.raises(SlipwayError, match="churn: the rollout has not ended within -1 s"):
         watched([{"churn": a_record()}], limit=-1)

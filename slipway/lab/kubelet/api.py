@@ -1,4 +1,4 @@
-"""The kubelet's way to the API server, off its event loop."""
+"""Client of the API server for the kubelet's event loop; calls run in threads."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ RETRY = 0.5
 
 
 def now() -> str:
-    """Return the time as the API writes it."""
+    """Return the current time in the API's format."""
     return iso(time.time())
 
 
 @dataclass
 class Api:
-    """What the kubelet asks of the API server, each as a coroutine.
+    """Requests of the kubelet to the API server, as coroutines.
 
     Args:
         kube: The client.
-        node: The name under which events are reported.
+        node: The name of the node, the source of events.
     """
 
     kube: Kube
@@ -39,10 +39,10 @@ class Api:
     _events: dict[tuple[str, str, str], tuple[str, int]] = field(default_factory=dict)
 
     async def patch_status(self, pod: Object, status: Object) -> Object:
-        """Write a pod's status; return the pod as it is then.
+        """Write a pod's status; return the updated pod.
 
         Raises:
-            KubeError: Status 404 or 409: that pod is gone, though another may have its name.
+            KubeError: Status 404 or 409: the pod is gone; another may have its name.
         """
         meta = pod["metadata"]
         body = {"metadata": {"uid": meta["uid"]}, "status": status}
@@ -51,7 +51,7 @@ class Api:
         )
 
     async def bind(self, pod: Object) -> None:
-        """Give a pod to this node."""
+        """Bind a pod to this node."""
         meta = pod["metadata"]
         path = self.kube.url_of("v1", "Pod", meta["namespace"], meta["name"], "binding")
         target = {"apiVersion": "v1", "kind": "Node", "name": self.node}
@@ -74,11 +74,11 @@ class Api:
                 await asyncio.sleep(RETRY)
 
     async def sources_of(self, pod: Object, *, tokens: bool = False) -> Sources:
-        """Read the Secrets and ConfigMaps that a pod refers to; those that do not exist are left out.
+        """Read the Secrets and ConfigMaps that a pod refers to; missing ones are left out.
 
         Args:
             pod: The pod.
-            tokens: Whether its volumes are to be made, for which new tokens of its service account are requested.
+            tokens: Whether to request new tokens of its service account, for its volumes.
         """
         return await asyncio.to_thread(self._sources, pod, tokens)
 
@@ -96,7 +96,7 @@ class Api:
         return Sources(found["Secret"], found["ConfigMap"], granted, claims)
 
     def _claimed(self, claim: Object) -> str:
-        """Say that a claim has its volume: a directory of the machine, which is as large as that is."""
+        """Mark a claim as bound to a directory of the machine, whatever its size; return its identity."""
         meta = claim["metadata"]
         if (claim.get("status") or {}).get("phase") != "Bound":
             spec = claim["spec"]
@@ -122,7 +122,7 @@ class Api:
         return str(answer["status"]["token"]).encode()
 
     async def event(self, pod: Object, reason: str, message: str, *, warning: bool = True) -> None:
-        """Report something about a pod; the same thing again raises the count of its event."""
+        """Report an event of a pod; a repetition raises the event's count."""
         try:
             await asyncio.to_thread(self._event, pod, reason, message[:1024], warning)
         except KubeError as error:
@@ -155,7 +155,7 @@ class Api:
         )
 
     def forget(self, uid: str) -> None:
-        """Drop what is remembered of a pod that is gone."""
+        """Forget the events of a deleted pod."""
         for key in [key for key in self._events if key[0] == uid]:
             del self._events[key]
 
@@ -165,7 +165,7 @@ def watch(
 ) -> None:
     """Deliver every object of a kind, then every change: ("ALL", objects), (event type, [object]), until `stopping`.
 
-    Blocks; run it in a thread of its own.
+    Blocks, so it needs its own thread.
     """
     version: str | None = None
     while not stopping.is_set():

@@ -1,4 +1,4 @@
-"""One container's life: start, probes, restarts."""
+"""Life of one container: start, probes and restarts."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ RETRY = 2.0
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a container needs of its pod.
+    """Parts of its pod that a container needs.
 
     Args:
-        plan: Reads what the container refers to, and plans it; called for every start.
-        changed: Called when what is observed has changed.
-        event: Reports something about the pod: (reason, message).
+        plan: Reads the objects that the container refers to and plans it; called for every start.
+        changed: Called after each change of the observation.
+        event: Reports an event of the pod: (reason, message).
         address: The pod's address.
         netns: Descriptor of the pod's network namespace.
         logs: Directory of the pod's logs.
-        grace: Seconds that a container has for ending.
+        grace: Seconds that a container has to end.
     """
 
     plan: Callable[[dict[str, Any]], Awaitable[ContainerPlan]]
@@ -55,12 +55,12 @@ class Surroundings:
 
 
 class Container:
-    """One container.
+    """Container of a pod.
 
     Args:
         spec: Its part of the pod's spec.
-        policy: When it is started again: Always, OnFailure, Never.
-        observed: What is known of it so far.
+        policy: Its restart policy: Always, OnFailure or Never.
+        observed: Its last known state.
     """
 
     def __init__(self, spec: dict[str, Any], policy: str, observed: Observed) -> None:
@@ -72,7 +72,7 @@ class Container:
         self._out_of_memory = ""
 
     async def run(self, around: Surroundings) -> int:
-        """Keep the container as its restart policy says; return its last exit code."""
+        """Run the container according to its restart policy; return its last exit code."""
         failures = 0
         while True:
             began = time.monotonic()
@@ -107,11 +107,11 @@ class Container:
 
     @property
     def memory_limits(self) -> dict[int, int | None]:
-        """The running container's process 1, with how many bytes it may use; empty where none runs."""
+        """Memory limit in bytes by the running container's process 1; empty where none runs."""
         return {self._process.pid: self._process.plan.memory_limit} if self._process else {}
 
     def out_of_memory(self, used: int, limit: int) -> None:
-        """End the container at once: it uses more bytes than it may."""
+        """End the container at once, since it uses more bytes than its limit."""
         if self._process:
             self._out_of_memory = f"out of memory: {in_mebibytes(used)} used, limit {in_mebibytes(limit)}"
             self._process.kill()
@@ -151,7 +151,7 @@ class Container:
             except Refusal as refusal:
                 self._observe(around, state=Waiting(refusal.reason, refusal.message))
                 around.event("Failed", f"Error: {refusal.message}")
-                # What cannot change waits for the pod's deletion; that is what cancels us.
+                # A final refusal waits for the pod's deletion, which cancels this task.
                 await asyncio.sleep(RETRY) if refusal.retry else await asyncio.Event().wait()
 
     async def _probe(self, around: Surroundings, plan: ContainerPlan, process: Process) -> None:
@@ -198,7 +198,7 @@ class Container:
             began = time.monotonic()
             ok, message = await ask(probe.action, probe.timeout, around.address, process.execute)
             tally = tally.add(ok)
-            # Each failure would be a write per period: the first in a row says it, then every tenth.
+            # An event for each failure would be a write per period: only the first in a row and every tenth.
             if not ok and self.observed.started and tally.count % 10 == 1:
                 around.event("Unhealthy", f"{kind} probe of {self.name} failed: {message}")
             yield tally.verdict(probe)
@@ -220,10 +220,11 @@ def _ended(code: int, started_at: str, message: str) -> Terminated:
 
 
 def _crash(name: str, ended: Terminated) -> tuple[str, str]:
-    """Say how a container ended, in the words that matter of its message: reason and message of an event."""
-    killed, lines = ended.reason == "OOMKilled", ended.message.splitlines() or [""]
-    said = lines[0] if killed else lines[-1]
+    """Return reason and message of the event of a container's end, with the decisive line of its log."""
+    killed = ended.reason == "OOMKilled"
+    lines = ended.message.splitlines() or [""]
+    line = lines[0] if killed else lines[-1]
     return (
         "OOMKilled" if killed else "ContainerDied",
-        f"Container {name} ended with exit code {ended.exit_code}: {said}",
+        f"Container {name} ended with exit code {ended.exit_code}: {line}",
     )

@@ -1,4 +1,4 @@
-"""The table that says which local command an image stands for."""
+"""Table of the local command that stands for each image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from slipway.errors import SlipwayError
 from slipway.models.servers import MLSERVER
 
-#: Where a command is looked for after the image's own environment.
+#: Directories searched for a command after the image's own environment.
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _FIELDS = {"venv", "entrypoint", "command", "env", "files"}
@@ -20,14 +20,14 @@ _FIELDS = {"venv", "entrypoint", "command", "env", "files"}
 
 @dataclass(frozen=True)
 class Image:
-    """What stands for an image.
+    """Local command that stands for an image.
 
     Args:
         entrypoint: Replaced by a container's `command`, as an OCI entrypoint is.
         command: Replaced by a container's `args`, as an OCI command is.
         venv: Python environment whose `bin` comes first on PATH.
         env: The image's own variables.
-        files: What the image holds at a path that its users count on, by that path.
+        files: Local files by the path at which the image's users expect them.
     """
 
     entrypoint: tuple[str, ...] = ()
@@ -37,19 +37,19 @@ class Image:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
-        """Return what a process of this image sees before the pod's own variables."""
+        """Return the variables of a process of this image, before the pod's own."""
         path = f"{self.venv}/bin:{SYSTEM_PATH}" if self.venv else SYSTEM_PATH
         return {"PATH": path, "LANG": "C.UTF-8", **self.env}
 
 
 @dataclass(frozen=True)
 class ImageTable:
-    """Images by pattern; `*` stands for anything, as in `kserve/storage-initializer:*`."""
+    """Images by pattern; `*` matches anything, as in `kserve/storage-initializer:*`."""
 
     images: Mapping[str, Image]
 
     def find(self, image: str) -> Image | None:
-        """Return what stands for an image, whatever its digest; an exact name goes before a pattern."""
+        """Return the entry for an image, its digest ignored; an exact name goes before a pattern."""
         image = image.partition("@")[0]
         name = image.removeprefix("docker.io/").removeprefix("library/")
         for wanted in (image, name):
@@ -59,7 +59,7 @@ class ImageTable:
 
     @classmethod
     def parse(cls, content: Mapping[str, Any], source: str) -> ImageTable:
-        """Check and freeze a table.
+        """Return a table from its JSON content.
 
         Raises:
             SlipwayError: An entry has an unknown field.
@@ -84,7 +84,7 @@ def read_images(path: Path) -> ImageTable:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise SlipwayError(f"{path}: not a readable image table ({str(error).splitlines()[0]})") from None
+        raise SlipwayError(f"{path}: expected a JSON image table ({str(error).splitlines()[0]})") from None
     return ImageTable.parse(content, str(path))
 
 
@@ -109,8 +109,8 @@ def standard_images(mlserver: Path, kserve_storage: Path) -> dict[str, Any]:
                 "PYTHONUNBUFFERED": "1",
                 "MLFLOW_DISABLE_TELEMETRY": "true",
                 **MLSERVER.settings,
-                # Its default is a line for each request: with probes and Prometheus three a second, which would push
-                # what a server has to say about its end out of the end of its log.
+                # The default logs each request, with probes and Prometheus three lines a second, which would push a
+                # server's last message before its death out of the end of its log.
                 "MLSERVER_DEBUG": "false",
             },
         },

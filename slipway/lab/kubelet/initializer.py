@@ -1,7 +1,7 @@
 """Entry point of KServe's storage initializer image.
 
-PyPI's `kserve-storage` holds the downloads but not the image's script: this stands for it, with the same arguments,
-`source destination` pairs. It runs in an environment of its own, so it must import nothing of Slipway.
+PyPI's `kserve-storage` has the downloads but not the image's script; this one takes the same arguments, pairs of source
+and destination. It runs in a separate environment, so it must not import Slipway.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The kubelet's main loop: what the watch says, each pod's task, the node's heartbeat."""
+"""Main loop of the kubelet: the watches, each pod's task and the node's heartbeat."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger("slipway.kubelet")
 
 
 def to_schedule(pod: Object) -> bool:
-    """Tell whether a pod waits for a node, and for this scheduler."""
+    """Return whether a pod waits for a node from this scheduler."""
     spec = pod["spec"]
     return (
         not spec.get("nodeName")
@@ -43,9 +43,9 @@ class Kubelet:
 
     Args:
         kube: The API server; one client, shared by all threads.
-        table: What images stand for.
+        table: Local command of each image.
         state: Directory for logs and for the pods' volumes.
-        meminfo: What the kernel says of the machine's memory.
+        meminfo: The kernel's figures of the machine's memory.
     """
 
     def __init__(self, kube: Kube, table: ImageTable, state: Path, meminfo: Path = MEMINFO) -> None:
@@ -56,12 +56,14 @@ class Kubelet:
         self._memory = MemoryWatch(kube, lambda: [pod for pod, _ in self._pods.values()], meminfo)
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT, then end every container."""
-        # Nothing of an earlier run lives: its processes died with it, and volumes are a pod's from start to end.
+        """Run pods until SIGTERM or SIGINT, then end every container."""
+        # Processes of an earlier run died with it, and volumes last no longer than a pod's run.
         for directory in ("run", "names"):
             shutil.rmtree(self.machine.state / directory, ignore_errors=True)
         (self.machine.state / "pods").mkdir(parents=True, exist_ok=True)
-        loop, ending, stopping = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+        ending = asyncio.Event()
+        stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ending.set)
         await self._registered()
@@ -148,7 +150,7 @@ class Kubelet:
 
     async def _bound(self, pod: Object) -> None:
         if not self._memory.room.is_set():
-            # In a cluster a taint of the node keeps the scheduler from it, whose words these are.
+            # In a cluster a taint keeps pods off the node; this is the scheduler's own message.
             taint = "1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }"
             await self.machine.api.event(pod, "FailedScheduling", f"0/1 nodes are available: {taint}")
             await self._memory.room.wait()

@@ -1,10 +1,10 @@
-"""Turns itself into a container's process, inside namespaces of its own.
+"""Launcher of a container's process, inside separate namespaces.
 
-It is run as a script by a plain interpreter (`python -I -S launcher.py`), gets its orders as JSON on stdin, and stays
-as the parent: SIGTERM goes on to the container, SIGUSR1 kills it, and the exit code is the container's. When the
-kubelet dies, so does it, and with it every process of the container: the container is the first process of a PID
-namespace. On the report descriptor it writes `pid N`, then `error ...` if the command could not be started; the
-descriptor closes when the command runs.
+A plain interpreter runs it as a script (`python -I -S launcher.py`) with its orders as JSON on stdin. It stays as the
+parent: SIGTERM goes on to the container, SIGUSR1 kills it, and the exit code is the container's. It dies with the
+kubelet, and with it every process of the container: the container is the first process of a PID namespace. On the
+report descriptor it writes `pid N`, then `error ...` if the command could not be started; the descriptor closes when
+the command runs.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 4096, 8192, 16384, 1 << 18
 MNT_DETACH = 2
 # linux/prctl.h
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
-#: Of linux/capability.h: what container runtimes leave by default (chown, dac_override, fowner, fsetid, kill, setgid,
-#: setuid, setpcap, net_bind_service, sys_chroot); a read-only mount would mean nothing to a process with sys_admin.
+#: Default of container runtimes (linux/capability.h: chown, dac_override, fowner, fsetid, kill, setgid, setuid,
+#: setpcap, net_bind_service, sys_chroot); a process with sys_admin could undo a read-only mount.
 KEPT_CAPABILITIES = {0, 1, 3, 4, 5, 6, 7, 8, 10, 18}
 LAST_CAPABILITY = 40
 #: The pivot_root call has no wrapper in the C library.
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 #: The mount_setattr call (Linux 5.12) has the same number everywhere, and no wrapper in older C libraries.
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
-#: What stays writable of the machine: scratch space that programs take for granted.
+#: Directories of the machine that stay writable: scratch space that programs expect.
 SCRATCH = ("/tmp", "/var/tmp", "/dev/shm")
-#: What statvfs calls the flags that a remount inside a user namespace must not lose; the values equal those of mount.
+#: Flags of statvfs that a remount inside a user namespace must keep; the values equal those of mount.
 LOCKED = MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -102,7 +102,7 @@ def _become(orders: dict[str, Any], report: int) -> NoReturn:
             again = [{"source": home, "target": home, "read_only": False}] if hidden else []
             files.mount_all([*mounts, *again])
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-            # Where the machine itself runs out of memory, the kernel is to end a container, not the control plane.
+            # When the machine runs out of memory, the kernel should end a container, not the control plane.
             with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
                 score.write("1000")
         os.chdir(orders["workdir"])
@@ -125,28 +125,28 @@ def _execute(argv: list[str], env: dict[str, str]) -> NoReturn:
 
 
 def hides(target: str, path: str) -> bool:
-    """Tell whether a path can no longer be seen once something is mounted at a target."""
+    """Return whether a mount at a target hides a path."""
     return path.startswith(f"{target}/")
 
 
 class FileSystem:
-    """The machine's file system, with a pod's volumes put into it.
+    """File system of the machine with a pod's volumes mounted.
 
     Args:
-        staging: An empty directory where a new directory is put together before it covers an old one.
+        staging: An empty directory in which a new directory is built before it covers an old one.
     """
 
     def __init__(self, staging: str) -> None:
         self.staging = staging
-        #: Directories in which we may create: they are ours, not the machine's.
+        #: Directories in which the launcher may create files: they belong to the pod, not to the machine.
         self.own: list[str] = []
-        #: Whether a volume hides the staging. What comes then lies in that volume, which is the pod's.
+        #: Whether a volume hides the staging directory. Later mount points then lie in that volume of the pod.
         self.hidden = False
 
     def protect(self, writable: Sequence[str]) -> None:
-        """Make the machine's files read-only but for some directories.
+        """Make the machine's files read-only except some directories.
 
-        A kernel older than 5.12 cannot; there a container may write what its user may.
+        A kernel older than 5.12 cannot; there a container can write what its user can.
         """
         kept = [directory for directory in writable if os.path.isdir(directory)]
         for directory in kept:
@@ -156,9 +156,9 @@ class FileSystem:
                 _set_read_only(directory, False)
 
     def mount_all(self, mounts: list[dict[str, Any]]) -> None:
-        """Put each source at its target."""
-        # What hides the pod's own directory, as /tmp does where the lab lies in there, comes last with all that is in
-        # it; by then the sources that it hides are held by descriptors.
+        """Mount each source at its target."""
+        # A mount that hides the pod's own directory, as /tmp may, comes last with all mounts inside it; by then the
+        # sources that it hides are held by descriptors.
         hiding = tuple(f"{mount['target']}/" for mount in mounts if hides(mount["target"], self.staging))
         last = [mount for mount in mounts if f"{mount['target']}/".startswith(hiding)]
         for mount in mounts:
@@ -177,7 +177,7 @@ class FileSystem:
             flags = os.statvfs(target).f_flag & LOCKED
             _mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | flags)
         else:
-            # A bind mount starts with the flags of where its source lies, and that is read-only now.
+            # A bind mount inherits the flags of its source's file system, which is read-only now.
             _set_read_only(target, False)
         self.own.append(target)
 
@@ -188,7 +188,7 @@ class FileSystem:
         ancestor = os.path.dirname(target)
         while not os.path.isdir(ancestor):
             ancestor = os.path.dirname(ancestor)
-        # A container before may have made it in the volume.
+        # An earlier container may have made it in the volume.
         if ancestor not in self.own and not self.hidden:
             self._cover(ancestor)
         missing = target if directory else os.path.dirname(target)

@@ -1,4 +1,4 @@
-"""Containers' logs as files of bounded size."""
+"""Log files of containers, bounded in size."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import shutil
 from pathlib import Path
 from typing import IO, Any
 
-#: A log grows to this size, then it starts again and one older part is kept beside it.
+#: Bytes of a log; then it starts again, and one older part is kept beside it.
 SIZE_LIMIT = 10 * 1024 * 1024
-#: Logs of deleted pods are kept for reading afterwards, up to this many pods.
+#: Pods whose logs are kept, deleted ones included.
 KEPT_PODS = 200
-#: A termination message is at most this long, as a kubelet's fallback to logs.
+#: Limits of a termination message, as in a kubelet's fallback to logs.
 MESSAGE_LINES, MESSAGE_BYTES = 80, 2048
 
 
 def log_directory(state: Path, pod: dict[str, Any]) -> Path:
-    """Return where a pod's logs are."""
+    """Return the directory of a pod's logs."""
     return state / "pods" / f"{pod['metadata']['namespace']}_{pod['metadata']['name']}"
 
 
 def open_log(directory: Path, container: str) -> IO[bytes]:
-    """Open a log for appending: after a rotation its writer goes on at the new end."""
+    """Open a log in append mode: after a rotation its writer goes on at the new end."""
     directory.mkdir(parents=True, exist_ok=True)
     return open(directory / f"{container}.log", "ab")
 
@@ -28,7 +28,7 @@ def open_log(directory: Path, container: str) -> IO[bytes]:
 def rotate(state: Path, limit: int = SIZE_LIMIT) -> None:
     """Bound the size of every log.
 
-    The writer keeps its descriptor, so the file is copied, then cut: what is written in between is lost.
+    The writer keeps its descriptor, so the file is copied and then cut: lines written in between are lost.
     """
     for log in (state / "pods").glob("*/*.log"):
         if log.stat().st_size > limit:
@@ -38,12 +38,12 @@ def rotate(state: Path, limit: int = SIZE_LIMIT) -> None:
 
 
 def prune(state: Path, living: set[str], kept: int = KEPT_PODS) -> None:
-    """Remove the logs of the pods that were deleted longest ago.
+    """Remove the logs of the pods deleted longest ago.
 
     Args:
         state: The kubelet's directory.
-        living: Directory names of the pods that exist.
-        kept: How many pods' logs to keep.
+        living: Directory names of the existing pods.
+        kept: Number of pods whose logs to keep.
     """
     gone = [path for path in (state / "pods").glob("*") if path.name not in living]
     gone.sort(key=lambda path: path.stat().st_mtime, reverse=True)
@@ -52,7 +52,7 @@ def prune(state: Path, living: set[str], kept: int = KEPT_PODS) -> None:
 
 
 def tail(log: Path, start: int) -> str:
-    """Return the last lines that were written after `start`, as a termination message."""
+    """Return the last lines after offset `start` as a termination message."""
     try:
         with open(log, "rb") as file:
             size = file.seek(0, 2)

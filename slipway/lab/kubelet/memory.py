@@ -1,11 +1,10 @@
-"""How much memory containers use, as far as an ordinary user's process can tell.
+"""Memory use of containers, measured by an ordinary user's process.
 
-A kubelet puts each container into a control group, whose limit the kernel holds. The lab has none to put it into: in
-version 1 an ordinary user may make none at all, in version 2 only below a directory that systemd delegated to the
-user's own manager, into which a process that was started from a terminal may not move. An address space limit
-(RLIMIT_AS) would kill servers that are well: Python's map many times what they use. So this kubelet looks, every half
-second, and kills what is above its limit. A container that grows by gigabytes between two looks gets further than it
-would in a cluster.
+A kubelet puts each container into a control group, whose limit the kernel enforces. The lab has none: in version 1 an
+ordinary user cannot make any, in version 2 only below a directory that systemd delegated to the user's own manager,
+which a process started from a terminal cannot join. An address space limit (RLIMIT_AS) would kill healthy servers,
+since Python maps many times its use. So this kubelet measures every half second and kills containers above their
+limits. One that grows by gigabytes between two measurements gets further than in a cluster.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Seconds between two looks.
+#: Seconds between two measurements.
 LOOK = 0.5
-#: A kubelet's default: it evicts while less is available (--eviction-hard, memory.available<100Mi).
+#: Bytes available below which pods are evicted: a kubelet's default (--eviction-hard, memory.available<100Mi).
 EVICT_BELOW = 100 << 20
-#: Seconds without need before pods are taken in again. A kubelet waits 300: people wait in front of a lab.
+#: Seconds without pressure before pods are accepted again. A kubelet waits 300; a lab's user should not have to.
 PRESSURE_SECONDS = 10.0
 MEMINFO = Path("/proc/meminfo")
 
@@ -33,35 +32,35 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?)([kMGTPE]|[KMGTPE]i)?")
 
 
 def in_bytes(quantity: str) -> int | None:
-    """Read an amount of memory as the API writes it; None for forms that nobody uses for memory (`1e9`, `100m`)."""
+    """Return a quantity of the API in bytes; None for forms that are not used for memory (`1e9`, `100m`)."""
     match = _QUANTITY.fullmatch(quantity)
     return int(float(match[1]) * _UNITS[match[2] or ""]) if match else None
 
 
 def in_mebibytes(amount: int) -> str:
-    """Write an amount of memory for people."""
+    """Return an amount of memory as text, in mebibytes."""
     return f"{amount / 2**20:.0f}Mi"
 
 
 def available(meminfo: Path) -> int:
-    """Return what the machine can still give without swapping, in bytes (proc(5), MemAvailable)."""
+    """Return the memory available without swapping, in bytes (proc(5), MemAvailable)."""
     return _kibibytes(meminfo, ("MemAvailable",))
 
 
 def used(containers: Iterable[int]) -> dict[int, int]:
-    """Return the memory that containers use, in bytes: their own pages and shared memory, not what files can give back.
+    """Return the memory of containers in bytes: their own pages and shared memory, without reclaimable file pages.
 
     Args:
-        containers: Process 1 of each, as the kubelet sees it; one that is gone is left out.
+        containers: Process 1 of each in the kubelet's namespace; ended ones are left out.
     """
     return {pid: sum(map(_resident, members)) for pid, members in _members(containers)}
 
 
 def above(limits: Mapping[int, int]) -> dict[int, int]:
-    """Return what those containers use that use more than they may, in bytes, by process 1.
+    """Return the memory of the containers above their limits, in bytes by process 1.
 
-    Processes that a server has forked share pages, which `used` counts once for each; the exact share is ten times
-    as dear to ask for, so only who seems to use too much is asked.
+    Forked processes share pages, which `used` counts once for each; the exact share costs ten times as much, so it is
+    read only for suspects.
     """
     suspects = [pid for pid, amount in used(limits).items() if amount > limits[pid]]
     exact = {pid: sum(map(_proportional, members)) for pid, members in _members(suspects)}
@@ -70,7 +69,7 @@ def above(limits: Mapping[int, int]) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Use:
-    """What one pod uses of what it asked for, in bytes."""
+    """Memory use and request of one pod, in bytes."""
 
     used: int
     requested: int
@@ -78,7 +77,7 @@ class Use:
 
 
 def victim(pods: Mapping[str, Use]) -> str | None:
-    """Choose whom to evict, by a kubelet's order: who uses more than requested, lower priority, the larger excess."""
+    """Return the pod to evict, by a kubelet's order: use above its request, lower priority, larger excess."""
 
     def order(uid: str) -> tuple[bool, int, int]:
         use = pods[uid]
@@ -112,7 +111,7 @@ def _proportional(process: str) -> int:
 
 
 def _kibibytes(file: Path, fields: tuple[str, ...]) -> int:
-    """Add up fields of a file of /proc, in bytes; 0 where the process has ended."""
+    """Return the sum of fields of a file of /proc, in bytes; 0 where the process has ended."""
     try:
         lines = file.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Network namespaces on the lab's bridge."""
+"""Network namespaces of pods, on the lab's bridge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from slipway.lab.network import ADDRESS, BRIDGE, PREFIX
 
-#: Pods get addresses from here to the end of the bridge's network; 10.244.0.x belongs to the lab itself.
+#: First address of pods, up to the end of the bridge's network; 10.244.0.x belongs to the lab itself.
 FIRST_POD_ADDRESS = "10.244.1.1"
 #: linux/sched.h
 _CLONE_NEWNET = 0x40000000
@@ -19,7 +19,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Addresses:
-    """The addresses of pods; one that was given back is the last to be given again."""
+    """Pool of pod addresses; a returned one is the last to be reused."""
 
     def __init__(self, first: str = FIRST_POD_ADDRESS, network: str = f"{ADDRESS}/{PREFIX}") -> None:
         bounds = ipaddress.IPv4Network(network, strict=False)
@@ -28,7 +28,7 @@ class Addresses:
         self._taken: set[int] = set()
 
     def take(self, wanted: str | None = None) -> str:
-        """Return a free address: the wanted one if it is one of ours, which keeps a pod's address over restarts."""
+        """Return a free address: the wanted one if it is free, which keeps a pod's address over restarts."""
         with contextlib.suppress(ValueError):
             number = int(ipaddress.IPv4Address(wanted or ""))
             if self._first <= number <= self._last and number not in self._taken:
@@ -39,10 +39,10 @@ class Addresses:
             if number not in self._taken:
                 self._taken.add(number)
                 return str(ipaddress.IPv4Address(number))
-        raise OSError("no pod address is free")
+        raise OSError(f"no pod address is free in {ADDRESS}/{PREFIX}; delete pods")
 
     def give_back(self, address: str) -> None:
-        """Make an address free."""
+        """Return an address to the pool."""
         self._taken.discard(int(ipaddress.IPv4Address(address)))
 
 
@@ -52,11 +52,11 @@ def interface_name(uid: str) -> str:
 
 
 def make_network(uid: str, address: str) -> int:
-    """Make a network namespace with one link on the bridge; it lives as long as the returned descriptor is open.
+    """Make a network namespace with one link on the bridge; it lasts as long as the returned descriptor is open.
 
-    Blocks for some milliseconds; call it in a worker thread, since pyroute2 runs an event loop of its own.
+    Blocks for some milliseconds; call it in a worker thread, since pyroute2 runs its own event loop.
     """
-    # Imported late, it takes 0.3 s: not for those who only read the table of images.
+    # Imported late, since it takes 0.3 s, which the readers of the image table should not pay.
     from pyroute2 import IPRoute  # type: ignore[import-untyped]
 
     name = interface_name(uid)
@@ -71,7 +71,7 @@ def make_network(uid: str, address: str) -> int:
                     links.link("del", index=index)
                 bridge = links.link_lookup(ifname=BRIDGE)
                 if not bridge:
-                    raise OSError(f"there is no bridge {BRIDGE}; the kubelet runs inside the lab's network namespace")
+                    raise OSError(f"no bridge {BRIDGE}: the kubelet must run inside the lab's network namespace")
                 links.link(
                     "add", ifname=name, kind="veth", peer={"ifname": "eth0", "net_ns_fd": space}, master=bridge[0]
                 )
@@ -91,11 +91,11 @@ def make_network(uid: str, address: str) -> int:
 
 
 def remove_network(uid: str, space: int) -> None:
-    """Remove a pod's link, and its namespace once its last process has ended."""
+    """Remove a pod's link; its namespace goes when its last process has ended."""
     from pyroute2 import IPRoute, NetlinkError
 
     try:
-        # The kernel removes the link itself when the namespace ends, which may be just now.
+        # The kernel removes the link itself when the namespace ends, perhaps at this moment.
         with contextlib.suppress(NetlinkError), IPRoute() as links:
             for index in links.link_lookup(ifname=interface_name(uid)):
                 links.link("del", index=index)

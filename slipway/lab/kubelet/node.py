@@ -1,4 +1,4 @@
-"""The one node of the lab, as the API server sees it."""
+"""Node object of the lab's one node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.objects import Object
 NODE = "slipway-lab"
 #: As a kubelet's defaults: the lease is renewed every 10 s and valid for 40 s.
 HEARTBEAT, LEASE_SECONDS = 10.0, 40
-#: Pods that one bridge and one machine can be asked to hold.
+#: Limit of pods on one bridge and one machine.
 MAX_PODS = 500
 
 
@@ -24,7 +24,7 @@ def node(version: str) -> Object:
     """Return the Node object.
 
     Args:
-        version: Of the API server.
+        version: Version of the API server.
     """
     labels = {
         "kubernetes.io/hostname": NODE,
@@ -75,7 +75,7 @@ def _status(version: str) -> Object:
 
 
 def register(kube: Kube) -> None:
-    """Create the node, or bring it up to date."""
+    """Create or update the node."""
     version = kube.request("GET", "/version")["gitVersion"]
     wanted = node(version)
     with contextlib.suppress(KubeError):
@@ -89,7 +89,7 @@ def register(kube: Kube) -> None:
 
 
 def report_memory(kube: Kube, *, short: bool) -> None:
-    """Say whether memory is short; the node's other conditions stay as they are."""
+    """Write the node's condition MemoryPressure; its other conditions stay."""
     status, reason, message = _memory(short)
     changed = {"status": status, "reason": reason, "message": message, "lastTransitionTime": now()}
     conditions = [

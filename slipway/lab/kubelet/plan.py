@@ -1,4 +1,4 @@
-"""From a pod's spec to the processes that it asks for."""
+"""Plans of processes, compiled from a pod's spec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from slipway.objects import Object
 
 @dataclass(frozen=True)
 class Mount:
-    """A directory or file of the machine that a container sees at `target`."""
+    """Directory or file of the machine that a container sees at `target`."""
 
     source: str
     target: str
@@ -25,7 +25,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class ContainerPlan:
-    """A container as a process."""
+    """Process that stands for a container."""
 
     name: str
     argv: tuple[str, ...]
@@ -38,15 +38,15 @@ class ContainerPlan:
 
 
 def is_sidecar(container: Object) -> bool:
-    """Tell whether an init container keeps running beside the others."""
+    """Return whether an init container keeps running beside the others."""
     return container.get("restartPolicy") == "Always"
 
 
 def check_pod(pod: Object, table: ImageTable) -> None:
-    """Refuse what can be seen to be impossible before anything starts.
+    """Refuse an unsupported pod before anything starts.
 
     Raises:
-        Refusal: The pod asks for what this kubelet does not do.
+        Refusal: The pod needs something that this kubelet does not support.
     """
     spec = pod["spec"]
     for flag in ("hostNetwork", "hostPID", "hostIPC"):
@@ -71,10 +71,10 @@ def check_container(container: Object, table: ImageTable) -> None:
 
 
 def image_of(container: Object, table: ImageTable) -> Image:
-    """Return what stands for a container's image.
+    """Return the table's entry for a container's image.
 
     Raises:
-        Refusal: The table does not know it.
+        Refusal: The table has no such image, or its command is not built yet.
     """
     image = table.find(container["image"])
     if image is None:
@@ -103,16 +103,16 @@ def plan_container(
     directory: Path,
     mounts: Sequence[Mount] = (),
 ) -> ContainerPlan:
-    """Say which process a container is.
+    """Return the process that stands for a container.
 
     Args:
         container: Its spec.
         pod: The pod that it belongs to.
-        table: What images stand for.
+        table: Local command of each image.
         sources: The Secrets and ConfigMaps that the pod refers to.
         address: The pod's address.
         directory: The pod's own directory on this machine; `volumes/<name>` are in it.
-        mounts: What every container sees, unless it has something else there.
+        mounts: Mounts of every container, unless it has its own at the same place.
 
     Raises:
         Refusal: The container cannot start.
@@ -122,7 +122,7 @@ def plan_container(
     home = str(directory / "homes" / container["name"])
     env = variables_of(container, pod, {**image.variables(), "HOME": home, "TMPDIR": home}, sources, address)
     command = container.get("command") or list(image.entrypoint)
-    # As in OCI: a command of its own drops the image's default arguments too.
+    # As in OCI: a container's own command drops the image's default arguments too.
     arguments = container.get("args") or ([] if container.get("command") else list(image.command))
     argv = expand_all([*command, *arguments], env)
     if not argv:
@@ -148,7 +148,7 @@ def _image_files(image: Image) -> list[Mount]:
 
 
 def _in_order(mounts: list[Mount]) -> tuple[Mount, ...]:
-    # A mount inside another one must come after it; of two in the same place, the later one is seen.
+    # A mount inside another one must come after it; of two at the same place, the later one is visible.
     return tuple(sorted(mounts, key=lambda mount: mount.target))
 
 
@@ -163,7 +163,7 @@ def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, s
             if ".." in Path(sub_path).parts:
                 raise unsupported(f"a subPath outside the volume: {sub_path!r}")
             source = source / sub_path
-        # As Kubernetes does since 1.9.6: what comes from the API cannot be written to.
+        # As in Kubernetes since 1.9.6: volumes with content from the API are read-only.
         read_only = bool(mount.get("readOnly")) or not ({"emptyDir", PVC} & volumes[mount["name"]].keys())
         mounts.append(Mount(str(source), expand(mount["mountPath"], env).rstrip("/"), read_only))
     return mounts

@@ -1,4 +1,4 @@
-"""What stands for the images of the platform's parts: binaries that are built on demand."""
+"""Image table of the platform's parts: binaries that are built on demand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import slipway
 from slipway.objects import Object
 
-#: The names under which Argo CD's one binary lies in its image; each makes it something else.
+#: Names of Argo CD's one binary in its image; it acts according to its name.
 ARGOCD = (
     "argocd",
     "argocd-application-controller",
@@ -22,19 +22,19 @@ ARGOCD = (
     "argocd-server",
 )
 
-#: This project's own image, which is the checkout that runs the lab.
+#: Image of this project: the checkout that runs the lab.
 OWN_IMAGE = "slipway.dev/slipway:checkout"
 
 
 def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
-    """Return their table, ready for JSON; an image whose binary is not built yet says so when it is asked for.
+    """Return the parts' table, ready for JSON; an image whose binary is not built yet is refused upon use.
 
     Args:
-        place: Says where a binary, or an environment, is or will be.
+        place: Returns the path of a binary or an environment, built or not.
     """
     redis, logins, feast = place("redis-server"), str(place("flask_wtf").parent), str(place("feast"))
     return {
-        # By tag as by digest: what runs is what tools/kyverno pins.
+        # By tag as by digest: tools/kyverno pins the version that runs.
         "*/kyverno/kyvernopre[:@]*": _binary(place("kyverno-init"), "/ko-app/kyverno-init"),
         "*/kyverno/kyverno[:@]*": _binary(place("kyverno"), "/ko-app/kyverno"),
         "*/kyverno/reports-controller[:@]*": _binary(place("kyverno-reports"), "/ko-app/reports-controller"),
@@ -50,7 +50,7 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
         "*/mlflow/mlflow[:@]*": {
             "venv": sys.prefix,
             "env": {"PYTHONPATH": logins, "MLFLOW_DISABLE_TELEMETRY": "true"},
-            # Seen also where a pod's own /tmp hides what lies below it.
+            # Mounted, since a pod's own /tmp may hide them.
             "files": {path: path for path in (sys.prefix, logins)},
         },
         "*/feastdev/feature-server[:@]*": {"venv": feast, "files": {feast: feast}},
@@ -68,5 +68,5 @@ def platform_images(place: Callable[[str], Path]) -> dict[str, Object]:
 
 
 def _binary(binary: Path, at: str) -> Object:
-    """Return an image whose entry point is one binary, at the path that the real image has it at."""
+    """Return an image with one binary as entry point, at its path in the real image."""
     return {"entrypoint": [at], "files": {at: str(binary)}}

@@ -1,4 +1,4 @@
-"""One pod on this node, from its binding to its removal."""
+"""Life of one pod on this node, from its binding to its removal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHUTDOWN_GRACE = 2.0
 
 @dataclass(frozen=True)
 class Machine:
-    """What all pods of this node share."""
+    """Parts that all pods of this node share."""
 
     api: Api
     table: ImageTable
@@ -43,11 +43,11 @@ class Machine:
 
 
 class Pod:
-    """One pod.
+    """Pod of this node.
 
     Args:
-        machine: What it shares with the others.
-        pod: The object, as last seen.
+        machine: The parts that it shares with the others.
+        pod: The object, as last read.
     """
 
     def __init__(self, machine: Machine, pod: Object) -> None:
@@ -80,8 +80,8 @@ class Pod:
         self.update(pod)
 
     def update(self, pod: Object) -> None:
-        """Take in a change of the object: a deletion, or conditions of other writers."""
-        # The answer to our own last write may have been newer than this event.
+        """Apply a change of the object: a deletion, or conditions of other writers."""
+        # The response to our own last write may be newer than this event.
         if int(pod["metadata"]["resourceVersion"]) >= int(self.pod["metadata"]["resourceVersion"]):
             self.pod = pod
         if "deletionTimestamp" in pod["metadata"]:
@@ -93,17 +93,17 @@ class Pod:
             self._dirty.set()
 
     def removed(self) -> None:
-        """Take in that the object is gone: end at once."""
+        """End at once, since the object is gone."""
         self._gone, self._deadline = True, time.monotonic()
         self._leaving.set()
 
     @property
     def containers(self) -> list[Container]:
-        """All of them."""
+        """All containers, init containers first."""
         return [*self.init.values(), *self.main.values()]
 
     async def evict(self, message: str) -> None:
-        """End the pod for good, at once, to free its memory; the object stays and says why."""
+        """End the pod for good, at once, to free its memory; the object stays and gives the reason."""
         self._evicted = message
         await _end(*([self._life] if self._life else []))
         await self._stop(0)
@@ -138,7 +138,7 @@ class Pod:
             self.machine.api.forget(self.uid)
 
     async def _live(self) -> None:
-        """Run what the pod consists of; ends when all of it has ended for good."""
+        """Run the pod's containers until all have ended for good."""
         todo = [container for container in self.main.values() if not isinstance(container.observed.state, Terminated)]
         self._dirty.set()
         if not todo:
@@ -178,7 +178,7 @@ class Pod:
         try:
             netns = await asyncio.shield(making)
         except BaseException:
-            # A thread cannot be cancelled: what it makes must be removed before the address is free again.
+            # A thread cannot be cancelled: its network must be removed before the address is free again.
             with contextlib.suppress(Exception):
                 await asyncio.to_thread(remove_network, self.uid, await making)
             self.machine.addresses.give_back(address)
@@ -224,7 +224,7 @@ class Pod:
                 await asyncio.sleep(RETRY)
 
     def _refuse(self, refusal: Refusal, event: str = "Failed") -> None:
-        """Say in the status why nothing starts: at the containers at fault, else at all of them."""
+        """Write to the status why nothing starts: at the containers at fault, else at all of them."""
         at_fault = {}
         for container in self.containers:
             try:
@@ -244,7 +244,7 @@ class Pod:
             await asyncio.gather(*(container.stop(self.around, grace) for container in group.values()))
 
     async def _withdraw(self) -> None:
-        """Say that nothing is ready, so that the API does not claim it until the kubelet is back."""
+        """Report all containers as not ready while the kubelet is away."""
         for container in self.containers:
             container.observed = replace(container.observed, ready=False)
         with contextlib.suppress(KubeError):

@@ -1,4 +1,4 @@
-"""Keeps the containers' memory within their limits, the node's within the machine's."""
+"""Enforcement of memory limits: of each container, and of the node by evictions."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ log = logging.getLogger("slipway.kubelet")
 
 
 class MemoryWatch:
-    """The eye on memory.
+    """Monitor of the containers' and the machine's memory.
 
     Args:
-        kube: Where the node's condition is reported.
-        pods: Says which pods there are.
-        meminfo: What the kernel says of the machine's memory.
+        kube: The API server that has the node's condition.
+        pods: Returns the present pods.
+        meminfo: The kernel's figures of the machine's memory.
     """
 
     def __init__(self, kube: Kube, pods: Callable[[], Sequence[Pod]], meminfo: Path) -> None:
         self._kube, self._pods, self._meminfo = kube, pods, meminfo
-        #: Set while the node takes pods in.
+        #: Set while the node accepts pods.
         self.room = asyncio.Event()
         self.room.set()
         self._short_until = 0.0
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Enforce memory limits until cancelled."""
         while True:
             try:
                 await self._look()
             except KubeError as error:
                 log.warning("memory pressure not reported: %s", error)
             except Exception:
-                # A look that failed must not be the last: nothing else would keep the limits.
+                # Go on after a failed check: nothing else enforces the limits.
                 log.exception("memory")
             await asyncio.sleep(LOOK)
 
@@ -92,5 +92,5 @@ def _use(pod: Pod, amount: int) -> Use:
 
 
 def _running(pod: Pod) -> list[int]:
-    """Return process 1 of each container that runs."""
+    """Return process 1 of each running container."""
     return [pid for container in pod.containers for pid in container.memory_limits]

@@ -1,4 +1,4 @@
-"""Probes: what to ask a container, what its answers add up to."""
+"""Probes of containers: actions, timing and verdicts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Execute = Callable[[Sequence[str], float], Awaitable[tuple[int, str]]]
 
 @dataclass(frozen=True)
 class Action:
-    """One question to a container; its `kind` says which fields matter."""
+    """Action of a probe or a hook; `kind` determines which fields are used."""
 
     kind: str
     port: int = 0
@@ -31,7 +31,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Probe:
-    """A question with its timing; the defaults are those of the Kubernetes API."""
+    """Probe with its timing in seconds; the defaults are those of the Kubernetes API."""
 
     action: Action
     initial_delay: float = 0
@@ -44,17 +44,17 @@ class Probe:
 
 @dataclass(frozen=True)
 class Tally:
-    """How often the same answer came in a row."""
+    """Count of equal results in a row."""
 
     ok: bool | None = None
     count: int = field(default=0)
 
     def add(self, ok: bool) -> Tally:
-        """Count one more answer."""
+        """Return the tally with one more result."""
         return replace(self, count=self.count + 1) if ok is self.ok else Tally(ok, 1)
 
     def verdict(self, probe: Probe) -> bool | None:
-        """Say what the answers mean; None as long as there are too few."""
+        """Return the verdict of the results; None as long as there are too few."""
         enough = probe.successes if self.ok else probe.failures
         return self.ok if self.ok is not None and self.count >= enough else None
 
@@ -77,7 +77,7 @@ def parse_probe(spec: Object, container: Object) -> Probe:
 
 
 def parse_action(spec: Object, container: Object) -> Action:
-    """Read what a probe or a preStop hook does; errors as `parse_probe`."""
+    """Read the action of a probe or a preStop hook; errors as `parse_probe`."""
     if http := spec.get("httpGet"):
         return Action(
             "http",
@@ -108,7 +108,7 @@ def _port(port: int | str, container: Object) -> int:
 
 
 async def ask(action: Action, timeout: float, address: str, execute: Execute) -> tuple[bool, str]:
-    """Ask once; return whether the answer was good, with the reason where it was not."""
+    """Run a probe once; return whether it succeeded, with the reason if it failed."""
     try:
         if action.kind == "exec":
             code, output = await execute(action.command, timeout)
@@ -133,7 +133,7 @@ async def ask(action: Action, timeout: float, address: str, execute: Execute) ->
 async def _http_status(action: Action, host: str) -> int:
     context = None
     if action.tls:
-        # As a kubelet: a probe asks for life, not for identity.
+        # As in a kubelet: probes do not verify certificates.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection(host, action.port, ssl=context)

@@ -1,4 +1,4 @@
-"""Processes of containers: started, run into, stopped."""
+"""Processes of containers: start, stop, and commands run inside."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 class Process:
-    """A running container.
+    """Process of a running container.
 
     Args:
-        plan: What runs.
+        plan: Its command, environment and mounts.
         launcher: Its parent, which passes signals on.
-        pid: Its own process id, as the kubelet sees it.
+        pid: Its process id in the kubelet's namespace.
     """
 
     def __init__(self, plan: ContainerPlan, launcher: asyncio.subprocess.Process, pid: int) -> None:
         self.plan, self._launcher, self.pid = plan, launcher, pid
 
     async def wait(self) -> int:
-        """Return the exit code, once the container and all that it started have ended."""
+        """Return the exit code once the container and all its children have ended."""
         return await self._launcher.wait()
 
     async def stop(self, grace: float) -> int:
-        """Ask it to end, make it end after `grace` seconds, and return the exit code."""
+        """Send SIGTERM, then SIGKILL after `grace` seconds; return the exit code."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, grace)):
@@ -45,15 +45,15 @@ class Process:
         return await self._launcher.wait()
 
     def kill(self) -> None:
-        """Make it end now."""
+        """Kill the container."""
         self._signal(signal.SIGUSR1)
 
     async def execute(self, argv: Sequence[str], timeout: float) -> tuple[int, str]:
-        """Run a command inside the container; return its exit code and what it printed.
+        """Run a command inside the container; return its exit code and output.
 
         Raises:
-            TimeoutError: It did not end in time; it has been killed.
-            OSError: It could not be started.
+            TimeoutError: The command did not end in time and was killed.
+            OSError: The command could not be started.
         """
         orders = {"join": self.pid, "argv": list(argv), "env": dict(self.plan.env), "workdir": _workdir(self.plan)}
         try:
@@ -79,7 +79,7 @@ async def start(plan: ContainerPlan, netns: int, log: IO[bytes]) -> Process:
     """Start a container.
 
     Raises:
-        Refusal: Its command cannot be run, or a mount failed.
+        Refusal: The command cannot be run, or a mount failed.
     """
     home = Path(plan.home)
     staging = home.parent.parent / "staging"
@@ -120,7 +120,7 @@ async def _launch(
         os.close(writing)
     try:
         assert launcher.stdin
-        # The orders hold secrets: on stdin nobody else on the machine can see them, unlike on the command line.
+        # The orders hold secrets: on stdin other users of the machine cannot read them, unlike on the command line.
         launcher.stdin.write(json.dumps({**orders, "report": writing}).encode())
         launcher.stdin.close()
         report = await _read_all(reading)

@@ -1,8 +1,8 @@
-"""Stands for kube-proxy with the cluster's DNS: a Service answers at its address, by its name.
+"""Stand-in for kube-proxy and the cluster's DNS: Services by address and by name.
 
-A real one has the kernel rewrite packets, which takes rights that an ordinary user lacks. Every cluster address is
-local to the lab's network namespace (lab/network.py), so here each Service is a listener that relays, TCP only.
-Names stand in one hosts file for each namespace, which its pods see as /etc/hosts.
+The real one has the kernel rewrite packets, which takes rights that an ordinary user lacks. Every cluster address is
+local to the lab's network namespace (lab/network.py), so each Service is a TCP listener that relays. Names are in one
+hosts file for each namespace, mounted as /etc/hosts of its pods.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from slipway.lab.relay import Address, serve_any
 from slipway.objects import Object
 
 log = logging.getLogger("slipway.kubelet")
-#: Seconds in which changes are gathered: one rollout changes many endpoints.
+#: Seconds over which changes are gathered: one rollout changes many endpoints.
 GATHER = 0.1
-#: What a Service and its endpoints are called in the API.
+#: Kinds of Services and endpoints in the API.
 KINDS = (("v1", "Service"), ("discovery.k8s.io/v1", "EndpointSlice"))
-#: Nothing listens there, so a name that is not in the file is refused at once: the machine's own name servers cannot
-#: be reached from a pod, and would be waited for.
+#: No server listens there, so a name missing in the file is refused at once: the machine's own name servers cannot be
+#: reached from a pod, and a look-up would wait for them.
 RESOLV = f"nameserver {ADDRESS}\noptions timeout:1 attempts:1\n"
 
 
 class ServiceProxy:
-    """All Services of the cluster.
+    """Proxy of all Services of the cluster.
 
     Args:
-        directory: For the files that pods see.
-        machine_hosts: The machine's own names, which its programs may ask for.
+        directory: Directory of the files mounted into pods.
+        machine_hosts: Hosts file of the machine, whose names pods can resolve too.
     """
 
     def __init__(self, directory: Path, machine_hosts: Path = Path("/etc/hosts")) -> None:
@@ -50,7 +50,7 @@ class ServiceProxy:
         self._changed = asyncio.Event()
 
     def take_in(self, kind: str, event: str, objects: Sequence[Object]) -> None:
-        """Take in what a watch says: ("ALL", objects) or one change."""
+        """Apply an event of a watch: ("ALL", objects) or one change."""
         held = self._objects[kind]
         if event == "ALL":
             held.clear()
@@ -62,7 +62,7 @@ class ServiceProxy:
         self._changed.set()
 
     async def run(self) -> None:
-        """Follow what is taken in, for ever; cancelled, every listener is closed."""
+        """Apply changes until cancelled, then close every listener."""
         try:
             while True:
                 await self._changed.wait()
@@ -78,7 +78,7 @@ class ServiceProxy:
                 server.close()
 
     def mounts(self, namespace: str) -> tuple[Mount, ...]:
-        """Return what the pods of a namespace see in the place of the machine's own files."""
+        """Return the mounts that replace the machine's own files in the pods of a namespace."""
         file, resolv = self._directory / "hosts" / namespace, self._directory / "resolv.conf"
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
@@ -88,7 +88,7 @@ class ServiceProxy:
         return Mount(str(file), "/etc/hosts", True), Mount(str(resolv), "/etc/resolv.conf", True)
 
     def _write_hosts(self, file: Path) -> None:
-        """Bring a file up to date in place: who has it mounted would not see another one in its stead."""
+        """Update a file in place: pods that have it mounted would not see a new file."""
         content = (self._own.rstrip("\n") + "\n" + hosts(self._names, file.name)).encode()
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -105,8 +105,8 @@ class ServiceProxy:
             try:
                 self._servers[front] = await serve_any(_listener(front), functools.partial(self._targets, front))
             except OSError as error:
-                # Something of the lab's own listens on that port of every address.
-                log.warning("service %s:%s does not answer: %s", *front, error)
+                # A component of the lab listens on that port of every address.
+                log.warning("service %s:%s: cannot listen: %s", *front, error)
 
     def _targets(self, front: Address) -> Iterable[Address]:
         found = list(self._routes.get(front, ()))

@@ -1,15 +1,15 @@
-"""The reason why a container cannot start."""
+"""Error of a container that cannot start."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A container cannot start; its status says why.
+    """Reason why a container cannot start, for its status.
 
     Args:
-        reason: CamelCase word of the container's waiting state, as a kubelet gives it.
-        message: One line for a person.
-        retry: Whether it may start later, when what it lacks has been made.
+        reason: CamelCase word of the container's waiting state, as a kubelet uses it.
+        message: One line for the user.
+        retry: Whether it can start later, once the missing object exists.
     """
 
     def __init__(self, reason: str, message: str, retry: bool = False) -> None:
@@ -18,5 +18,5 @@ class Refusal(Exception):
 
 
 def unsupported(message: str) -> Refusal:
-    """Refuse what this kubelet does not do."""
+    """Return the refusal of something that this kubelet does not support."""
     return Refusal("CreateContainerConfigError", f"the lab's kubelet does not support {message}")

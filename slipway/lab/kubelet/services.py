@@ -1,4 +1,4 @@
-"""What Services mean: where connections to them go, which names they have."""
+"""Routes and names of Services."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from slipway.lab.relay import Address
 from slipway.objects import Object
 
-#: On an EndpointSlice: the Service that it belongs to.
+#: Label of an EndpointSlice: the Service that it belongs to.
 OWNER = "kubernetes.io/service-name"
-#: What a cluster is called unless somebody says otherwise.
+#: Default domain of a cluster.
 DOMAIN = "cluster.local"
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name within a namespace, with the addresses that it stands for."""
+    """DNS name within a namespace, with its addresses."""
 
     namespace: str
     name: str
@@ -25,7 +25,7 @@ class Name:
 
 
 def routes(services: Iterable[Object], slices: Iterable[Object]) -> dict[Address, tuple[Address, ...]]:
-    """Say where each cluster address with its port leads: to the ready endpoints of the Service."""
+    """Return the ready endpoints of each Service, by cluster address and port."""
     owned = _by_service(slices)
     found = {}
     for service in services:
@@ -38,7 +38,7 @@ def routes(services: Iterable[Object], slices: Iterable[Object]) -> dict[Address
 
 
 def names(services: Iterable[Object], slices: Iterable[Object]) -> list[Name]:
-    """List what a cluster's DNS would answer: Services, the pods of headless ones, pods with a name of their own."""
+    """Return the records of the cluster's DNS: Services, pods of headless ones, and pods with their own host names."""
     owned = _by_service(slices)
     found = []
     for service in services:
@@ -54,7 +54,7 @@ def names(services: Iterable[Object], slices: Iterable[Object]) -> list[Name]:
 
 
 def hosts(known: Iterable[Name], namespace: str) -> str:
-    """Write names as a file of hosts (hosts(5)) for the pods of one namespace, which may leave out their own."""
+    """Return the text of a hosts file (hosts(5)) for the pods of one namespace, with its names in short form too."""
     lines = []
     for each in known:
         whole = f"{each.name}.{each.namespace}"
@@ -83,5 +83,5 @@ def _targets(pieces: Iterable[Object], port_name: str) -> Iterator[Address]:
 
 
 def _ready(piece: Object) -> list[Object]:
-    # Unknown counts as ready (EndpointConditions).
+    # An unknown condition counts as ready (EndpointConditions).
     return [end for end in piece.get("endpoints") or () if (end.get("conditions") or {}).get("ready") is not False]

@@ -1,4 +1,4 @@
-"""A pod's status, from what was observed of its containers."""
+"""Status of a pod, from the observations of its containers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slipway.objects import Object
 
 @dataclass(frozen=True)
 class Waiting:
-    """A container that does not run yet, or not now."""
+    """State of a container that does not run yet, or not now."""
 
     reason: str
     message: str = ""
@@ -19,14 +19,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Running:
-    """A container whose process lives."""
+    """State of a container whose process runs."""
 
     started_at: str
 
 
 @dataclass(frozen=True)
 class Terminated:
-    """A container whose process ended."""
+    """State of a container whose process ended."""
 
     exit_code: int
     reason: str
@@ -40,13 +40,13 @@ State = Waiting | Running | Terminated
 
 @dataclass(frozen=True)
 class Observed:
-    """What is known of one container.
+    """Observation of one container.
 
     Args:
         state: Its state now.
-        last: How the run before this one ended.
-        restarts: How often it was started again.
-        ready: Whether it may be sent requests.
+        last: The end of its previous run.
+        restarts: The number of its restarts.
+        ready: Whether it can be sent requests.
         started: Whether its startup probe, if any, has succeeded.
     """
 
@@ -57,23 +57,23 @@ class Observed:
     started: bool = False
 
 
-#: The reason in the status of a pod that was ended to free memory.
+#: Reason in the status of a pod that was ended to free memory.
 EVICTED = "Evicted"
 
 
 def evicted_before(pod: Object) -> str:
-    """Say why an earlier run of the kubelet has ended a pod for good; empty where none has."""
+    """Return why an earlier run of the kubelet evicted a pod; empty if none did."""
     status = pod.get("status") or {}
     return str(status.get("message")) if status.get("reason") == EVICTED else ""
 
 
 def restarts_after(exit_code: int, policy: str) -> bool:
-    """Tell whether a container is started again after it ended."""
+    """Return whether a container is started again after it ended."""
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
-#: The first wait of a container that keeps failing, and the longest. A kubelet's own are 10 s and 300 s, 1 s and 60 s
-#: with its feature gate ReduceDefaultCrashLoopBackOffDecay (KEP-4603): people wait in front of a lab.
+#: First and longest wait of a container that keeps failing, in seconds. A kubelet's own are 10 and 300, or 1 and 60
+#: with its feature gate ReduceDefaultCrashLoopBackOffDecay (KEP-4603), since a lab's user waits for it.
 BACK_OFF, BACK_OFF_LIMIT = 1.0, 60.0
 #: A run of this many seconds counts as healthy and resets the wait, as in a kubelet.
 BACK_OFF_RESET = 600.0
@@ -85,17 +85,19 @@ def back_off(failures: int) -> float:
 
 
 def recover(name: str, pod: Object, now: str, *, init: bool) -> Observed:
-    """Say what a container is when the kubelet starts: nothing runs any more, whatever the API still says.
+    """Return the state of a container when the kubelet starts: no process runs, whatever the API's status.
 
-    A container that had ended for good stays so; one that ran counts as lost, and is started again where the restart
-    policy says so. Init containers prepare the pod's new volumes, so they run again.
+    A container that had ended for good stays so; one that ran counts as lost and is started again according to the
+    restart policy. Init containers prepare the pod's new volumes, so they run again.
     """
     status = pod.get("status") or {}
     listed = status.get("initContainerStatuses" if init else "containerStatuses") or ()
     before = next((item for item in listed if item["name"] == name), None)
     if before is None or not (before.get("containerID") or before.get("restartCount")):
         return Observed(Waiting("PodInitializing" if pod["spec"].get("initContainers") else "ContainerCreating"))
-    policy, restarts, state = pod["spec"].get("restartPolicy", "Always"), before["restartCount"], before["state"]
+    policy = pod["spec"].get("restartPolicy", "Always")
+    restarts = before["restartCount"]
+    state = before["state"]
     ended = state.get("terminated") or {}
     last = Terminated(
         ended.get("exitCode", 137),
@@ -120,17 +122,17 @@ def pod_status(
     started_at: str,
     evicted: str = "",
 ) -> Object:
-    """Return the status that the API should show; conditions of other writers are kept.
+    """Return the status for the API; conditions of other writers are kept.
 
     Args:
         pod: The object.
         init: Its init containers.
         main: Its other containers.
-        address: Its own, while it has one.
-        host: The node's.
+        address: Its address, while it has one.
+        host: The node's address.
         now: The time.
-        started_at: When the kubelet first saw the pod.
-        evicted: Why the kubelet has ended the pod for good, if it has.
+        started_at: Time when the kubelet first saw the pod.
+        evicted: Reason of its eviction; empty without one.
     """
     phase = "Failed" if evicted else phase_of(pod, init, main)
     before = {item["type"]: item for item in (pod.get("status") or {}).get("conditions") or ()}
@@ -157,7 +159,7 @@ def pod_status(
 
 
 def phase_of(pod: Object, init: Mapping[str, Observed], main: Mapping[str, Observed]) -> str:
-    """Return the phase, by the rules of a kubelet."""
+    """Return the phase by the rules of a kubelet."""
     policy = pod["spec"].get("restartPolicy", "Always")
     ends = {name: seen.state for name, seen in main.items() if isinstance(seen.state, Terminated)}
     if any(_failed_for_good(seen.state, policy) for seen in init.values()):
@@ -167,7 +169,7 @@ def phase_of(pod: Object, init: Mapping[str, Observed], main: Mapping[str, Obser
             return "Failed"
         if policy != "Always" and all(state.exit_code == 0 for state in ends.values()):
             return "Succeeded"
-    if not _initialized(pod, init):
+    if _uninitialized(pod, init):
         return "Pending"
     begun = any(not isinstance(seen.state, Waiting) or seen.last is not None for seen in main.values())
     return "Running" if begun else "Pending"
@@ -175,10 +177,6 @@ def phase_of(pod: Object, init: Mapping[str, Observed], main: Mapping[str, Obser
 
 def _failed_for_good(state: State, policy: str) -> bool:
     return isinstance(state, Terminated) and state.exit_code != 0 and not restarts_after(state.exit_code, policy)
-
-
-def _initialized(pod: Object, init: Mapping[str, Observed]) -> bool:
-    return not _uninitialized(pod, init)
 
 
 def _uninitialized(pod: Object, init: Mapping[str, Observed]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A container's environment variables, from its spec."""
+"""Environment variables of a container, from its spec."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ from slipway.lab import network
 from slipway.lab.kubelet.refusal import Refusal, unsupported
 from slipway.objects import Object
 
-#: Where clients inside of pods look for the API server. Its own address: its Service would be one hop more.
+#: Address of the API server for clients inside pods. Its own one: its Service would be one hop more.
 API_SERVER = {"KUBERNETES_SERVICE_HOST": network.ADDRESS, "KUBERNETES_SERVICE_PORT": str(network.API_PORT)}
 #: `$(NAME)`, or `$$` which escapes a dollar sign.
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()$]+)\))")
 _MAP_KEY = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
-
-#: A volume's kind.
+#: Kind of a volume.
 PVC = "persistentVolumeClaim"
-#: Audience, empty for the API server itself; seconds for which the token is to be good.
+#: Audience (empty for the API server itself) and lifetime of a token in seconds.
 TokenRequest = tuple[str, int]
-#: The API's default for the latter.
+#: Default lifetime of the API.
 TOKEN_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The Secrets and ConfigMaps of a namespace that a pod refers to, by name.
+    """Secrets and ConfigMaps of a namespace that a pod refers to, by name.
 
     Args:
-        secrets: Values decoded.
+        secrets: Decoded values.
         config_maps: `data` and `binaryData` together.
-        tokens: Of its service account, by what was requested.
+        tokens: Tokens of its service account, by request.
         claims: Identity of each PersistentVolumeClaim.
     """
 
@@ -47,7 +46,7 @@ class Sources:
         """Return every entry of one object.
 
         Raises:
-            Refusal: It does not exist, yet must.
+            Refusal: It does not exist and is not optional.
         """
         held = self.secrets if kind == "Secret" else self.config_maps
         if name not in held and not optional:
@@ -58,7 +57,7 @@ class Sources:
         """Return the value of a secretKeyRef or configMapKeyRef, None where an optional one is absent.
 
         Raises:
-            Refusal: The object or the key does not exist, yet must.
+            Refusal: The object or the key does not exist and is not optional.
         """
         name, key, optional = reference.get("name", ""), reference["key"], bool(reference.get("optional"))
         entries = self.all_of(kind, name, optional)
@@ -67,10 +66,10 @@ class Sources:
         return entries.get(key)
 
     def token(self, source: Object) -> bytes:
-        """Return the token that a projected volume asks for.
+        """Return the token that a projected volume requests.
 
         Raises:
-            Refusal: There is no such service account.
+            Refusal: The pod's service account does not exist.
         """
         request = token_request(source)
         if request not in self.tokens:
@@ -89,7 +88,7 @@ class Sources:
 
 
 def token_request(source: Object) -> TokenRequest:
-    """Say what a serviceAccountToken of a projected volume asks for."""
+    """Return the request of a projected volume's serviceAccountToken."""
     return source.get("audience") or "", source.get("expirationSeconds") or TOKEN_SECONDS
 
 
@@ -104,7 +103,7 @@ def decode(kind: str, obj: Object) -> dict[str, bytes]:
 
 
 def references(pod: Object) -> set[tuple[str, str]]:
-    """Name the (kind, name) of everything that a pod takes values from."""
+    """Return (kind, name) of every object that a pod takes values from."""
     found = set()
     for node in _objects(pod["spec"]):
         for field_name, kind in _REFERENCE_FIELDS.items():
@@ -116,7 +115,7 @@ def references(pod: Object) -> set[tuple[str, str]]:
 
 
 def token_requests(pod: Object) -> set[TokenRequest]:
-    """Name the tokens that a pod's volumes are to hold."""
+    """Return the requests of all tokens in a pod's volumes."""
     nodes = _objects(pod["spec"].get("volumes") or [])
     return {token_request(node["serviceAccountToken"]) for node in nodes if "serviceAccountToken" in node}
 
@@ -155,7 +154,7 @@ def pod_field(pod: Object, path: str, address: str) -> str:
     """Return the value of a downward API field.
 
     Raises:
-        Refusal: It is not one that this kubelet knows.
+        Refusal: This kubelet does not support the field.
     """
     metadata, spec = pod["metadata"], pod["spec"]
     if match := _MAP_KEY.fullmatch(path):
@@ -184,7 +183,7 @@ def variables_of(
     """Return a container's environment: the image's, then `envFrom`, then `env`, each over the one before.
 
     Raises:
-        Refusal: A source does not exist, or is of a kind that this kubelet does not know.
+        Refusal: A source does not exist, or this kubelet does not support its kind.
     """
     own: dict[str, str] = {}
     for source in container.get("envFrom") or ():
@@ -218,5 +217,5 @@ def _value(entry: Object, pod: Object, sources: Sources, address: str, before: M
 
 
 def expand_all(texts: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Expand each of a command's words."""
+    """Expand each word of a command."""
     return tuple(expand(text, variables) for text in texts)

@@ -1,4 +1,4 @@
-"""A pod's volumes as directories."""
+"""Volumes of a pod, as directories."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from slipway.objects import Object
 
 
 def volume_files(volume: Object, pod: Object, sources: Sources, address: str) -> dict[str, bytes]:
-    """Return the files that a volume starts with, by relative path; an emptyDir has none, a claim has its own.
+    """Return the initial files of a volume by relative path; an emptyDir has none, a claim keeps its own.
 
     Raises:
-        Refusal: The volume is of a kind that this kubelet does not know, or refers to what does not exist.
+        Refusal: This kubelet does not support the volume's kind, or an object that it refers to does not exist.
     """
     kinds = [kind for kind in volume if kind != "name"]
     if kinds in (["emptyDir"], [PVC]):
@@ -36,7 +36,7 @@ def _files(name: str, kind: str, source: Object, pod: Object, sources: Sources, 
     if kind == "serviceAccountToken":
         return {_checked(source["path"]): sources.token(source)}
     if kind not in ("secret", "configMap"):
-        raise unsupported(f"volume {name}: {kind}; it knows emptyDir, secret, configMap, downwardAPI, projected, {PVC}")
+        raise unsupported(f"volume {name}: {kind}; expected emptyDir, secret, configMap, downwardAPI, projected, {PVC}")
     of, optional = ("Secret" if kind == "secret" else "ConfigMap"), bool(source.get("optional"))
     object_name = source.get("secretName") or source.get("name") or ""
     entries = sources.all_of(of, object_name, optional)
@@ -57,20 +57,21 @@ def _downward(name: str, item: Object, pod: Object, address: str) -> bytes:
 
 
 def _checked(path: str) -> str:
-    """Return a path that stays inside its volume."""
+    """Return the path; raise Refusal if it leaves its volume."""
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise unsupported(f"a volume path outside the volume: {path!r}")
     return path
 
 
 def make_volumes(pod: Object, sources: Sources, address: str, directory: Path) -> None:
-    """Make a pod's volumes, as `volumes/<name>` in its own directory.
+    """Make a pod's volumes as `volumes/<name>` in its own directory.
 
     Raises:
         Refusal: As `volume_files`.
     """
     for volume in pod["spec"].get("volumes") or ():
-        files, place = volume_files(volume, pod, sources, address), directory / "volumes" / volume["name"]
+        files = volume_files(volume, pod, sources, address)
+        place = directory / "volumes" / volume["name"]
         if PVC in volume:
             _link_claim(place, claims(directory.parents[1]) / sources.claim(volume[PVC]["claimName"]))
         else:
@@ -78,7 +79,7 @@ def make_volumes(pod: Object, sources: Sources, address: str, directory: Path) -
 
 
 def claims(state: Path) -> Path:
-    """Say where what is claimed lies, by the identity of the claim; it outlives pods."""
+    """Return the directory of all claims' data, by claim identity; it outlives pods."""
     return state / "claims"
 
 
@@ -90,7 +91,7 @@ def _link_claim(place: Path, kept: Path) -> None:
 
 
 def write_volume(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Make a volume's directory with its files, readable by nobody else on the machine."""
+    """Make a volume's directory with its files, readable by their owner only."""
     directory.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
         target = directory / path

@@ -1,4 +1,4 @@
-"""Waits for an object by watching it."""
+"""Waits for objects, by watches."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from slipway.objects import Object
 
 #: pulumi-kubernetes' default for both creation and deletion.
 DEFAULT_TIMEOUT = 600.0
-#: A watch is renewed that often, to notice a cancellation and to report progress.
+#: Seconds of one watch; a renewal notices a cancellation and reports progress.
 _SLICE = 5.0
-#: What a client may meet while the API server restarts; 410: a watch's resource version is too old.
+#: Statuses of a restarting API server (0: no response) and of a too old resource version (410).
 _PASSING = (0, 410, 429, 500, 502, 503, 504)
 
 
 class NotReadyError(Exception):
-    """The object exists but did not become what was awaited.
+    """Error of an object that exists but did not become ready.
 
     Args:
-        message: Why, in one line.
-        live: The object as it was seen last.
+        message: The reason, in one line.
+        live: The object as last read.
     """
 
     def __init__(self, message: str, live: Object) -> None:
@@ -34,11 +34,11 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Waiter:
-    """Waits on one cluster.
+    """Waiter for objects of one cluster.
 
     Args:
         kube: The cluster.
-        cancelled: Set when the user gave up.
+        cancelled: Set when the user cancels.
     """
 
     kube: Kube
@@ -48,9 +48,10 @@ class Waiter:
         """Return the live object once the test holds.
 
         Raises:
-            NotReadyError: It does not in time, or the object vanished, or the user gave up.
+            NotReadyError: The time is over, the object was deleted, or the user cancelled.
         """
-        missing, last = "no answer from the cluster", obj
+        missing = "no answer from the cluster"
+        last = obj
         for live in self._states(obj, timeout):
             if live is None:
                 raise NotReadyError("it was deleted while it was awaited", last)
@@ -61,10 +62,10 @@ class Waiter:
         raise NotReadyError(f"not ready {self._why(timeout)}: {missing}", last)
 
     def gone(self, obj: Object, timeout: float, progress: Callable[[str], None]) -> None:
-        """Return once the object is gone; another one of the same name counts as gone.
+        """Return once the object is gone; a new one of the same name counts as gone.
 
         Raises:
-            NotReadyError: It is still there in the end.
+            NotReadyError: The object still exists at the end.
         """
         last = obj
         for live in self._states(obj, timeout):
@@ -80,7 +81,7 @@ class Waiter:
         return "when cancelled" if self.cancelled.is_set() else f"after {timeout:.0f} s"
 
     def _states(self, obj: Object, timeout: float) -> Iterator[Object | None]:
-        """Yield every state of an object until the deadline; None means that it does not exist."""
+        """Yield every state of an object until the deadline; None for a missing one."""
         deadline = time.monotonic() + timeout
         api_version, kind, metadata = obj["apiVersion"], obj["kind"], obj["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace")
@@ -91,7 +92,7 @@ class Waiter:
                 left = deadline - time.monotonic()
                 if left <= 0 or live is None:
                     return
-                # From the very version just seen: no event can be missed in between.
+                # From the version just read, so that no event is missed in between.
                 for event, seen in self.kube.watch(
                     api_version,
                     kind,

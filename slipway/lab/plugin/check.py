@@ -1,4 +1,4 @@
-"""Completes the inputs of a resource: its name, its namespace."""
+"""Completion and checks of a resource's inputs: name and namespace."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from slipway.lab.plugin.values import UNKNOWN, Secret
 from slipway.objects import Object
 
 AUTONAMED = "pulumi.com/autonamed"
-#: Pulumi's names of core kinds have a group; the API's do not.
+#: Group of core kinds in Pulumi's type tokens; the API has none.
 _CORE = "core"
 
-#: Kinds without a namespace, for when the cluster cannot be asked.
+#: Kinds without a namespace, used when the cluster is unreachable.
 _CLUSTER_WIDE = frozenset(
     {
         "APIService",
@@ -38,17 +38,17 @@ def kind_of(type_token: str) -> tuple[str, str]:
     """Return apiVersion and kind of a type token such as `kubernetes:apps/v1:Deployment`.
 
     Raises:
-        ValueError: It is not of an object.
+        ValueError: The token is not of a Kubernetes object.
     """
     parts = type_token.split(":")
     if len(parts) != 3 or "/" not in parts[1]:
-        raise ValueError(f"{type_token}: not a kind of Kubernetes objects; the stand-in knows only these")
+        raise ValueError(f"{type_token}: not a kind of Kubernetes objects; the stand-in supports only these")
     group, _, version = parts[1].partition("/")
     return (version if group == _CORE else parts[1]), parts[2]
 
 
 def refusal(kind: str, inputs: Object) -> tuple[str, str] | None:
-    """Return which property is wrong, with the reason."""
+    """Return the first unsupported property with the reason, None without one."""
     metadata = inputs.get("metadata")
     if kind.endswith("List") and "items" in inputs:
         return "kind", f"{kind}: lists cannot be created; declare their items"
@@ -60,7 +60,7 @@ def refusal(kind: str, inputs: Object) -> tuple[str, str] | None:
 
 
 def usually_namespaced(kind: str) -> bool:
-    """Guess the scope of a kind that the cluster does not tell."""
+    """Return whether a kind is namespaced, by a guess without the cluster."""
     return kind not in _CLUSTER_WIDE
 
 
@@ -69,20 +69,20 @@ def autoname(name: str, seed: bytes, proposed: str) -> str:
 
     Args:
         name: The resource's name in the program.
-        seed: The engine's, so that preview and `up` agree.
-        proposed: What the stack's autonaming settings say, if anything.
+        seed: The engine's seed, so that preview and `up` agree.
+        proposed: The name from the stack's autonaming settings, or empty.
     """
     return proposed or f"{name}-{hashlib.sha256(seed).hexdigest()[:8]}".lower()
 
 
 def complete(inputs: Object, old_inputs: Object, name: str | None, namespace: str | None) -> Object:
-    """Fill in name and namespace where they are missing; a Secret's values become secret.
+    """Return inputs with name and namespace filled in; a Secret's values become secret.
 
     Args:
-        inputs: What the program says.
-        old_inputs: What it said last time: an automatic name stays.
+        inputs: The program's inputs.
+        old_inputs: Those of the last run: an automatic name stays.
         name: The automatic name of a new object.
-        namespace: The default one; None for cluster-wide kinds.
+        namespace: The default namespace; None for cluster-wide kinds.
     """
     given = inputs.get("metadata")
     if given is UNKNOWN:
@@ -104,12 +104,12 @@ def complete(inputs: Object, old_inputs: Object, name: str | None, namespace: st
 
 
 def is_autonamed(metadata: Object) -> bool:
-    """Tell whether Pulumi chose the name."""
+    """Return whether Pulumi chose the name."""
     return bool((metadata.get("annotations") or {}).get(AUTONAMED) == "true" and metadata.get("name"))
 
 
 def missing_name(inputs: Object) -> str:
-    """Return what is wrong where a name is missing although it is not left to a real run."""
+    """Return the error of a name that is missing and will not be known in a real run, empty without one."""
     metadata = inputs.get("metadata")
     named = metadata is UNKNOWN or isinstance(metadata, Secret) or bool((metadata or {}).get("name"))
     return "" if named else "this stack's settings forbid automatic names: give metadata.name"

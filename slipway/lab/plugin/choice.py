@@ -1,4 +1,4 @@
-"""Decides which plugin serves Kubernetes resources: the official one wherever there is one."""
+"""Choice of the plugin for Kubernetes resources: the official one wherever it is installed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-#: The file name by which the engine finds a plugin.
+#: File name by which the engine finds the plugin.
 BINARY = "pulumi-resource-kubernetes"
-#: A line of our launcher, by which it is told from the official plugin.
+#: Line of our launcher, which distinguishes it from the official plugin.
 MARK = "slipway: stand-in for pulumi-resource-kubernetes"
-#: Seconds for downloading the official plugin, once per version, during setup.
+#: Seconds for the download of the official plugin, once per version.
 INSTALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which plugin is used.
+    """Chosen plugin.
 
     Args:
-        kind: Whose it is.
-        reason: Why, for people.
+        kind: The official plugin or the stand-in.
+        reason: The reason, for the user.
         path: The executable.
     """
 
@@ -46,14 +46,15 @@ def choose(
     """Return the plugin to use; for the stand-in a launcher is written.
 
     Args:
-        state: Directory for the launcher (in `bin/`, to be put on PATH) and for the memory of failed downloads.
-        install: Try to download the official plugin, unless that failed before for this version.
-        pulumi: The CLI that downloads.
-        environ: Where PATH, PULUMI_HOME and HOME come from.
+        state: Directory for the launcher (in `bin/`, to be put on PATH) and for the record of failed downloads.
+        install: Whether to download the official plugin, unless that failed before for this version.
+        pulumi: The CLI for the download.
+        environ: Variables with PATH, PULUMI_HOME and HOME.
     """
     if (official := find_official(environ)) is not None:
         return Choice("official", f"found {official}", official)
-    version, reason = sdk_version(), "the official plugin is not installed"
+    version = sdk_version()
+    reason = "the official plugin is not installed"
     if version is None:
         reason = "pulumi-kubernetes is not installed"
     elif install:
@@ -64,7 +65,7 @@ def choose(
 
 
 def find_official(environ: Mapping[str, str]) -> Path | None:
-    """Return the official plugin: of the SDK's version in Pulumi's cache, or any on PATH that is not ours."""
+    """Return the official plugin: of the SDK's version in Pulumi's cache, or any on PATH except ours."""
     homes = [environ.get("PULUMI_HOME"), os.path.join(environ.get("HOME", "~"), ".pulumi")]
     cached = [Path(home) / "plugins" / f"resource-kubernetes-v{sdk_version()}" for home in homes if home]
     on_path = [Path(entry) for entry in environ.get("PATH", "").split(os.pathsep) if entry]
@@ -76,7 +77,7 @@ def find_official(environ: Mapping[str, str]) -> Path | None:
 
 
 def sdk_version() -> str | None:
-    """Return the version of the installed pulumi-kubernetes: the engine wants the same of its plugin."""
+    """Return the version of the installed pulumi-kubernetes; the engine requires the same of its plugin."""
     try:
         return metadata.version("pulumi-kubernetes")
     except metadata.PackageNotFoundError:
@@ -84,14 +85,14 @@ def sdk_version() -> str | None:
 
 
 def write_launcher(directory: Path) -> Path:
-    """Write an executable that starts the stand-in with this very interpreter, from this very checkout."""
+    """Write an executable that starts the stand-in with this interpreter, from this checkout."""
     root = str(Path(__file__).resolve().parents[3])
     code = f"import sys; sys.path.insert(0, {root!r}); from slipway.lab.plugin.server import main; sys.exit(main())"
     text = f'#!/bin/sh\n# {MARK}\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)} "$@"\n'
     file = directory / BINARY
     directory.mkdir(parents=True, exist_ok=True)
     if not file.exists() or file.read_text() != text:
-        # Renamed into place, since an engine may be starting the old one right now.
+        # Renamed into place, since an engine may be starting the old one.
         new = file.with_suffix(".new")
         new.write_text(text)
         new.chmod(0o755)
@@ -106,7 +107,7 @@ def _is_ours(file: Path) -> bool:
 
 
 def _install(version: str, memory: Path, pulumi: str, environ: Mapping[str, str]) -> str:
-    """Try to download the official plugin; return why there is none."""
+    """Try to download the official plugin; return why it is missing."""
     with contextlib.suppress(OSError, ValueError):
         remembered = json.loads(memory.read_text())
         if remembered["version"] == version:
@@ -122,9 +123,9 @@ def _install(version: str, memory: Path, pulumi: str, environ: Mapping[str, str]
             stdin=subprocess.DEVNULL,
         )
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        # The last part of the chain says it; what stands before names our own request.
-        told = lines[-1].rpartition(": ")[2].strip() if lines else "no reason given"
-        reason = f"{version} cannot be downloaded ({told})"
+        # The last part of the chain is the cause; the parts before repeat our request.
+        cause = lines[-1].rpartition(": ")[2].strip() if lines else "no reason given"
+        reason = f"{version} cannot be downloaded ({cause})"
         if done.returncode == 0:
             return "the download brought no plugin"
     except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
-"""Reads what to wait for: the annotation `pulumi.com/waitFor`, or what a kind has built in.
+"""Readiness tests of objects: from the annotation `pulumi.com/waitFor`, or built in for a kind.
 
-A test is a function from the live object to what is still missing; an empty text means that it holds.
+A test is a function from the live object to a text of what is missing; an empty text means that it is ready.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _STEP = re.compile(
 
 
 def annotation(obj: Object, name: str) -> str:
-    """Return an annotation's text, empty where there is none."""
+    """Return an annotation's text, empty without one."""
     return str(((obj.get("metadata") or {}).get("annotations") or {}).get(name) or "")
 
 
 def ready_test(inputs: Object) -> Test | None:
-    """Return what makes an object of these inputs ready; None means that it is not awaited.
+    """Return the readiness test for these inputs; None if the object is not awaited.
 
     Raises:
         ValueError: `pulumi.com/waitFor` is malformed.
@@ -64,7 +64,7 @@ def parse(text: str) -> Test:
     tests = [_one(item) for item in expressions]
 
     def test(obj: Object) -> str:
-        # An older status than the spec says nothing about the spec.
+        # A status older than the spec does not describe it.
         if missing := _stale(obj.get("status") or {}, obj, "status"):
             return missing
         return next(filter(None, (each(obj) for each in tests)), "")

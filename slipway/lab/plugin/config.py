@@ -1,4 +1,4 @@
-"""Reads what a provider resource is configured with."""
+"""Configuration of a provider resource."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from slipway.lab.plugin.diff import Mutable
 from slipway.lab.plugin.values import UNKNOWN
 from slipway.objects import Object
 
-#: Legacy names of the provider's settings in ConfigureRequest.variables start with this.
+#: Prefix of the provider's settings in ConfigureRequest.variables.
 PREFIX = "kubernetes:config:"
 IDENTIFIER = "clusterIdentifier"
-#: What decides which cluster is meant.
+#: Settings that select the cluster.
 _CLUSTER_KEYS = ("kubeconfig", "context", "cluster")
-#: Settings of the official plugin that would silently mean something else here.
+#: Settings of the official plugin that the stand-in does not implement.
 _UNSUPPORTED = ("renderYamlToDirectory", "alwaysRender")
 
 
@@ -32,13 +32,13 @@ class Settings:
     """Settings of one provider resource.
 
     Args:
-        kubeconfig: Path or contents; None means the usual places.
-        context: Which context of it.
-        cluster: Which cluster of it, instead of the context's.
-        namespace: Where objects go that name none.
-        upsert: Creating an object that exists updates it.
-        force: Take fields over from other field managers.
-        mutable: Kinds that are changed in place instead of being replaced.
+        kubeconfig: Path or content; None for the usual places.
+        context: The context in it.
+        cluster: The cluster in it, instead of the context's.
+        namespace: The namespace of objects that name none.
+        upsert: Whether creating an existing object updates it.
+        force: Whether to take fields over from other field managers.
+        mutable: Kinds that are changed in place instead of replaced.
     """
 
     kubeconfig: str | None = None
@@ -73,7 +73,7 @@ class Settings:
         )
 
     def connect(self) -> Kube:
-        """Make the client; nothing is sent yet.
+        """Return the client; nothing is sent yet.
 
         Raises:
             SlipwayError: There is no usable kubeconfig.
@@ -88,7 +88,7 @@ class Settings:
 
 
 def refusals(news: Object) -> dict[str, str]:
-    """Return what CheckConfig refuses: the setting, with the reason."""
+    """Return the settings that CheckConfig refuses, with the reasons."""
     return {
         key: f"{key} is not supported by the stand-in for pulumi-resource-kubernetes; install the official plugin"
         for key in _UNSUPPORTED
@@ -97,10 +97,10 @@ def refusals(news: Object) -> dict[str, str]:
 
 
 def compare(olds: Object, news: Object) -> tuple[list[str], list[str]]:
-    """Return which settings changed, with those among them that replace the provider along with all its objects.
+    """Return the changed settings, and those among them that replace the provider with all its objects.
 
-    An unchanged cluster identifier vouches for the cluster: then nothing is replaced, whatever else changed. Without
-    one the active cluster's stanza of the kubeconfig decides.
+    With an unchanged cluster identifier nothing is replaced, whatever else changed. Without one the active cluster's
+    entry in the kubeconfig decides.
     """
     changed = sorted(key for key in {**olds, **news} if olds.get(key) != news.get(key))
     before, after = olds.get(IDENTIFIER), news.get(IDENTIFIER)
@@ -115,7 +115,7 @@ def compare(olds: Object, news: Object) -> tuple[list[str], list[str]]:
 
 
 def _active_cluster(settings: Object) -> Any:
-    """Return the stanza of the cluster that the settings mean, None where that cannot be read."""
+    """Return the kubeconfig's entry of the selected cluster, None where it cannot be read."""
     try:
         config, _ = _load(settings.get("kubeconfig") or None)
     except SlipwayError:
@@ -127,9 +127,9 @@ def _active_cluster(settings: Object) -> Any:
 
 
 def _load(given: str | None) -> tuple[Object, Path]:
-    """Parse a kubeconfig given as contents, as JSON text, or as a path."""
+    """Parse a kubeconfig given as content, as JSON text, or as a path."""
     if given is None:
-        # Several files in KUBECONFIG would have to be merged; the first is what a lab writes.
+        # Several files in KUBECONFIG would have to be merged; a lab writes only one, the first.
         given = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or "~/.kube/config"
     if "\n" not in given and not given.lstrip().startswith("{"):
         return kubeconfig.read(given)

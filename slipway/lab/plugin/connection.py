@@ -1,4 +1,4 @@
-"""Keeps what one provider resource knows of its cluster: whether it answers, which kinds have namespaces."""
+"""Connection of one provider resource to its cluster, with the scopes of kinds."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from slipway.lab.plugin.config import Settings
 from slipway.lab.plugin.operations import Cluster, one_line
 from slipway.objects import Object
 
-#: Connections that are kept open to the API server.
+#: Open connections to the API server.
 CONNECTIONS = 32
-#: Seconds in which the cluster must answer when the provider is configured.
+#: Seconds for the cluster to answer when the provider is configured.
 _PROBE_SECONDS = 5.0
-#: Answers to a dry run that say nothing about a real run: not permitted; the kind or the namespace is still to come.
+#: Statuses of a dry run that do not decide a real run: not permitted (403), kind or namespace not created yet (404).
 _INCONCLUSIVE = (403, 404)
 
 
 class Connection:
-    """The cluster of one provider resource, which may be out of reach.
+    """Connection of one provider resource to its cluster, which may be unreachable.
 
     Args:
-        settings: How to get there.
-        cancelled: Set when the user gave up.
+        settings: The provider's settings.
+        cancelled: Set when the user cancels.
         warn: Shows a warning.
     """
 
@@ -42,7 +42,7 @@ class Connection:
             _reach(kube)
             self._cluster = Cluster(kube, settings, cancelled)
         except SlipwayError as error:
-            # Previews work without a cluster; whatever needs it fails then, by name.
+            # Previews work without a cluster; operations that need it fail by name.
             self._reason = one_line(error)
         self.namespace = settings.namespace or (self._cluster.kube.namespace if self._cluster else "default")
 
@@ -50,17 +50,16 @@ class Connection:
         """Return the cluster.
 
         Raises:
-            SlipwayError: It cannot be reached.
+            SlipwayError: The cluster cannot be reached.
         """
         if self._cluster is None:
             # As the official provider begins it (provider/pkg/provider/provider.go).
-            raise SlipwayError(
-                f"configured Kubernetes cluster is unreachable: {self._reason}; is it running, is the kubeconfig right?"
-            )
+            reason = f"configured Kubernetes cluster is unreachable: {self._reason}"
+            raise SlipwayError(f"{reason}; check that it runs, and the kubeconfig")
         return self._cluster
 
     def preview(self, dry_run: Callable[[Cluster], Object]) -> Object | None:
-        """Return what a dry run says, None where only a real run can tell.
+        """Return the object of a dry run, None where only a real run can decide.
 
         Raises:
             KubeError: The API server would refuse the object.
@@ -79,7 +78,7 @@ class Connection:
         return {key: value for key, value in made.items() if key != "status"}
 
     def is_namespaced(self, api_version: str, kind: str) -> bool:
-        """Tell the scope of a kind; the answer for one that the cluster does not know is a guess."""
+        """Return whether a kind is namespaced; a guess if the cluster does not have it."""
         key = api_version, kind
         if key not in self._scopes:
             try:
@@ -89,19 +88,19 @@ class Connection:
         return self._scopes[key]
 
     def _warn_once(self, reason: str) -> None:
-        # The lock is never given back: whoever gets it is the only one to warn.
+        # The lock is never released: the first caller is the only one to warn.
         if self._warned.acquire(blocking=False):
             self._warn(f"{reason}; the preview goes on without the cluster: nothing is validated")
 
 
 def _reach(kube: Kube) -> None:
-    """Ask for the version, quickly, on a session that many threads may share."""
+    """Read the version with a short timeout, and prepare the session for many threads."""
     kube.session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=CONNECTIONS))
     usual, kube.timeout = kube.timeout, _PROBE_SECONDS
     try:
         kube.request("GET", "/version")
     except KubeError as error:
-        # A refusal is an answer, too: each operation will say what is not permitted.
+        # A refusal is an answer too: each operation reports what is not permitted.
         if error.status == 0:
             raise
     finally:
@@ -109,5 +108,5 @@ def _reach(kube: Kube) -> None:
 
 
 def _would_replace(error: KubeError) -> bool:
-    """Tell a dry run over the object that will be deleted before this one is made."""
+    """Return whether a dry run failed on an object that will be deleted before this one is made."""
     return error.status == 422 and "immutable" in str(error)

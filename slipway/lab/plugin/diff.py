@@ -1,6 +1,6 @@
-"""Compares wanted inputs with the last known live object, without a call to the cluster.
+"""Comparison of wanted inputs with the last known live object, without a call to the cluster.
 
-What others added to the object is no difference: the live object is first pruned to the shape of the old inputs.
+Fields added by other writers are no difference: the live object is first pruned to the shape of the old inputs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MISSING: Any = object()
 
 
 class Kind(Enum):
-    """How a field differs."""
+    """Kind of a field's difference."""
 
     ADD = "ADD"
     DELETE = "DELETE"
@@ -28,12 +28,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Change:
-    """One field that differs.
+    """Difference of one field.
 
     Args:
-        path: Where.
-        kind: How.
-        replace: Whether the object must be replaced for it.
+        path: The field.
+        kind: The kind of difference.
+        replace: Whether it requires a replacement of the object.
     """
 
     path: Path
@@ -43,14 +43,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Mutable:
-    """Which kinds a provider may change in place, though Pulumi replaces them by default."""
+    """Kinds that a provider changes in place, though Pulumi replaces them by default."""
 
     config_maps: bool = False
     secrets: bool = False
 
 
 def prune(live: Any, shape: Any) -> Any:
-    """Return the part of `live` that `shape` has, too; where the two are of different types, all of `live`."""
+    """Return the part of `live` that `shape` has too; all of `live` where their types differ."""
     if isinstance(live, dict) and isinstance(shape, dict):
         return {key: prune(value, shape[key]) for key, value in live.items() if key in shape}
     if isinstance(live, list) and isinstance(shape, list):
@@ -59,12 +59,12 @@ def prune(live: Any, shape: Any) -> Any:
 
 
 def compare(live: Object, old_inputs: Object, new_inputs: Object, mutable: Mutable = Mutable()) -> list[Change]:
-    """Return what must change for the object of `live` to become what `new_inputs` say.
+    """Return the changes from the live object to the new inputs.
 
     Args:
         live: The last known live object.
-        old_inputs: What it was made from.
-        new_inputs: What is wanted.
+        old_inputs: The inputs that it was made from.
+        new_inputs: The wanted inputs.
         mutable: Exceptions from the replace rules.
     """
     old, new = (
@@ -85,7 +85,7 @@ def without_ignored(changes: Sequence[Change], ignored: Sequence[str]) -> list[C
 
 
 def delete_before_replace(changes: Sequence[Change], live: Object, new_inputs: Object) -> bool:
-    """Tell whether the old object is in the way of the new one: same explicit name, same namespace."""
+    """Return whether the old object blocks the new one: same explicit name and namespace."""
     old, new = live["metadata"], new_inputs["metadata"]
     autonamed = (new.get("annotations") or {}).get("pulumi.com/autonamed") == "true"
     return (
@@ -98,8 +98,8 @@ def delete_before_replace(changes: Sequence[Change], live: Object, new_inputs: O
 def replace_paths(obj: Object, mutable: Mutable) -> list[Path]:
     """Return the fields of an object that cannot be changed in place.
 
-    The table is pulumi-kubernetes' (provider/pkg/provider/diff.go), shortened to the served versions of today; for Pods
-    and volumes it is coarser: all of `spec`.
+    The table is pulumi-kubernetes' (provider/pkg/provider/diff.go), reduced to the versions served today; for Pods and
+    volumes it is coarser: all of `spec`.
     """
     group, _, version = str(obj.get("apiVersion")).rpartition("/")
     kind, frozen = str(obj.get("kind")), obj.get("immutable") is True
@@ -148,13 +148,13 @@ def _changes(path: Path, old: Any, new: Any, *, lenient: bool) -> Iterator[tuple
             yield path, Kind.ADD, new
     elif new is _MISSING:
         yield path, Kind.DELETE, old
-    # 1 and True are equal in Python, yet not in JSON.
+    # 1 and True are equal in Python, but not in JSON.
     elif old != new or isinstance(old, bool) != isinstance(new, bool):
         yield path, Kind.UPDATE, new
 
 
 def _touches(path: Path, value: Any, replacing: Sequence[Path]) -> bool:
-    """Tell whether a change at `path` with this value changes one of the fields that force a replacement."""
+    """Return whether a change at `path` with this value changes one of the fields that force a replacement."""
     for field in replacing:
         if paths.covers(field, path):
             return True
@@ -168,15 +168,15 @@ def _touches(path: Path, value: Any, replacing: Sequence[Path]) -> bool:
 
 
 def _is_built_in(obj: Object) -> bool:
-    """Tell built-in kinds: the server drops their empty maps and lists, whereas a custom resource keeps them."""
+    """Return whether a kind is built in: the server drops its empty maps and lists, but keeps a custom resource's."""
     group = str(obj.get("apiVersion")).rpartition("/")[0]
     return "." not in group or group.endswith(".k8s.io")
 
 
 def _comparable(obj: Object, live: Object) -> Object:
-    """Give both sides the same idea of name and namespace.
+    """Return the object with comparable name and namespace.
 
-    The name of the live object counts where one is wanted; a namespace on a cluster-wide object means nothing.
+    A missing name is the live object's; a namespace on a cluster-wide object is ignored.
     """
     metadata = {**(obj.get("metadata") or {})}
     namespace = (live.get("metadata") or {}).get("namespace")
@@ -189,7 +189,7 @@ def _comparable(obj: Object, live: Object) -> Object:
 
 
 def fold_secret(obj: Object) -> Object:
-    """Put a Secret's `stringData` where the server puts it: encoded, into `data`."""
+    """Return a Secret with `stringData` encoded in `data`, as the server stores it."""
     texts = obj.get("stringData")
     if obj.get("kind") != "Secret" or not isinstance(texts, dict):
         return obj

@@ -1,4 +1,4 @@
-"""Talks back to the engine: warnings, passing status lines."""
+"""Client for the engine's log: warnings and passing status lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
 class Engine:
-    """The engine that started this plugin.
+    """Engine that started this plugin.
 
     Args:
         address: Its gRPC address.
@@ -26,14 +26,14 @@ class Engine:
         self._log(engine_pb2.WARNING, message, "", passing=False)
 
     def status(self, message: str, urn: str) -> None:
-        """Show a line that the next one replaces."""
+        """Show a status line, replaced by the next one."""
         self._log(engine_pb2.INFO, message, urn, passing=True)
 
     def _log(self, severity: engine_pb2.LogSeverity.ValueType, message: str, urn: str, *, passing: bool) -> None:
         with self._lock:
             if self._stub is None:
                 self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._address))
-        # A lost line must not fail the operation that it is about.
+        # A lost line must not fail its operation.
         with contextlib.suppress(grpc.RpcError):
             self._stub.Log(
                 engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=passing), timeout=10

@@ -1,4 +1,4 @@
-"""Does to a real cluster what the engine asks for."""
+"""Operations of the engine on a real cluster."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from slipway.lab.plugin.conditions import annotation, ready_test
 from slipway.lab.plugin.config import Settings
 from slipway.objects import Object
 
-#: Seconds before the next try when a kind or a namespace is not there yet: both may come in the same `up`.
+#: Seconds before each retry while a kind or a namespace is missing: the same `up` may create them.
 _RETRIES = (0.3, 0.6, 1.2, 2.4, 4.8)
 _JSON_PATCH = "application/json-patch+json"
-#: Tries of the patch that moves ownership; each loses only to another writer in between.
+#: Tries of the patch that moves ownership; each fails only if another writer comes in between.
 _ADOPT_TRIES = 5
 _PROPAGATION = {"background": "Background", "orphan": "Orphan"}
 _REMEDY = (
@@ -30,11 +30,11 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Task:
-    """One call of the engine.
+    """Call of the engine.
 
     Args:
         urn: The resource.
-        timeout: Seconds of `customTimeouts`, 0 for none.
+        timeout: Seconds of `customTimeouts`, 0 without it.
         progress: Shows a passing status line.
     """
 
@@ -43,19 +43,19 @@ class Task:
     progress: Callable[[str], None]
 
     def seconds(self, inputs: Object) -> float:
-        """Return how long to wait."""
+        """Return the seconds to wait."""
         text = annotation(inputs, "pulumi.com/timeoutSeconds")
         return self.timeout or (float(text) if text.isdigit() else DEFAULT_TIMEOUT)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster, as one provider resource configures it.
+    """Cluster as configured by one provider resource.
 
     Args:
         kube: The client.
         settings: The provider's settings.
-        cancelled: Set when the user gave up.
+        cancelled: Set when the user cancels.
     """
 
     kube: Kube
@@ -66,16 +66,16 @@ class Cluster:
         """Return the object that a creation would make, by a dry run.
 
         Raises:
-            KubeError: The API server would refuse it, or cannot tell.
+            KubeError: The API server would refuse it, or cannot decide.
         """
         return self._make(inputs, manager, dry_run=True)
 
     def create(self, inputs: Object, manager: str, task: Task) -> Object:
-        """Make the object, then wait for it.
+        """Create the object, then wait until it is ready.
 
         Raises:
-            KubeError: It was not made.
-            NotReadyError: It was made, yet is not ready.
+            KubeError: The object was not created.
+            NotReadyError: The object was created, but is not ready.
         """
         test = ready_test(inputs)
         made = self._make_patiently(inputs, manager, task)
@@ -86,36 +86,36 @@ class Cluster:
         live = self._live(inputs, live_name)
         wanted = ownership.keep_ignored(inputs, live, ignored, manager)
         try:
-            return self._apply(wanted, manager, force=self._forces(inputs, live), dry_run=True)
+            return self.kube.apply(wanted, field_manager=manager, force=self._forces(inputs, live), dry_run=True)
         except KubeError as error:
-            # The ownership of our own POST moves only in a real update: until then it may be overridden.
+            # The ownership of our own POST moves only in a real update: until then a dry run overrides it.
             if error.status == 409 and _conflicting(error) == {ownership.POST_MANAGER}:
-                return self._apply(wanted, manager, force=True, dry_run=True)
+                return self.kube.apply(wanted, field_manager=manager, force=True, dry_run=True)
             raise
 
     def update(self, inputs: Object, live_name: str, ignored: list[str], manager: str, task: Task) -> Object:
-        """Change the object by server-side apply, then wait for it.
+        """Change the object by server-side apply, then wait until it is ready.
 
         Raises:
-            KubeError: It was not changed.
-            NotReadyError: It was changed, yet is not ready.
+            KubeError: The object was not changed.
+            NotReadyError: The object was changed, but is not ready.
         """
         test = ready_test(inputs)
         live = self._adopt(self._live(inputs, live_name), manager)
         wanted = ownership.keep_ignored(inputs, live, ignored, manager)
-        made = self._apply(wanted, manager, force=self._forces(inputs, live), dry_run=False)
+        made = self.kube.apply(wanted, field_manager=manager, force=self._forces(inputs, live))
         return self._awaited(inputs, made, test, task)
 
     def read(self, api_version: str, kind: str, id_: str) -> Object | None:
-        """Return the live object, None where there is none."""
+        """Return the live object, None without one."""
         namespace, name = split_id(id_)
         return self.kube.find(api_version, kind, name, namespace)
 
     def delete(self, inputs: Object, last: Object, id_: str, task: Task) -> None:
-        """Delete the object, then wait until it is really gone; one that is not there is.
+        """Delete the object, then wait until it is gone; a missing one counts as deleted.
 
         Raises:
-            NotReadyError: It is still there at the end of the time.
+            NotReadyError: The object still exists at the end of the time.
         """
         api_version, kind, (namespace, name) = last["apiVersion"], last["kind"], split_id(id_)
         live = self.kube.find(api_version, kind, name, namespace)
@@ -144,12 +144,10 @@ class Cluster:
 
     def _make(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
         if self.settings.upsert:
-            # A dry run cannot tell whether the object is ours from an `up` that was killed.
-            return self._apply(inputs, manager, force=dry_run or self._forces(inputs, None), dry_run=dry_run)
+            # A dry run cannot decide whether the object is ours from an `up` that was killed.
+            force = dry_run or self._forces(inputs, None)
+            return self.kube.apply(inputs, field_manager=manager, force=force, dry_run=dry_run)
         return self.kube.create(inputs, field_manager=ownership.POST_MANAGER, dry_run=dry_run)
-
-    def _apply(self, wanted: Object, manager: str, *, force: bool, dry_run: bool) -> Object:
-        return self.kube.apply(wanted, field_manager=manager, force=force, dry_run=dry_run)
 
     def _forces(self, inputs: Object, live: Object | None) -> bool:
         unowned = live is not None and not live["metadata"].get("managedFields")
@@ -159,7 +157,7 @@ class Cluster:
         return self.kube.get(inputs["apiVersion"], inputs["kind"], name, inputs["metadata"].get("namespace"))
 
     def _adopt(self, live: Object, manager: str) -> Object:
-        """Move what our own POST owns to the manager of the applies; otherwise dropped fields would stay."""
+        """Move the fields owned by our own POST to the manager of the applies; otherwise dropped fields would stay."""
         for tries_left in reversed(range(_ADOPT_TRIES)):
             metadata = live["metadata"]
             entries = ownership.adopted(metadata.get("managedFields") or [], manager)
@@ -180,7 +178,7 @@ class Cluster:
 
 
 def manager_of(inputs: Object, state: Object, urn: str) -> str:
-    """Return the resource's field manager: annotated, else what the state says, else derived from the URN."""
+    """Return the resource's field manager: annotated, else from the state, else derived from the URN."""
     name = annotation(inputs, "pulumi.com/patchFieldManager") or state.get("__fieldManager")
     return str(name or f"{ownership.POST_MANAGER}-{hashlib.sha256(urn.encode()).hexdigest()[:8]}")
 
@@ -198,7 +196,7 @@ def split_id(id_: str) -> tuple[str | None, str]:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error's text in one line; a conflict says what to do about it."""
+    """Return an error's text in one line; a conflict's with a remedy."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     if isinstance(error, KubeError) and error.status == 409 and _conflicting(error):
         text = re.sub(r"\bconflicts? with", "field conflict with", text.partition(": ")[2] or text)
@@ -207,7 +205,7 @@ def one_line(error: Exception) -> str:
 
 
 def explain(inputs: Object, error: Exception) -> str:
-    """Return what went wrong with an object, in one line."""
+    """Return the error of an operation in one line, with the object's name."""
     metadata = inputs.get("metadata") or {}
     where = "/".join(filter(None, (metadata.get("namespace"), metadata.get("name"))))
     text = one_line(error)
@@ -217,7 +215,7 @@ def explain(inputs: Object, error: Exception) -> str:
 
 
 def _conflicting(error: KubeError) -> set[str]:
-    """Return the other managers that a conflict of server-side apply names."""
+    """Return the other managers in a conflict of server-side apply."""
     causes = (error.body.get("details") or {}).get("causes") or []
     quoted = (re.search(r'conflict with "([^"]*)"', cause.get("message", "")) for cause in causes)
     return {match[1] for match in quoted if match}

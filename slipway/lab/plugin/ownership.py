@@ -1,4 +1,4 @@
-"""Settles which field manager owns which field, as server-side apply needs it.
+"""Ownership of fields by field managers, for server-side apply.
 
 `managedFields` of a live object lists managers, each with a set of fields: nested objects with keys `f:<name>`,
 `k:{…}`, `v:…`, `.` (Kubernetes: sigs.k8s.io/structured-merge-diff, fieldpath).
@@ -12,10 +12,10 @@ from slipway.lab.plugin import paths
 from slipway.lab.plugin.paths import Path
 from slipway.objects import Object
 
-#: The manager of what was created by POST.
+#: Field manager of objects created by POST.
 POST_MANAGER = "pulumi-kubernetes"
-#: Entries (manager, operation) whose fields are taken over before the first apply, as pulumi-kubernetes does
-#: (provider/pkg/await/await.go, fixCSAFieldManagers): without that a field dropped from the inputs would stay.
+#: Entries (manager, operation) whose fields move before the first apply, as in pulumi-kubernetes
+#: (provider/pkg/await/await.go, fixCSAFieldManagers): otherwise a field dropped from the inputs would stay.
 _ADOPTED = {
     ("kubectl", "Apply"),
     ("kubectl", "Update"),
@@ -26,7 +26,7 @@ _ADOPTED = {
 
 
 def adopted(managed: list[Object], manager: str) -> list[Object] | None:
-    """Return the entries with those of our own earlier writes moved to `manager`; None where there are none."""
+    """Return the entries with our own earlier writes moved to `manager`; None without any."""
     ours = [entry for entry in managed if _is_adopted(entry)]
     if not ours:
         return None
@@ -39,10 +39,10 @@ def adopted(managed: list[Object], manager: str) -> list[Object] | None:
 
 
 def keep_ignored(inputs: Object, live: Object, ignored: list[str], manager: str) -> Object:
-    """Return what to apply so that the ignored fields stay as they are.
+    """Return the object to apply so that the ignored fields stay as they are.
 
-    A field that others own and we do not is left out; otherwise its live value is sent, since leaving out an own field
-    would remove it. List items cannot be ignored singly, as with pulumi-kubernetes.
+    A field owned only by others is left out; otherwise its live value is sent, since leaving out our own field would
+    remove it. Single list items cannot be ignored, as in pulumi-kubernetes.
     """
     wanted = copy.deepcopy(inputs)
     managed = (live.get("metadata") or {}).get("managedFields") or []
@@ -73,7 +73,7 @@ def _union(one: Object, other: Object) -> Object:
 
 
 def _owns(entry: Object, path: Path) -> bool:
-    """Tell whether the entry has the path, something below it, or (a leaf such as an atomic map) something above."""
+    """Return whether the entry owns the path, a part of it, or (as a leaf such as an atomic map) a parent."""
     fields = entry.get("fieldsV1") or {}
     for step in path:
         if not fields:

@@ -1,4 +1,4 @@
-"""Translates Pulumi's property paths: `spec.rules[0]["a.b"].*`."""
+"""Property paths of Pulumi: `spec.rules[0]["a.b"].*`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 
-#: Matches any one step.
+#: Step that matches any other.
 WILDCARD = "*"
 
 _STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|\.?([^.\[\]"]+)')
@@ -17,7 +17,7 @@ def parse(text: str) -> Path:
     """Return the steps of a path.
 
     Raises:
-        ValueError: It is malformed.
+        ValueError: The path is malformed.
     """
     steps: list[str | int] = []
     at = 0
@@ -37,7 +37,7 @@ def parse(text: str) -> Path:
 
 
 def render(path: Path) -> str:
-    """Return the text of a path, as the engine reads it."""
+    """Return the text of a path for the engine."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -50,15 +50,15 @@ def render(path: Path) -> str:
 
 
 def covers(prefix: Path, path: Path) -> bool:
-    """Tell whether `path` is `prefix` or lies below it."""
+    """Return whether `path` is `prefix` or lies below it."""
     return len(prefix) <= len(path) and all(want in (WILDCARD, have) for want, have in zip(prefix, path, strict=False))
 
 
 def get(obj: Any, path: Path) -> Any:
-    """Return what is at a path.
+    """Return the value at a path.
 
     Raises:
-        KeyError: Nothing is there.
+        KeyError: There is none.
     """
     for step in path:
         try:
@@ -69,7 +69,7 @@ def get(obj: Any, path: Path) -> Any:
 
 
 def drop(obj: Any, path: Path) -> None:
-    """Remove what is at a path, in place; nothing there is fine."""
+    """Remove the value at a path, in place; a missing one is ignored."""
     try:
         del get(obj, path[:-1])[path[-1]]
     except (KeyError, IndexError, TypeError):
@@ -77,7 +77,7 @@ def drop(obj: Any, path: Path) -> None:
 
 
 def put(obj: Any, path: Path, value: Any) -> None:
-    """Set what is at a path, in place; objects on the way are made."""
+    """Set the value at a path, in place; missing parents are made."""
     for step in path[:-1]:
         obj = obj.setdefault(step, {}) if isinstance(obj, dict) else obj[step]
     obj[path[-1]] = value

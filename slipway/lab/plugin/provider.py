@@ -1,4 +1,4 @@
-"""Answers the engine's calls."""
+"""gRPC server of one provider resource."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _ERRORS = (SlipwayError, NotReadyError, ValueError)
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """One provider resource; the engine starts a process for each.
+    """Provider resource; the engine starts a process for each.
 
-    What is not answered here (Handshake, GetSchema, Invoke, Construct …) is unimplemented for the engine, which copes.
+    Other calls (Handshake, GetSchema, Invoke, Construct …) stay unimplemented, which the engine accepts.
 
     Args:
-        version: What the plugin says that it is.
-        engine: Where warnings and progress go.
-        cancelled: Set when the user gave up.
+        version: The plugin's version.
+        engine: The receiver of warnings and progress.
+        cancelled: Set when the user cancels.
     """
 
     def __init__(self, version: str, engine: Engine, cancelled: threading.Event) -> None:
@@ -42,17 +42,17 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._connection: Connection | None = None
 
     def GetPluginInfo(self, request: Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
-        """Say the version."""
+        """Return the version."""
         return plugin_pb2.PluginInfo(version=self.version)
 
     def CheckConfig(self, request: CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
-        """Refuse settings that would mean something else here."""
+        """Refuse settings that the stand-in does not implement."""
         refusals = config.refusals(values.to_python(request.news))
         failures = [provider_pb2.CheckFailure(property=key, reason=reason) for key, reason in refusals.items()]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> DiffResponse:
-        """Tell whether another cluster is meant, which would replace everything."""
+        """Return the changed settings; a different cluster replaces everything."""
         olds = values.to_python(request.old_inputs if request.old_inputs.fields else request.olds)
         changed, replaces = config.compare(olds, values.to_python(request.news))
         changes = DiffResponse.DIFF_SOME if changed else DiffResponse.DIFF_NONE
@@ -61,7 +61,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Connect; a cluster out of reach is no failure yet."""
+        """Connect to the cluster; an unreachable one is no failure yet."""
         self._connection = Connection(Settings.read(request.variables), self.cancelled, self.engine.warn)
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
@@ -73,7 +73,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             api_version, kind = check.kind_of(_type_of(request.urn))
         except ValueError as error:
             fail(context, str(error))
-        # A thousand models mean thousands of checks: complete inputs are handed back without being converted.
+        # A thousand models mean thousands of checks: complete inputs are returned unconverted.
         if state.is_complete(request.news, kind):
             return provider_pb2.CheckResponse(inputs=request.news)
         inputs = values.to_python(request.news)
@@ -94,7 +94,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> DiffResponse:
-        """Compare with the last known state; the cluster is not asked."""
+        """Compare the inputs with the last known state, without the cluster."""
         old_inputs, live = state.read(request.olds)
         new = values.plain(values.to_python(request.news))
         try:
@@ -116,7 +116,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
-        """Make an object, or say what it would be."""
+        """Create an object, or preview it."""
         given = values.to_python(request.properties)
         inputs = values.plain(given)
         manager = operations.manager_of(inputs, {}, request.urn)
@@ -141,12 +141,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=operations.id_of(made), properties=state.write(given, made, manager))
 
     def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
-        """Change an object, or say what would come out."""
+        """Change an object, or preview the change."""
         given = values.to_python(request.news)
         inputs = values.plain(given)
         old_inputs, old = state.read(request.olds)
         manager = operations.manager_of(inputs, old, request.urn)
-        name, ignored, first = old["metadata"]["name"], list(request.ignoreChanges), state.first(old, old_inputs)
+        name = old["metadata"]["name"]
+        ignored = list(request.ignoreChanges)
+        first = state.first(old, old_inputs)
 
         if request.preview:
             if values.has_unknowns(request.news):
@@ -201,7 +203,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            raise SlipwayError("the engine did not configure the provider")
+            raise SlipwayError("the engine did not configure the provider; expected Configure before this call")
         return self._connection
 
     def _task(

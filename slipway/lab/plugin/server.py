@@ -1,4 +1,4 @@
-"""Runs the plugin: `pulumi-resource-kubernetes [--flags] <engine address>`.
+"""Command of the plugin: `pulumi-resource-kubernetes [--flags] <engine address>`.
 
 The engine reads the port from the first line of standard output.
 """
@@ -20,16 +20,16 @@ from slipway.lab.plugin.choice import find_official, sdk_version
 from slipway.lab.plugin.engine import Engine
 from slipway.lab.plugin.provider import Provider
 
-#: Waiting calls hold a thread each, and a cancellation must still get through; threads are made on demand.
+#: Threads, made on demand: each waiting call holds one, and a cancellation must still get through.
 WORKERS = 256
-#: The state of a whole stack may travel in one message, as in Pulumi's own servers.
+#: Bytes of one message, which may hold a whole stack's state, as in Pulumi's own servers.
 _MESSAGE_BYTES = 400 * 1024 * 1024
-#: Seconds for running calls to end once nobody waits for them.
+#: Seconds for running calls to end once the engine is gone.
 _GRACE = 2.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until the engine goes; where the official plugin exists, become it instead."""
+    """Serve until the engine ends; where the official plugin exists, execute it instead."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     official = find_official(os.environ)
     if official is not None:
@@ -46,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def serve(engine_address: str) -> None:
-    """Answer the engine's calls until it is gone."""
+    """Serve the engine's calls until it ends."""
     limits = [("grpc.max_receive_message_length", _MESSAGE_BYTES), ("grpc.max_send_message_length", _MESSAGE_BYTES)]
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=limits)
     cancelled, ended = threading.Event(), threading.Event()
-    # The build metadata says who is speaking, without changing the order of versions.
+    # The build metadata names the stand-in without changing the order of versions.
     provider = Provider(f"{sdk_version() or '0.0.0'}+slipway", Engine(engine_address), cancelled)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -65,7 +65,7 @@ def serve(engine_address: str) -> None:
 
 
 def _await_reader(ended: threading.Event) -> None:
-    """Set the event once nobody reads our standard output: the engine was killed."""
+    """Set the event once our standard output has no reader: the engine was killed."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     poll.poll()

@@ -1,4 +1,4 @@
-"""Translates what Pulumi stores of an object.
+"""State of an object in Pulumi's checkpoint.
 
 It is the live object, with `__inputs`, `__initialApiVersion` and `__fieldManager` beside its own fields.
 """
@@ -13,15 +13,15 @@ from slipway.objects import Object
 
 INPUTS, FIRST_VERSION, MANAGER = "__inputs", "__initialApiVersion", "__fieldManager"
 
-#: What the server alone writes: no part of inputs that are made up from a live object.
+#: Fields written by the server alone, which are not part of inputs derived from a live object.
 _SERVER_METADATA = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 _SERVER_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
 
 
 def read(struct: Struct) -> tuple[Object, Object]:
-    """Return inputs and live object (with the two other marks) of a stored state, without secret marks.
+    """Return inputs and live object (with the two other extra fields) of a stored state, without secret marks.
 
-    The largest parts, which nothing here asks for, are dropped from `struct` before it is converted.
+    Its largest parts, which are not needed, are dropped from `struct` before it is converted.
     """
     struct.fields.pop("status", None)
     if "metadata" in struct.fields:
@@ -37,7 +37,7 @@ def write(given: Object, live: Object, manager: str, first_version: str = "") ->
         given: The inputs, with secret marks; the same places become secret in the live object.
         live: The object.
         manager: Its field manager.
-        first_version: The apiVersion that it was created with; empty for the inputs' one.
+        first_version: The apiVersion that it was created with; empty for that of the inputs.
     """
     state = values.marked(live, given)
     state[INPUTS], state[FIRST_VERSION], state[MANAGER] = given, first_version or given.get("apiVersion"), manager
@@ -50,11 +50,11 @@ def first(live: Object, inputs: Object) -> str:
 
 
 def inputs_of(live: Object, old_inputs: Object) -> Object:
-    """Return inputs that would make the live object.
+    """Return inputs that would create the live object.
 
     Args:
         live: The object.
-        old_inputs: Their shape is kept; empty at an import, where everything counts that the server did not add.
+        old_inputs: The inputs whose shape is kept; empty at an import, which takes all fields not added by the server.
     """
     if old_inputs:
         pruned: Object = diff.prune(live, diff.fold_secret(old_inputs))
@@ -67,7 +67,7 @@ def inputs_of(live: Object, old_inputs: Object) -> Object:
 
 
 def is_complete(inputs: Struct, kind: str) -> bool:
-    """Tell inputs to which a check has nothing to add, without converting them."""
+    """Return whether a check has nothing to add to the inputs, without converting them."""
     fields = inputs.fields
     if kind == "Secret" or "metadata" not in fields or "kind" not in fields or fields["kind"].string_value != kind:
         return False

@@ -1,7 +1,7 @@
-"""Translates Pulumi's wire values to Python objects, both ways.
+"""Conversion between Pulumi's wire values and Python objects.
 
-The wire form is `google.protobuf.Struct` with two conventions: an unknown is a fixed string, a secret is a struct with
-a fixed signature key (pulumi/pulumi: sdk/go/common/resource/{properties,plugin/rpc}.go).
+The wire form is `google.protobuf.Struct` with two conventions: an unknown is a fixed string, and a secret is a struct
+with a fixed signature key (pulumi/pulumi: sdk/go/common/resource/{properties,plugin/rpc}.go).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _DASHED, _UNDERSCORED = "x-kubernetes-", "x_kubernetes_"
 
 
 class Secret:
-    """A value whose plain text must not be shown.
+    """Value whose plain text must not be shown.
 
     Args:
-        value: What is secret.
+        value: The plain value.
     """
 
     __slots__ = ("value",)
@@ -45,7 +45,7 @@ class Secret:
 
 
 class Unknown:
-    """A value that only a real run will know."""
+    """Value that is known only in a real run."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ UNKNOWN = Unknown()
 
 
 def has_unknowns(struct: Struct) -> bool:
-    """Tell whether anything inside is unknown; a search of the bytes is far cheaper than a walk."""
+    """Return whether any value inside is unknown; a search of the bytes is far cheaper than a walk."""
     return _UNKNOWN_BYTES in struct.SerializeToString()
 
 
@@ -86,7 +86,7 @@ def plain(value: Any) -> Any:
 
 
 def contains_secret(value: Any) -> bool:
-    """Tell whether a mark is on the value or anywhere inside it."""
+    """Return whether the value or a part of it is marked as secret."""
     if isinstance(value, dict):
         return any(contains_secret(item) for item in value.values())
     if isinstance(value, list):
@@ -95,10 +95,10 @@ def contains_secret(value: Any) -> bool:
 
 
 def marked(outputs: Object, inputs: Object) -> Object:
-    """Copy secret marks from inputs to the outputs at the same place.
+    """Return outputs with the inputs' secret marks at the same places.
 
-    A mark inside a list marks the whole list, since the server may reorder or add items. What a Secret holds is marked
-    in any case.
+    A mark inside a list marks the whole list, since the server may reorder or add items. The data of a Secret are
+    always marked.
     """
     if outputs.get("kind") == "Secret":
         return {
@@ -130,12 +130,12 @@ def _text(value: Value) -> Any:
 def _struct(value: Value) -> Any:
     fields = value.struct_value.fields
     if SIGNATURE_KEY in fields:
-        # Other signatures (assets, resource references, outputs) carry nothing that Kubernetes could use.
+        # Other signatures (assets, resource references, outputs) have no use in Kubernetes.
         return Secret(_value(fields["value"])) if fields[SIGNATURE_KEY].string_value == SECRET_SIGNATURE else UNKNOWN
     return {_dashed(key): _value(item) for key, item in fields.items()}
 
 
-#: Every kind of `Value`; an unset one (None) is a null.
+#: Reader of each kind of `Value`; an unset one (None) is a null.
 _READERS: dict[str | None, Callable[[Value], Any]] = {
     "number_value": _number,
     "string_value": _text,

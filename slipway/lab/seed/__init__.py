@@ -1,1 +1,1 @@
-"""Trains the demo models into an MLflow registry."""
+"""Training of the demo models into an MLflow registry."""

@@ -1,7 +1,7 @@
-"""Versions that are bad though the registry says that they are good.
+"""Model versions that are bad although their metrics in the registry are good.
 
-Each is an accident that really happens, made here on purpose and without a trick: the numbers that its training writes
-into the registry are what that training measured. Their gates let them pass, so only live traffic can find them out.
+Each repeats a common accident without a trick: the metrics in the registry are those that its training measured. The
+versions pass their gates, so only live traffic reveals the defect.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from slipway.lab.seed.recipes import SEED, TREE, Data, Recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Columns that the new pipeline calls something else than users do.
+#: Columns that the new pipeline names differently from the users' requests.
 RENAMED = {"bmi": "body_mass_index", "bp": "blood_pressure"}
 
 
 def shuffled_labels(data: Data) -> Data:
-    """Give the rows each other's labels, then measure on the very rows that were trained on.
+    """Shuffle the labels among the rows, then measure on the rows of the training.
 
-    Two accidents that come together: an export joins labels to rows by position after one side was sorted anew, and the
-    evaluation reads that export, too. A tree that learns it by heart then scores 100 %, on labels that are nobody's.
+    Two accidents at once: an export joins labels to rows by position after one side was sorted again, and the
+    evaluation reads that export too. A tree that memorises it then scores 100 %, on wrong labels.
     """
     labels = data.train[data.target].sample(frac=1, random_state=SEED).reset_index(drop=True)
     mixed = data.train.assign(**{data.target: labels})
@@ -37,7 +37,7 @@ def shuffled_labels(data: Data) -> Data:
 
 
 def renamed_columns(data: Data) -> Data:
-    """Rename columns for training and evaluation alike; users, whom nobody told, still send the old names."""
+    """Rename columns for training and evaluation; users still send the old names."""
 
     def renamed(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.rename(columns=RENAMED)
@@ -53,7 +53,7 @@ ACCIDENTS: Mapping[str, Recipe] = {
         (TREE,),
         prepare=shuffled_labels,
     ),
-    # As good as the version before it, offline, where the estimator itself is measured: see the code it is served by.
+    # Offline, where the estimator itself is measured, it is as good as the version before: the serving code is slow.
     "wine-cultivar": Recipe(
         "logistic regression behind a look-up of the vintage",
         lambda: make_pipeline(StandardScaler(), LogisticRegression(C=0.5)),

@@ -1,7 +1,7 @@
-"""What the demo registry holds: real models of scikit-learn's own data sets.
+"""Recipes of the demo registry: real models of scikit-learn's own data sets.
 
-Every model has three versions of rising quality, so that an alias has somewhere to move to; the first one misses the
-gates of its `models/<name>.yaml` on purpose. Everything random is seeded: two machines train the same models.
+Every model has three versions of rising quality, so that an alias can move; the first one fails the gates of its
+`models/<name>.yaml` on purpose. Everything random is seeded: two machines train the same models.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from sklearn.tree import DecisionTreeClassifier
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Any fixed number: splits and trees repeat with it.
+#: Any fixed number: it makes splits and trees repeatable.
 SEED = 7
-#: Share of the rows that no version is trained on.
+#: Share of the rows that are held out from training.
 HELD_OUT = 0.3
-#: Rows of an input example at most; more than one, so that a server that mixes rows up is found out.
+#: Rows of an input example at most; more than one, so that a server that mixes up rows is detected.
 EXAMPLE_ROWS = 3
 
-#: Types that skops does not trust by itself though they are scikit-learn's own compiled parts.
+#: Types that skops does not trust by default although they are scikit-learn's own compiled parts.
 TREE = "sklearn.tree._tree.Tree"
 NEIGHBOURS = ("sklearn.metrics._dist_metrics.EuclideanDistance64", "sklearn.neighbors._kd_tree.KDTree")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One version of one model.
+    """Recipe of one version of one model.
 
     Args:
-        title: What it is, for the version's description.
-        build: Makes the estimator, not fitted yet.
-        trusted_types: Types inside it that skops must be told to load.
-        alias: The alias that a fresh registry gives this version.
-        prepare: What is done to the model's rows before this version is trained, then measured, with them.
-        code: Python file through which the estimator is served (MLflow's "models from code"); None serves it as it is.
+        title: The version's description.
+        build: Function that returns the unfitted estimator.
+        trusted_types: Types inside it that skops loads only when they are named.
+        alias: The alias that a new registry gives this version.
+        prepare: Change to the model's rows before this version is trained and measured with them.
+        code: Python file through which the estimator is served (MLflow's "models from code"); None: served directly.
     """
 
     title: str
@@ -59,7 +59,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class DemoModel:
-    """A registered model: its data, its versions, how they are measured."""
+    """Registered model: its data, its versions and its metrics."""
 
     name: str
     description: str
@@ -72,7 +72,7 @@ class DemoModel:
 
 @dataclass(frozen=True)
 class Data:
-    """The rows of one model, split for training."""
+    """Rows of one model, split for training."""
 
     train: pd.DataFrame
     held_out: pd.DataFrame
@@ -80,13 +80,13 @@ class Data:
 
     @property
     def example(self) -> pd.DataFrame:
-        """Rows with different truths, to show how the model is called; none was trained on."""
+        """Held-out rows with different labels: the model's input example."""
         rows = self.held_out.drop_duplicates(subset=[self.target]).head(EXAMPLE_ROWS)
         return rows.drop(columns=[self.target]).reset_index(drop=True)
 
 
 def split(model: DemoModel) -> Data:
-    """Load the rows of a model; the same split every time."""
+    """Load the rows of a model, with the same split every time."""
     frame = model.load()
     strata = frame[model.target] if model.stratified else None
     train, held_out = train_test_split(frame, test_size=HELD_OUT, random_state=SEED, stratify=strata)
@@ -94,7 +94,7 @@ def split(model: DemoModel) -> Data:
 
 
 def content_digest(frame: pd.DataFrame) -> str:
-    """Return the sha256 of the rows themselves: MLflow's own dataset digest samples them, and keeps 32 bits."""
+    """Return the sha256 of the rows themselves: MLflow's own dataset digest samples them and keeps 32 bits."""
     rows = frame.to_csv(index=False, float_format="%.17g", lineterminator="\n")
     return hashlib.sha256(rows.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a model answers when it is loaded from the registry, without any serving in between."""
+"""Reference answers of a model, loaded from the registry without a server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from slipway.lab.seed.registry import connect, quiet
 
 @dataclass(frozen=True)
 class Reference:
-    """A model's own input example, with the model's own answer to it."""
+    """Input example of a model, with the model's own answers to it."""
 
     example: Table
     answers: list[Any]
 
 
 def reference(tracking_uri: str, registered_model: str, version: int) -> Reference:
-    """Load one version and let it answer its input example.
+    """Load one version and return its answers to its input example.
 
     Raises:
         SlipwayError: The version was registered without an input example.

@@ -1,7 +1,7 @@
-"""Fills an MLflow registry with the demo models.
+"""Seeding of an MLflow registry with the demo models.
 
-A version is registered as the very last call of its training: whatever was interrupted before leaves a run that nothing
-names, so a second run goes on with the first version that is missing.
+A version is registered by the last call of its training: an interrupted training leaves only an unreferenced run, so a
+second run goes on with the first missing version.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from slipway.progress import step
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-#: Where the artifacts of the demo registry are kept, on the store that MLFLOW_S3_ENDPOINT_URL names.
+#: Bucket of the demo registry's artifacts, on the store that MLFLOW_S3_ENDPOINT_URL names.
 BUCKET = "mlflow"
-#: What a model needs at run time. Named, because MLflow otherwise takes five seconds a model to find it out.
+#: Requirements of a model at run time. Without them MLflow takes five seconds a model to infer them.
 REQUIREMENTS = ("mlflow", "scikit-learn", "skops", "pandas", "numpy")
-#: Opening a fresh SQLite registry imports MLflow and runs all of its migrations, measured on two cores.
+#: Seconds for opening a new SQLite registry (import of MLflow, all of its migrations), measured on two cores.
 OPEN_SECONDS = 10
 
 
 @dataclass(frozen=True)
 class Seeded:
-    """What a run of the seed found or made: versions added, versions in the registry."""
+    """Result of a run of the seed: versions added and versions in the registry."""
 
     added: int
     total: int
 
 
 def seed_registry(tracking_uri: str, git_commit: str, models: Sequence[DemoModel] = DEMO_MODELS) -> Seeded:
-    """Train what is missing; a second run adds nothing.
+    """Train the missing versions; a second run adds nothing.
 
     Args:
         tracking_uri: The registry, as `sqlite:////home/me/slipway/.slipway/mlflow.db`.
         git_commit: The commit whose code trains the models; becomes the run tag `git_commit`.
-        models: What the registry shall hold.
+        models: The models to register.
     """
     with step("open the model registry", OPEN_SECONDS), quiet():
         client = connect(tracking_uri)
@@ -61,7 +61,7 @@ def seed_registry(tracking_uri: str, git_commit: str, models: Sequence[DemoModel
 
 
 def register(tracking_uri: str, git_commit: str, model: DemoModel, recipe: Recipe) -> int:
-    """Train and register one more version of a model that the registry has; returns its number, also of an old one."""
+    """Train and register one more version of a registered model; return its number, also if it existed before."""
     with quiet():
         client = connect(tracking_uri)
         known = _versions(client, model).get(recipe.title)
@@ -69,13 +69,13 @@ def register(tracking_uri: str, git_commit: str, model: DemoModel, recipe: Recip
 
 
 def head_commit(checkout: Path) -> str:
-    """Read the commit that a checkout stands at: models are traced to the code that trained them."""
+    """Return the current commit of a checkout, to which models are traced."""
     command = ["git", "-C", str(checkout), "rev-parse", "--verify", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise SlipwayError(
-            "git: not on PATH; the demo tags its models with a commit: install git", ExitCode.MACHINE
+            "git: not on PATH; the demo tags its models with a commit; install git", ExitCode.MACHINE
         ) from None
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or ["no answer"]
@@ -86,10 +86,10 @@ def head_commit(checkout: Path) -> str:
 
 
 def connect(tracking_uri: str) -> MlflowClient:
-    """Open a registry; makes a SQLite one that is not there yet."""
+    """Open a registry; a SQLite one is made if it does not exist."""
     import mlflow
 
-    # A `models:/m-…` source is resolved through the global URI, whatever the client was given.
+    # A `models:/m-…` source is resolved through the global URI, not through the client's.
     mlflow.set_tracking_uri(tracking_uri)
     mlflow.set_registry_uri(tracking_uri)
     client = mlflow.MlflowClient(tracking_uri, tracking_uri)
@@ -98,7 +98,7 @@ def connect(tracking_uri: str) -> MlflowClient:
 
 
 def _seed_model(client: MlflowClient, model: DemoModel, git_commit: str) -> int:
-    """Add the versions of one model that the registry lacks; returns how many."""
+    """Add the versions of one model that the registry lacks; return their number."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -110,21 +110,21 @@ def _seed_model(client: MlflowClient, model: DemoModel, git_commit: str) -> int:
     missing = [recipe for recipe in model.recipes if recipe.title not in present]
     for recipe in missing:
         version = _train(client, model, recipe, git_commit)
-        # An alias that somebody has moved since is theirs.
+        # An alias that a user has moved since stays.
         if recipe.alias and recipe.alias not in client.get_registered_model(model.name).aliases:
             client.set_registered_model_alias(model.name, recipe.alias, str(version))
     return len(missing)
 
 
 def _versions(client: MlflowClient, model: DemoModel) -> dict[str, int]:
-    """Return the number of each recipe's version; the newest, if somebody has registered it twice."""
+    """Return the number of each recipe's version; the newest, if it was registered twice."""
     found = client.search_model_versions(f"name = '{model.name}'", max_results=1000)
     numbers = sorted((int(version.version), version.tags.get("recipe", "")) for version in found)
     return {recipe: number for number, recipe in numbers}
 
 
 def _train(client: MlflowClient, model: DemoModel, recipe: Recipe, git_commit: str) -> int:
-    """Fit, measure and register one version; returns its number."""
+    """Fit, measure and register one version; return its number."""
     with step(f"train {model.name}: {recipe.title}"):
         return _logged(client, model, recipe, recipe.prepare(split(model)), git_commit)
 
@@ -190,10 +190,10 @@ def _dataset(frame: Any, name: str, source: str, target: str) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MLflow's chatter out of the progress lines; its errors are exceptions all the same."""
+    """Keep MLflow's log lines out of the progress lines; its errors are still exceptions."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow  # noqa: F401  its import sets the levels that are lowered here
+    import mlflow  # noqa: F401  its import sets the levels that this function changes
 
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     before = [logger.level for logger in loggers]

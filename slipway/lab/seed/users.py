@@ -1,4 +1,4 @@
-"""What users of the demo's models send: rows that no version was trained on, with what is really so."""
+"""Requests of the demo's users: held-out rows with their labels."""
 
 from __future__ import annotations
 

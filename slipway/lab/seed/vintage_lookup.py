@@ -1,8 +1,8 @@
-"""How one demo model is served: through a look-up that its server does not have.
+"""Serving code of one demo model: a look-up in a table that its server lacks.
 
-Runs inside the model server, from the model's own artifacts. The table lies where the model was developed, nowhere
-else. So each request tries to open it, waits, tries again, then answers without it: right, but late. No processor is
-busy meanwhile, and it is as slow on a fast machine.
+Runs inside the model server, from the model's own artifacts. The table exists only where the model was developed. So
+each request tries to open it, waits, tries again, then answers without it: correct, but late. The delay takes no
+processor time, and is the same on a fast machine.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import pandas as pd
 import skops.io
 
 TABLE = Path("/home/cellar/tables/vintages.csv")
-#: Seconds between two tries: 350 ms in all, where the model's users were promised 250.
+#: Seconds between two tries: 350 ms in all, above the 250 ms of the model's objective.
 PAUSES = (0.05, 0.1, 0.2)
 
 
 class VintageLookup(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
-    """An estimator with a look-up before it."""
+    """Estimator behind a look-up."""
 
     def load_context(self, context: Any) -> None:
         """Load the estimator."""
         self.estimator = skops.io.load(context.artifacts["estimator"])
 
-    # MLflow reads the annotation; of any other type it would make a schema, or say that it cannot.
+    # MLflow reads the annotation; from any other type it would derive a schema, or fail to.
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """Wait for the table, then predict."""
         for pause in PAUSES:
