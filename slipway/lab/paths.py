@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True)
 class Paths:
     """Paths of one project's lab; everything is under `<project>/.slipway`.
 
@@ -15,114 +13,55 @@ class Paths:
         project: The directory of `Pulumi.yaml`.
     """
 
-    project: Path
-
-    @property
-    def root(self) -> Path:
-        """Directory of everything local to this checkout."""
-        return self.project / ".slipway"
-
-    @property
-    def env(self) -> Path:
-        """File of shell exports, for `source`."""
-        return self.root / "env"
-
-    @property
-    def pulumi_backend(self) -> Path:
-        """Directory of Pulumi's file backend."""
-        return self.root / "pulumi"
-
-    @property
-    def pulumi_home(self) -> Path:
-        """Directory of Pulumi's own settings, apart from the user's."""
-        return self.root / "pulumi-home"
-
-    @property
-    def plugin(self) -> Path:
-        """Directory of the launcher of the stand-in for Pulumi's Kubernetes plugin."""
-        return self.root / "plugin"
-
-    @property
-    def mlflow_database(self) -> Path:
-        """SQLite file of the registry."""
-        return self.root / "mlflow.db"
-
-    @property
-    def lab(self) -> Path:
-        """Directory of the cluster's state."""
-        return self.root / "lab"
-
-    @property
-    def facts(self) -> Path:
-        """File of the ports, credentials and supervisor, kept from one start to the next."""
-        return self.lab / "lab.json"
-
-    @property
-    def components(self) -> Path:
-        """File of each component's present state; written by the running lab only."""
-        return self.lab / "components.json"
-
-    @property
-    def lock(self) -> Path:
-        """Lock file of the running lab."""
-        return self.lab / "lock"
-
-    @property
-    def pki(self) -> Path:
-        """Directory of keys and certificates."""
-        return self.lab / "pki"
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Kubeconfig for the user's own shell."""
-        return self.lab / "kubeconfig"
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        #: Directory of everything local to this checkout.
+        self.root = project / ".slipway"
+        #: File of shell exports, for `source`.
+        self.env = self.root / "env"
+        #: Directory of Pulumi's file backend.
+        self.pulumi_backend = self.root / "pulumi"
+        #: Directory of Pulumi's own settings, apart from the user's.
+        self.pulumi_home = self.root / "pulumi-home"
+        #: Directory of the launcher of the stand-in for Pulumi's Kubernetes plugin.
+        self.plugin = self.root / "plugin"
+        #: SQLite file of the registry.
+        self.mlflow_database = self.root / "mlflow.db"
+        #: Directory of the cluster's state.
+        self.lab = self.root / "lab"
+        #: File of the ports, credentials and supervisor, kept from one start to the next.
+        self.facts = self.lab / "lab.json"
+        #: File of each component's present state; written by the running lab only.
+        self.components = self.lab / "components.json"
+        #: Lock file of the running lab.
+        self.lock = self.lab / "lock"
+        #: Directory of keys and certificates.
+        self.pki = self.lab / "pki"
+        #: Kubeconfig for the user's own shell.
+        self.kubeconfig = self.lab / "kubeconfig"
+        #: Directory of the cluster's objects.
+        self.etcd = self.lab / "etcd"
+        #: Directory of the object store's buckets.
+        self.s3 = self.lab / "s3"
+        #: Directory of the project whose stack `--with` declares.
+        self.platform = self.lab / "platform"
+        #: Directory of Prometheus' measurements.
+        self.prometheus = self.lab / "prometheus"
+        #: File of Prometheus' scrape configuration.
+        self.scrape_configuration = self.lab / "prometheus.json"
+        #: File of the judge's decisions and the rollouts' events.
+        self.ledger = self.lab / "ledger.jsonl"
+        #: Directory of the process kubelet: pod logs and volumes.
+        self.kubelet = self.lab / "kubelet"
+        #: Directory with one log file per component.
+        self.logs = self.lab / "logs"
 
     def inside_kubeconfig(self, identity: str) -> Path:
-        """Kubeconfig of one identity inside the namespace."""
+        """Return the kubeconfig of one identity inside the namespace."""
         return self.pki / f"{identity}.kubeconfig"
 
-    @property
-    def etcd(self) -> Path:
-        """Directory of the cluster's objects."""
-        return self.lab / "etcd"
-
-    @property
-    def s3(self) -> Path:
-        """Directory of the object store's buckets."""
-        return self.lab / "s3"
-
-    @property
-    def platform(self) -> Path:
-        """Directory of the project whose stack `--with` declares."""
-        return self.lab / "platform"
-
-    @property
-    def prometheus(self) -> Path:
-        """Directory of Prometheus' measurements."""
-        return self.lab / "prometheus"
-
-    @property
-    def scrape_configuration(self) -> Path:
-        """File of Prometheus' scrape configuration."""
-        return self.lab / "prometheus.json"
-
-    @property
-    def ledger(self) -> Path:
-        """File of the judge's decisions and the rollouts' events."""
-        return self.lab / "ledger.jsonl"
-
-    @property
-    def kubelet(self) -> Path:
-        """Directory of the process kubelet: pod logs and volumes."""
-        return self.lab / "kubelet"
-
-    @property
-    def logs(self) -> Path:
-        """Directory with one log file per component."""
-        return self.lab / "logs"
-
     def log(self, component: str) -> Path:
-        """Log file of one component."""
+        """Return the log file of one component."""
         return self.logs / f"{component}.log"
 
 
