@@ -136,30 +136,19 @@ class Kube:
         items = self.request("GET", self.url_of(api_version, kind, namespace), params=params)["items"]
         return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
 
-    def create(
-        self, obj: Object, *, field_manager: str = "slipway", dry_run: bool = False, strict: bool = True
-    ) -> Object:
+    def create(self, obj: Object, *, field_manager: str = "slipway", dry_run: bool = False) -> Object:
         """POST an object."""
-        return self.request("POST", self._collection(obj), params=_write(field_manager, dry_run, strict), body=obj)
-
-    def replace(
-        self, obj: Object, *, field_manager: str = "slipway", dry_run: bool = False, strict: bool = True
-    ) -> Object:
-        """PUT an object."""
-        return self.request("PUT", self._object(obj), params=_write(field_manager, dry_run, strict), body=obj)
+        path = self.url_of(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"))
+        return self.request("POST", path, params=_write(field_manager, dry_run), body=obj)
 
     def apply(
-        self,
-        obj: Object,
-        *,
-        field_manager: str = "slipway",
-        force: bool = False,
-        dry_run: bool = False,
-        strict: bool = True,
+        self, obj: Object, *, field_manager: str = "slipway", force: bool = False, dry_run: bool = False
     ) -> Object:
         """Server-side apply an object."""
-        params = {**_write(field_manager, dry_run, strict), "force": str(force).lower()}
-        return self.request("PATCH", self._object(obj), params=params, body=obj, content_type=APPLY)
+        metadata = obj["metadata"]
+        path = self.url_of(obj["apiVersion"], obj["kind"], metadata.get("namespace"), metadata["name"])
+        params = {**_write(field_manager, dry_run), "force": str(force).lower()}
+        return self.request("PATCH", path, params=params, body=obj, content_type=APPLY)
 
     def patch(
         self,
@@ -184,12 +173,11 @@ class Kube:
         namespace: str | None = None,
         *,
         propagation: str = "Background",
-        grace_seconds: int | None = None,
     ) -> None:
         """Delete an object; a missing one counts as deleted."""
-        options = {"propagationPolicy": propagation, "gracePeriodSeconds": grace_seconds}
+        path = self.url_of(api_version, kind, namespace, name)
         try:
-            self.request("DELETE", self.url_of(api_version, kind, namespace, name), body=options)
+            self.request("DELETE", path, body={"propagationPolicy": propagation})
         except KubeError as error:
             if error.status != 404:
                 raise
@@ -275,16 +263,9 @@ class Kube:
             return found
         raise KubeError(404, "NotFound", f"the cluster has no kind {api_version} {kind}; install its CRD")
 
-    def _collection(self, obj: Object) -> str:
-        return self.url_of(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"))
 
-    def _object(self, obj: Object) -> str:
-        return self.url_of(obj["apiVersion"], obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"])
-
-
-def _write(field_manager: str, dry_run: bool, strict: bool) -> Object:
-    params = {"fieldManager": field_manager, "fieldValidation": "Strict" if strict else "Warn"}
-    return {**params, "dryRun": "All"} if dry_run else params
+def _write(field_manager: str, dry_run: bool) -> Object:
+    return {"fieldManager": field_manager, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
 
 
 def _error(answer: requests.Response) -> KubeError:

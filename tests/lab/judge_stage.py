@@ -21,7 +21,7 @@ from builders import a_plan, a_release, a_spec, an_environment
 
 import slipway
 from slipway import names
-from slipway.clients.kube import Kube, KubeError
+from slipway.clients.kube import APPLY, Kube, KubeError
 from slipway.compile import compile_model, compile_shared
 from slipway.lab import control_plane, network
 from slipway.lab.control_plane import Layout
@@ -148,7 +148,7 @@ class Stage:
         made = compile_model(spec, a_plan(stable), environment)
         both = compile_model(spec, a_plan(stable, candidate), environment).inference_services
         for found in (*both, made.target, made.primary, made.canary_service, *compile_shared(environment), made.canary):
-            self.kube.apply(found, strict=False)
+            apply_lenient(self.kube, found)
         for version in (1, 2):
             self.ready(model, version)
 
@@ -194,6 +194,13 @@ class Stage:
         self.control.process.wait(60)
 
 
+def apply_lenient(kube: Kube, obj: dict[str, Any]) -> None:
+    """Apply an object that may have fields unknown to its kind's definition."""
+    metadata = obj["metadata"]
+    path = kube.url_of(obj["apiVersion"], obj["kind"], metadata.get("namespace"), metadata["name"])
+    kube.request("PATCH", path, params={"fieldManager": "slipway"}, body=obj, content_type=APPLY)
+
+
 def until(holds: Callable[[], bool], timeout: float, what: str) -> None:
     """Wait for something that cannot be watched."""
     deadline = time.monotonic() + timeout
@@ -206,7 +213,7 @@ def start(directory: Path) -> Stage:
     """Start control plane, Flagger, judge, counters."""
     stage = Stage(kubelet_stage.start(directory, __file__), directory)
     for definition in _definitions():
-        stage.kube.apply(definition, strict=False)
+        apply_lenient(stage.kube, definition)
     for kind in (CANARY, ROUTE, INFERENCE_SERVICE, ("flagger.app/v1beta1", "MetricTemplate")):
         until(lambda kind=kind: _served(stage.kube, kind), 60, f"{kind} is served")
     for name in (NAMESPACE, "flagger-system"):

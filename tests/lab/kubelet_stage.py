@@ -6,6 +6,7 @@ Run as a script, it stays until its stdin closes. Tests that kill the kubelet mu
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import slipway
-from slipway.clients.kube import Kube
+from slipway.clients.kube import Kube, KubeError
 from slipway.lab import control_plane, namespace, network, pki, relay
 from slipway.lab.kubelet.images import standard_images
 from slipway.lab.paths import Paths, write_private
@@ -41,6 +42,12 @@ def kubelet(layout: control_plane.Layout) -> Component:
     """The lab's kubelet, told of the machine's memory by the tests."""
     usual = control_plane.kubelet(layout)
     return replace(usual, command=(*usual.command, f"--meminfo={layout.paths.lab / 'meminfo'}"))
+
+
+def kill_pod(kube: Kube, name: str, namespace: str) -> None:
+    """Delete a pod, if it exists, without its grace period."""
+    with contextlib.suppress(KubeError):
+        kube.request("DELETE", kube.url_of("v1", "Pod", namespace, name), body={"gracePeriodSeconds": 0})
 
 
 @dataclass

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubelet_stage import ACCESS_KEY, ENOUGH, SECRET_KEY, SHORT, Stage, processes, start
+from kubelet_stage import ACCESS_KEY, ENOUGH, SECRET_KEY, SHORT, Stage, kill_pod, processes, start
 
 from slipway.lab import network
 from slipway.tools import toolchain
@@ -53,7 +53,7 @@ def run(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Callable[..., 
 
     yield create
     for name in names:
-        stage.kube.delete("v1", "Pod", name, "default", grace_seconds=0)
+        kill_pod(stage.kube, name, "default")
 
 
 def script(text: str, **more: Any) -> Object:

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from kubelet_stage import kill_pod
 from running_lab import Lab
 
 from slipway.clients.kube import KubeError
@@ -75,7 +76,7 @@ def run(namespace: Lab) -> Iterator[Run]:
 
     yield go
     for name in names:
-        namespace.kube.delete("v1", "Pod", name, NAMESPACE, grace_seconds=0)
+        kill_pod(namespace.kube, name, NAMESPACE)
 
 
 def start(lab: Lab, pod: str, container: Object, labels: Object | None = None, **spec: Any) -> None:

@@ -137,7 +137,8 @@ def test_an_ignored_field_stays_with_its_other_owner_while_the_rest_is_updated(s
     stack.up(lambda options: service(options, "v7", **ignore))
     live = kube.get("v1", "Service", "churn", NAMESPACE)
     live["spec"]["selector"] = {"app": "v9"}
-    kube.replace(live, field_manager="flagger")
+    path = kube.url_of("v1", "Service", NAMESPACE, "churn")
+    kube.request("PUT", path, params={"fieldManager": "flagger"}, body=live)
 
     updated = stack.up(lambda options: service(options, "v8", labels={"a": "b"}, **ignore))
     refreshed = stack.refresh()
