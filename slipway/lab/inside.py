@@ -18,8 +18,8 @@ from slipway.errors import SlipwayError
 from slipway.lab import control_plane, monitoring, network, relay
 from slipway.lab.bootstrap import Bootstrap
 from slipway.lab.control_plane import Layout
-from slipway.lab.paths import Paths, write_private
-from slipway.lab.processes import Component, Processes, Running
+from slipway.lab.paths import write_private
+from slipway.lab.processes import Component, Processes
 
 #: Reports one event to the waiting command, as `{"ready": "etcd", "seconds": 0.4}`.
 Tell = Callable[[Mapping[str, Any]], None]
@@ -38,7 +38,7 @@ class Lab:
 
     def __init__(self, layout: Layout, data: Mapping[str, Path], tell: Tell) -> None:
         self.layout, self.data, self.tell = layout, data, tell
-        self.paths: Paths = layout.paths
+        self.paths = layout.paths
         self.processes = Processes(self.paths.log, self._changed)
         self._begin = time.monotonic()
 
@@ -56,7 +56,7 @@ class Lab:
             await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                self.tell({"done": True, "seconds": self._seconds()})
+                self.tell({"done": True, "seconds": time.monotonic() - self._begin})
                 await stopping
         except SlipwayError as error:
             code = 1
@@ -115,7 +115,7 @@ class Lab:
         kube = Kube.from_kubeconfig(self.paths.inside_kubeconfig("admin"))
         return Bootstrap(kube, self.data, self.paths.pki, (self.layout.access_key, self.layout.secret_key))
 
-    def _changed(self, _: Running) -> None:
+    def _changed(self) -> None:
         states = {
             name: {"pid": entry.pid, "state": entry.state, "restarts": entry.restarts, "since": entry.since}
             for name, entry in self.processes.running.items()
@@ -129,9 +129,6 @@ class Lab:
                 with contextlib.suppress(OSError):
                     return self.paths.log(name).read_text(errors="replace").splitlines()[-LAST_LINES:]
         return []
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._begin
 
 
 async def _all(*jobs: Coroutine[Any, Any, None]) -> None:

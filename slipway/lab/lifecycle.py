@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -83,7 +84,7 @@ def up(project: Path, say: Say = print) -> state.Facts:
         "data": {name: str(toolchain.data(name)) for name in DATA},
         "venvs": {name: str(toolchain.venv(name)) for name in VENVS},
     }
-    with _Supervisor(request) as supervisor:
+    with contextlib.closing(_Supervisor(request)) as supervisor:
         try:
             seconds = _follow(supervisor, say)
         except SlipwayError:
@@ -185,10 +186,8 @@ class _Supervisor:
             self._lines.close()
             raise SlipwayError(f"lab: the supervisor did not start (exit {launcher.returncode})", ExitCode.MACHINE)
 
-    def __enter__(self) -> _Supervisor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the pipe."""
         self._lines.close()
 
     def events(self) -> Iterator[dict[str, Any]]:

@@ -47,7 +47,7 @@ def unshare() -> None:
     """
     user, group = os.geteuid(), os.getegid()
     try:
-        _call("unshare", CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID)
+        call("unshare", CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID)
         # Without this the kernel refuses an ordinary user's gid_map.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
@@ -65,7 +65,7 @@ def become_init(lifeline: int) -> None:
     Raises:
         SlipwayError: The machine refuses a private /proc.
     """
-    _call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The parent may have died before that call. getppid is always 0 here, so the pipe is checked.
     watcher = select.poll()
     watcher.register(lifeline, select.POLLHUP)
@@ -97,10 +97,11 @@ def refused(error: OSError, proc_sys: Path = Path("/proc/sys")) -> SlipwayError:
 
 
 def _mount(source: str, target: str, kind: str, flags: int) -> None:
-    _call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
+    call("mount", source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), None)
 
 
-def _call(function: str, *arguments: object) -> None:
+def call(function: str, *arguments: object) -> None:
+    """Call a function of the C library; raise OSError if it does not return 0."""
     if getattr(_libc, function)(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), function)

@@ -9,7 +9,6 @@ import base64
 import datetime
 import ipaddress
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography import x509
@@ -121,15 +120,12 @@ def _issue(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
     if server:
-        builder = builder.add_extension(x509.SubjectAlternativeName(list(_alternatives())), critical=False)
+        addresses = (x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES)
+        alternatives = [*map(x509.DNSName, SERVER_NAMES), *addresses]
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     write_private(directory / f"{file}.key", _pem(key))
     certificate = builder.sign(issuer_key, hashes.SHA256())
     write_private(directory / f"{file}.crt", certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def _alternatives() -> Iterable[x509.GeneralName]:
-    yield from (x509.DNSName(name) for name in SERVER_NAMES)
-    yield from (x509.IPAddress(ipaddress.ip_address(address)) for address in SERVER_ADDRESSES)
 
 
 def _builder(

@@ -121,9 +121,10 @@ def deploy(project: Path, names: Iterable[str]) -> None:
     private_directory(paths.platform)
     for name in names:
         _bring(name, Kube.from_kubeconfig(paths.kubeconfig), facts)
-    chosen = {*_declared(paths), *names}
-    write_private(paths.platform / "Pulumi.yaml", _yaml(program(project)))
-    write_private(_settings_file(paths), _yaml(settings(project, chosen)))
+    file = paths.platform / f"Pulumi.{STACK}.yaml"
+    chosen = {*(_read(file)["config"]["slipway:platform"] if file.exists() else ()), *names}
+    for written, content in ((paths.platform / "Pulumi.yaml", program(project)), (file, settings(project, chosen))):
+        write_private(written, yaml.safe_dump(content, sort_keys=False))
     with step(f"install {', '.join(sorted(chosen))}", sum(PARTS[name].seconds for name in chosen)):
         Deployment(paths.platform, STACK, shell.variables(paths, facts, os.environ)).up()
 
@@ -160,22 +161,9 @@ def settings(project: Path, names: Iterable[str]) -> Object:
     return {**base, "config": {**base["config"], "slipway:layers": ["platform"], "slipway:platform": chosen}}
 
 
-def _declared(paths: Paths) -> set[str]:
-    file = _settings_file(paths)
-    return set(_read(file)["config"]["slipway:platform"]) if file.exists() else set()
-
-
-def _settings_file(paths: Paths) -> Path:
-    return paths.platform / f"Pulumi.{STACK}.yaml"
-
-
 def _read(file: Path) -> Object:
     try:
         found: Object = yaml.safe_load(file.read_text())
     except FileNotFoundError:
         raise SlipwayError(f"{file}: missing; `--with` runs the program of the lab's own project") from None
     return found
-
-
-def _yaml(content: Object) -> str:
-    return yaml.safe_dump(content, sort_keys=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import ssl
 from collections.abc import Callable
@@ -43,13 +44,11 @@ def answers(url: str, pki: Path | None = None) -> Callable[[], bool]:
 
 def a_node_is_ready(kubeconfig: Path) -> Callable[[], bool]:
     """Return a probe of the API server for a Node that its kubelet reports as ready."""
-    kube: list[Kube] = []
+    # Made late: the kubeconfig is written after the components are described.
+    connect = functools.cache(lambda: Kube.from_kubeconfig(kubeconfig, timeout=TIMEOUT))
 
     def ask() -> bool:
-        # Made late: the kubeconfig is written after the components are described.
-        if not kube:
-            kube.append(Kube.from_kubeconfig(kubeconfig, timeout=TIMEOUT))
-        conditions = [c for node in kube[0].list("v1", "Node") for c in node.get("status", {}).get("conditions", [])]
+        conditions = [c for node in connect().list("v1", "Node") for c in node.get("status", {}).get("conditions", [])]
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
     return ask

@@ -64,7 +64,7 @@ class Processes:
         changed: Called after each change of a component's state.
     """
 
-    def __init__(self, log: Callable[[str], Path], changed: Callable[[Running], None]) -> None:
+    def __init__(self, log: Callable[[str], Path], changed: Callable[[], None]) -> None:
         self.running: dict[str, Running] = {}
         self._log, self._changed = log, changed
         self._ended: dict[int, asyncio.Future[int]] = {}
@@ -167,7 +167,7 @@ class Processes:
         entry.state = state
         entry.since = time.time()
         entry.pid = entry.pid if pid is None else pid
-        self._changed(entry)
+        self._changed()
 
     def _reap(self) -> None:
         """Reap every ended child: components, and orphans that process 1 inherits."""

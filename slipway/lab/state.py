@@ -10,7 +10,7 @@ import secrets
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,11 @@ def save(paths: Paths, facts: Facts) -> None:
     write_private(paths.facts, json.dumps(asdict(facts), indent=2) + "\n")
 
 
-def new(ports: Mapping[str, int]) -> Facts:
+def new() -> Facts:
     """Return the facts of a new lab."""
     return Facts(
         identifier=f"slipway-lab-{secrets.token_hex(4)}",
-        ports=ports,
+        ports={},
         access_key=f"slipway{secrets.token_hex(6)}",
         secret_key=secrets.token_urlsafe(30),
     )
@@ -123,22 +123,9 @@ def listen(ports: Mapping[str, int]) -> dict[str, socket.socket]:
 
 def _listen(port: int) -> socket.socket:
     for candidate in (port, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        # The port of the last run may have connections in TIME_WAIT.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen(128)
-        except OSError:
-            listener.close()
-            continue
-        return listener
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", candidate), backlog=128)
     raise SlipwayError("lab: no free port on 127.0.0.1; close programs that listen there", ExitCode.MACHINE)
-
-
-def with_supervisor(facts: Facts, pid: int) -> Facts:
-    """Return the facts with the process that runs the lab."""
-    return replace(facts, supervisor=pid, started=start_time(pid) or 0)
 
 
 def start_time(pid: int) -> int | None:

@@ -47,13 +47,8 @@ def main() -> None:
         lock = state.lock(paths)
         _detach(paths)
         code = _supervise(paths, request, tell)
-    except SlipwayError as error:
-        tell({"error": str(error), "exit_code": int(error.exit_code), "log": []})
-        code = 1
     except Exception as error:
-        traceback.print_exc()
-        message = f"lab: {type(error).__name__}: {str(error) or 'no message'}; see {paths.log('supervisor')}"
-        tell({"error": message.replace("\n", " "), "exit_code": int(ExitCode.MACHINE), "log": []})
+        _report(error, paths, tell)
         code = 1
     else:
         os.close(lock)
@@ -62,10 +57,10 @@ def main() -> None:
 
 def _supervise(paths: Paths, request: Mapping[str, Any], tell: inside.Tell) -> int:
     """Prepare the files, fork process 1 and wait for its end; return the exit code."""
-    facts = state.load(paths) or state.new({})
+    facts = state.load(paths) or state.new()
     listeners = state.listen(facts.ports)
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
-    facts = state.with_supervisor(replace(facts, ports=ports), os.getpid())
+    facts = replace(facts, ports=ports, supervisor=os.getpid(), started=state.start_time(os.getpid()) or 0)
     state.save(paths, facts)
     _write_files(paths, facts, request["venvs"])
     tell({"supervisor": os.getpid()})
@@ -101,15 +96,20 @@ def _process_one(
     try:
         namespace.become_init(lifeline)
         code = inside.main(layout, data, listeners, tell)
-    except SlipwayError as error:
-        tell({"error": str(error), "exit_code": int(error.exit_code), "log": []})
     except BaseException as error:
-        traceback.print_exc()
-        message = f"lab: {type(error).__name__}: {error}; see {layout.paths.log('supervisor')}".replace("\n", " ")
-        tell({"error": message, "exit_code": int(ExitCode.MACHINE), "log": []})
+        _report(error, layout.paths, tell)
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _report(error: BaseException, paths: Paths, tell: inside.Tell) -> None:
+    """Tell the waiting command about an error; a defect's traceback goes to the log."""
+    if not isinstance(error, SlipwayError):
+        traceback.print_exc()
+        text = f"lab: {type(error).__name__}: {str(error) or 'no message'}; see {paths.log('supervisor')}"
+        error = SlipwayError(text.replace("\n", " "), ExitCode.MACHINE)
+    tell({"error": str(error), "exit_code": int(error.exit_code), "log": []})
 
 
 def _write_files(paths: Paths, facts: state.Facts, venvs: Mapping[str, str]) -> None:

@@ -161,7 +161,7 @@ async def inside(
     """Bring the components up, and down again when stdin closes."""
     for directory in (layout.paths.etcd, layout.paths.s3, layout.paths.lab / "attributes", layout.paths.lab / "tmp"):
         directory.mkdir(parents=True, exist_ok=True)
-    running = Processes(layout.paths.log, lambda _: None)
+    running = Processes(layout.paths.log, lambda: None)
     for group in components:
         await asyncio.gather(*(running.start(make(layout)) for make in group))
     relaying = await relay.serve(listener, network.ADDRESS, network.API_PORT)

@@ -14,15 +14,15 @@ import pytest
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.lab import processes, relay, state
-from slipway.lab.processes import Component, Processes, Running
+from slipway.lab.processes import Component, Processes
 
 
 @contextlib.asynccontextmanager
 async def supervision(directory: Path, seen: list[str]) -> AsyncIterator[Processes]:
     """Supervise for a while; the signal handler goes with the loop."""
 
-    def changed(entry: Running) -> None:
-        seen.append(entry.state)
+    def changed() -> None:
+        seen.extend(entry.state for entry in found.running.values())
 
     found = Processes(lambda name: directory / f"{name}.log", changed)
     try:

@@ -117,15 +117,12 @@ class Kubelet:
                 self._pods[uid][0].removed()
         for pod in pods:
             if kind == "DELETED":
-                self._deleted(pod["metadata"]["uid"])
+                if (uid := pod["metadata"]["uid"]) in self._pods:
+                    self._pods[uid][0].removed()
             elif to_schedule(pod):
                 self._bind(pod)
             elif pod["spec"].get("nodeName") == NODE:
                 self._run_or_update(pod)
-
-    def _deleted(self, uid: str) -> None:
-        if uid in self._pods:
-            self._pods[uid][0].removed()
 
     def _run_or_update(self, obj: Object) -> None:
         uid = obj["metadata"]["uid"]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def used(containers: Iterable[int]) -> dict[int, int]:
     Args:
         containers: Process 1 of each in the kubelet's namespace; ended ones are left out.
     """
-    return {pid: sum(map(_resident, members)) for pid, members in _members(containers)}
+    return _sums(containers, "status", ("RssAnon", "RssShmem"))
 
 
 def above(limits: Mapping[int, int]) -> dict[int, int]:
@@ -63,7 +63,7 @@ def above(limits: Mapping[int, int]) -> dict[int, int]:
     read only for suspects.
     """
     suspects = [pid for pid, amount in used(limits).items() if amount > limits[pid]]
-    exact = {pid: sum(map(_proportional, members)) for pid, members in _members(suspects)}
+    exact = _sums(suspects, "smaps_rollup", ("Pss_Anon", "Pss_Shmem"))
     return {pid: amount for pid, amount in exact.items() if amount > limits[pid]}
 
 
@@ -86,28 +86,22 @@ def victim(pods: Mapping[str, Use]) -> str | None:
     return max(pods, key=order, default=None)
 
 
-def _members(containers: Iterable[int]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the processes of each container: those in the PID namespace of its process 1."""
+def _sums(containers: Iterable[int], file: str, fields: tuple[str, ...]) -> dict[int, int]:
+    """Return the sum of fields of a file of /proc over a container's processes, by its process 1, in bytes.
+
+    Its processes are those in the PID namespace of its process 1.
+    """
     spaces: dict[int, int] = {}
     for pid in containers:
         with contextlib.suppress(OSError):
             spaces[os.stat(f"/proc/{pid}/ns/pid").st_ino] = pid
-    found: dict[int, list[str]] = {pid: [] for pid in spaces.values()}
+    found = dict.fromkeys(spaces.values(), 0)
     for entry in os.listdir("/proc") if spaces else ():
         if entry.isdigit():
             with contextlib.suppress(OSError):
-                pid = spaces.get(os.stat(f"/proc/{entry}/ns/pid").st_ino, 0)
-                if pid:
-                    found[pid].append(entry)
-    yield from found.items()
-
-
-def _resident(process: str) -> int:
-    return _kibibytes(Path(f"/proc/{process}/status"), ("RssAnon", "RssShmem"))
-
-
-def _proportional(process: str) -> int:
-    return _kibibytes(Path(f"/proc/{process}/smaps_rollup"), ("Pss_Anon", "Pss_Shmem"))
+                if owner := spaces.get(os.stat(f"/proc/{entry}/ns/pid").st_ino):
+                    found[owner] += _kibibytes(Path(f"/proc/{entry}/{file}"), fields)
+    return found
 
 
 def _kibibytes(file: Path, fields: tuple[str, ...]) -> int:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import hashlib
 import ipaddress
 import os
 from collections.abc import Iterator
 
+from slipway.lab.namespace import CLONE_NEWNET, call
 from slipway.lab.network import ADDRESS, BRIDGE, PREFIX
 
 #: First address of pods, up to the end of the bridge's network; 10.244.0.x belongs to the lab itself.
 FIRST_POD_ADDRESS = "10.244.1.1"
-#: linux/sched.h
-_CLONE_NEWNET = 0x40000000
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Addresses:
@@ -62,9 +59,9 @@ def make_network(uid: str, address: str) -> int:
     name = interface_name(uid)
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
-        _check("unshare", _LIBC.unshare(_CLONE_NEWNET))
+        call("unshare", CLONE_NEWNET)
         space = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        _check("setns", _LIBC.setns(home, _CLONE_NEWNET))
+        call("setns", home, CLONE_NEWNET)
         try:
             with IPRoute() as links:
                 for index in links.link_lookup(ifname=name):
@@ -105,14 +102,8 @@ def remove_network(uid: str, space: int) -> None:
 
 @contextlib.contextmanager
 def _inside(space: int, home: int) -> Iterator[None]:
-    _check("setns", _LIBC.setns(space, _CLONE_NEWNET))
+    call("setns", space, CLONE_NEWNET)
     try:
         yield
     finally:
-        _check("setns", _LIBC.setns(home, _CLONE_NEWNET))
-
-
-def _check(what: str, result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        call("setns", home, CLONE_NEWNET)

@@ -10,7 +10,7 @@ from slipway.lab.kubelet.images import Image, ImageTable
 from slipway.lab.kubelet.memory import in_bytes
 from slipway.lab.kubelet.probes import Probe, parse_probe
 from slipway.lab.kubelet.refusal import Refusal, unsupported
-from slipway.lab.kubelet.variables import PVC, Sources, expand, expand_all, variables_of
+from slipway.lab.kubelet.variables import PVC, Sources, expand, variables_of
 from slipway.objects import Object
 
 
@@ -124,14 +124,17 @@ def plan_container(
     command = container.get("command") or list(image.entrypoint)
     # As in OCI: a container's own command drops the image's default arguments too.
     arguments = container.get("args") or ([] if container.get("command") else list(image.command))
-    argv = expand_all([*command, *arguments], env)
+    argv = tuple(expand(text, env) for text in (*command, *arguments))
     if not argv:
         raise Refusal("CreateContainerError", f"container {container['name']}: neither it nor its image has a command")
+    files = [Mount(source, target, True) for target, source in image.files.items()]
+    # A mount inside another one must come after it; of two at the same place, the later one is visible.
+    places = [*mounts, *files, *_mounts(container, pod, directory, env)]
     return ContainerPlan(
         name=container["name"],
         argv=argv,
         env=env,
-        mounts=_in_order([*mounts, *_image_files(image), *_mounts(container, pod, directory, env)]),
+        mounts=tuple(sorted(places, key=lambda mount: mount.target)),
         workdir=container.get("workingDir"),
         home=home,
         probes={
@@ -141,15 +144,6 @@ def plan_container(
         },
         memory_limit=in_bytes(((container.get("resources") or {}).get("limits") or {}).get("memory", "")),
     )
-
-
-def _image_files(image: Image) -> list[Mount]:
-    return [Mount(source, target, True) for target, source in image.files.items()]
-
-
-def _in_order(mounts: list[Mount]) -> tuple[Mount, ...]:
-    # A mount inside another one must come after it; of two at the same place, the later one is visible.
-    return tuple(sorted(mounts, key=lambda mount: mount.target))
 
 
 def _mounts(container: Object, pod: Object, directory: Path, env: Mapping[str, str]) -> list[Mount]:

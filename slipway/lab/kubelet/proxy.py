@@ -103,23 +103,12 @@ class ServiceProxy:
             self._servers.pop(gone).close()
         for front in self._routes.keys() - self._servers.keys():
             try:
-                self._servers[front] = await serve_any(_listener(front), functools.partial(self._targets, front))
+                listener = socket.create_server(front)
+                self._servers[front] = await serve_any(listener, functools.partial(self._targets, front))
             except OSError as error:
                 # A component of the lab listens on that port of every address.
                 log.warning("service %s:%s: cannot listen: %s", *front, error)
 
     def _targets(self, front: Address) -> Iterable[Address]:
-        found = list(self._routes.get(front, ()))
-        random.shuffle(found)
-        return found
-
-
-def _listener(front: Address) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(front)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        found = self._routes.get(front, ())
+        return random.sample(found, len(found))

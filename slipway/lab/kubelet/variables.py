@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,8 +214,3 @@ def _value(entry: Object, pod: Object, sources: Sources, address: str, before: M
             value = sources.value(_REFERENCE_FIELDS[field_name], source[field_name])
             return None if value is None else value.decode(errors="replace")
     raise unsupported(f"env {entry['name']}: valueFrom {'/'.join(sorted(source))}")
-
-
-def expand_all(texts: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Expand each word of a command."""
-    return tuple(expand(text, variables) for text in texts)

@@ -73,21 +73,14 @@ def make_volumes(pod: Object, sources: Sources, address: str, directory: Path) -
         files = volume_files(volume, pod, sources, address)
         place = directory / "volumes" / volume["name"]
         if PVC in volume:
-            _link_claim(place, claims(directory.parents[1]) / sources.claim(volume[PVC]["claimName"]))
+            # By claim identity: the data outlive pods.
+            kept = directory.parents[1] / "claims" / sources.claim(volume[PVC]["claimName"])
+            kept.mkdir(parents=True, exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            place.symlink_to(kept)
         else:
             write_volume(place, files)
-
-
-def claims(state: Path) -> Path:
-    """Return the directory of all claims' data, by claim identity; it outlives pods."""
-    return state / "claims"
-
-
-def _link_claim(place: Path, kept: Path) -> None:
-    kept.mkdir(parents=True, exist_ok=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)
-    place.symlink_to(kept)
 
 
 def write_volume(directory: Path, files: Mapping[str, bytes]) -> None:
