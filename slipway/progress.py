@@ -26,7 +26,6 @@ def step(what: str, usual_seconds: float | None = None) -> Iterator[None]:
     """Print a line when a step starts, every ten seconds while it lasts, and when it ends.
 
     Args:
-        what: The step, as `build kube-apiserver`.
         usual_seconds: Its usual time on two otherwise idle cores, if it is known.
     """
     usual = f" (usually {_duration(usual_seconds)})" if usual_seconds and usual_seconds >= HEARTBEAT else ""

@@ -75,10 +75,8 @@ def ask(
     """Send a request through the gateway, with retries for a new route.
 
     Args:
-        session: The client's.
         gateway: Its address, as `http://127.0.0.1:8000`.
         url: The model's, as its users know it.
-        body: An inference request.
         passing: Statuses to retry, which may pass.
 
     Raises:

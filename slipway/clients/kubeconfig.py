@@ -23,11 +23,9 @@ class Access:
     """Access to a cluster, from one context of a kubeconfig.
 
     Args:
-        server: Base URL of the API server.
         namespace: The context's namespace, `default` where it names none.
         verify: A CA file, or whether to verify with the system's CAs.
         certificate: Files of the client's certificate and key.
-        token: A bearer token.
         token_file: File of the token, which in a pod changes every hour.
     """
 

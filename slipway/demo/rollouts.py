@@ -54,14 +54,7 @@ REPORTS, REPORT = Path(".slipway", "reports"), "demo"
 
 @dataclass(frozen=True)
 class Story:
-    """Version with the expected outcome of its rollout.
-
-    Args:
-        model: The model's name.
-        version: Its number in the registry.
-        title: Its title, in a few words.
-        outcome: The expected outcome.
-    """
+    """Version with the expected outcome of its rollout."""
 
     model: str
     version: int
@@ -74,7 +67,6 @@ class Noticed:
     """Requests and failures of one model's users, counted by the gateway.
 
     Args:
-        model: The model's name.
         primary: Requests to the primary's share; one that never reached the gateway is counted here.
         primary_failed: Of them, those without a prediction.
         canary: Requests to the candidates' share.
@@ -89,13 +81,7 @@ class Noticed:
 
 
 class Rollouts:
-    """Rollouts of the demo.
-
-    Args:
-        project: The demo's project.
-        facts: The lab's ports.
-        on_step: Receiver of Pulumi's steps.
-    """
+    """Rollouts of the demo."""
 
     def __init__(self, project: Path, facts: Facts, on_step: OnStep) -> None:
         self.project, self.gateway, self.on_step = project, facts.url("gateway"), on_step

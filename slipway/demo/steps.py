@@ -160,7 +160,6 @@ def compare(deployed: Sequence[Deployed], gateway: str) -> list[Compared]:
     """Compare each served model's answers to its own input example with those of the loaded model.
 
     Args:
-        deployed: The models.
         gateway: Address of the gateway, as `http://127.0.0.1:8000`.
     """
     registry = os.environ["MLFLOW_TRACKING_URI"]

@@ -32,7 +32,6 @@ class Bootstrap:
     """Objects of one lab, applied step by step as the components start.
 
     Args:
-        kube: The lab's API server.
         data: Files of the pinned modules, by tool name.
         pki: Directory of the authority.
         keys: Access and secret key of the object store.

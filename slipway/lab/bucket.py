@@ -7,7 +7,6 @@ def make_bucket(name: str, **client: str | None) -> None:
     """Make a bucket unless it exists.
 
     Args:
-        name: The bucket's name.
         client: Arguments of boto3's client besides the environment's settings.
     """
     import boto3

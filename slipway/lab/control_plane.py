@@ -59,10 +59,7 @@ class Layout:
     """Paths and credentials for the command lines.
 
     Args:
-        paths: The paths of the project's lab.
         binaries: Path by name, see toolchain.binary.
-        access_key: Access key of the object store.
-        secret_key: Secret key of the object store.
     """
 
     paths: Paths

@@ -31,9 +31,7 @@ class Lab:
     """Run of the lab.
 
     Args:
-        layout: Binaries, files and credentials.
         data: Files of the pinned modules, by tool name.
-        tell: Reports events to the waiting command.
     """
 
     def __init__(self, layout: Layout, data: Mapping[str, Path], tell: Tell) -> None:

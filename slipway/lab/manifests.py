@@ -111,7 +111,6 @@ def webhooks(kserve: Path, authority: bytes) -> list[Object]:
     """Return KServe's webhooks at the manager's own address, since there is no Service in front of it.
 
     Args:
-        kserve: Root of the module's files.
         authority: The certificate (PEM) of the authority that signs the manager's certificate.
     """
     found = [yaml.load(text, _Loader) for text in _documents(kserve / "config/webhook/manifests.yaml")]

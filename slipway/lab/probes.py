@@ -19,7 +19,6 @@ def answers(url: str, pki: Path | None = None) -> Callable[[], bool]:
     """Return a probe that expects any HTTP status below 400.
 
     Args:
-        url: The address to probe.
         pki: Directory of the authority; its admin certificate authenticates https probes.
     """
     parts = urlsplit(url)

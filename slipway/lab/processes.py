@@ -60,7 +60,6 @@ class Processes:
     """Components of one lab. Must be used in process 1, since it reaps every orphan.
 
     Args:
-        log: Returns the log file of a component.
         changed: Called after each change of a component's state.
     """
 

@@ -26,8 +26,6 @@ class Facts:
     Args:
         identifier: Name of this cluster; changes when the state is wiped.
         ports: Host ports by relayed name (network.RELAYED).
-        access_key: Access key of the object store.
-        secret_key: Secret key of the object store.
         supervisor: Process id of the running lab, 0 where none runs.
         started: Start time of that process in clock ticks since boot, to detect a reused id.
     """

@@ -30,10 +30,7 @@ class Comparison:
     """Two samples of inputs: those of a version, and those that it is compared with.
 
     Args:
-        stream: The version.
         against: The other version, or REFERENCE.
-        rows: Inputs of the version.
-        others: Inputs that it is compared with.
     """
 
     stream: Stream

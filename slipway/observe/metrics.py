@@ -25,7 +25,6 @@ class ObserverCollector(Collector):
     """Collector of the observer's state at each scrape.
 
     Args:
-        observer: The state.
         clock: The clock of its times, in seconds.
     """
 

@@ -61,11 +61,7 @@ class Receipt:
 
 @dataclass
 class Observer:
-    """State of the service, used by one thread.
-
-    Args:
-        specs: The specs of the models.
-    """
+    """State of the service, used by one thread."""
 
     specs: Specs
     join: Join = field(default_factory=Join)

@@ -86,10 +86,7 @@ def predictions(namespace: str, event: str, asked: Body, answered: Body) -> list
     `<id>/1` and so on.
 
     Args:
-        namespace: The model's namespace.
         event: The event's id, used where the response has none.
-        asked: The request's body.
-        answered: The response's body.
 
     Raises:
         SlipwayError: The response does not have one value for each row, or a field is invalid.

@@ -100,9 +100,7 @@ def serve(host: str, port: int, directory: Path) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
-        host: The address to listen at.
         port: Its port; 0 for any free one, named in the first line on stderr.
-        directory: Directory of the model specs.
 
     Raises:
         SlipwayError: The address is not available.

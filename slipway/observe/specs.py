@@ -18,8 +18,6 @@ class Specs:
     An unreadable spec refuses only its own model's predictions.
 
     Args:
-        directory: Their directory.
-        known: The valid specs by name.
         unreadable: The error of each invalid spec, by name.
         seen: Name, size and modification time of each file, to detect changes.
     """

@@ -15,7 +15,6 @@ class GoTool:
         module: The module whose `data` is copied.
         data: Directories of the module that the lab reads (CRDs, webhook configurations, runtimes).
         script: A file that must be beside the binary, from the pins of another tool: (tool, module, path).
-        ldflags: Further linker flags.
         seconds: Seconds of a build from an empty cache, on two cores shared with another build.
         files: Directories of several modules, by module; copied to a path that starts with the module's.
         on_demand: Whether it is built only on request: a rarely used part of the lab that takes long to build.

@@ -27,11 +27,8 @@ class Stream:
     """Users of one model.
 
     Args:
-        model: The model's name.
         url: The model's address, as `http://churn.models.localhost/v2/models/churn/infer`.
         requests: Their requests, drawn at random from a fixed seed.
-        per_second: Requests per second.
-        namespace: The model's namespace, for observe.
     """
 
     model: str

@@ -44,7 +44,6 @@ class Answer:
 
     Args:
         at: Time when it was due, seconds since the epoch.
-        model: The model.
         version: Registry version that answered, as text; UNKNOWN if the response names none.
         status: HTTP status; NO_ANSWER without one.
         seconds: Seconds from its due time to its response.
@@ -69,8 +68,6 @@ class Traffic:
 
     Args:
         gateway: Its address, as `http://127.0.0.1:8000`.
-        streams: The users, one stream for each model.
-        sink: Receiver of predictions and labels.
         label_delay: Seconds from a prediction to its label.
     """
 

@@ -30,7 +30,6 @@ class Api:
     """Requests of the kubelet to the API server, as coroutines.
 
     Args:
-        kube: The client.
         node: The name of the node, the source of events.
     """
 
@@ -77,7 +76,6 @@ class Api:
         """Read the Secrets and ConfigMaps that a pod refers to; missing ones are left out.
 
         Args:
-            pod: The pod.
             tokens: Whether to request new tokens of its service account, for its volumes.
         """
         return await asyncio.to_thread(self._sources, pod, tokens)

@@ -39,7 +39,6 @@ class Surroundings:
         plan: Reads the objects that the container refers to and plans it; called for every start.
         changed: Called after each change of the observation.
         event: Reports an event of the pod: (reason, message).
-        address: The pod's address.
         netns: Descriptor of the pod's network namespace.
         logs: Directory of the pod's logs.
         grace: Seconds that a container has to end.
@@ -60,7 +59,6 @@ class Container:
     Args:
         spec: Its part of the pod's spec.
         policy: Its restart policy: Always, OnFailure or Never.
-        observed: Its last known state.
     """
 
     def __init__(self, spec: dict[str, Any], policy: str, observed: Observed) -> None:

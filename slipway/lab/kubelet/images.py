@@ -89,12 +89,7 @@ def read_images(path: Path) -> ImageTable:
 
 
 def standard_images(mlserver: Path, kserve_storage: Path) -> dict[str, Any]:
-    """Return the lab's table, ready for JSON.
-
-    Args:
-        mlserver: Environment made from tools/mlserver.
-        kserve_storage: Environment made from tools/kserve-storage.
-    """
+    """Return the lab's table, ready for JSON."""
     initializer = Path(__file__).with_name("initializer.py")
     return {
         "kserve/storage-initializer:*": {

@@ -43,9 +43,7 @@ class Kubelet:
 
     Args:
         kube: The API server; one client, shared by all threads.
-        table: Local command of each image.
         state: Directory for logs and for the pods' volumes.
-        meminfo: The kernel's figures of the machine's memory.
     """
 
     def __init__(self, kube: Kube, table: ImageTable, state: Path, meminfo: Path = MEMINFO) -> None:

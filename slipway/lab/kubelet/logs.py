@@ -41,9 +41,7 @@ def prune(state: Path, living: set[str], kept: int = KEPT_PODS) -> None:
     """Remove the logs of the pods deleted longest ago.
 
     Args:
-        state: The kubelet's directory.
         living: Directory names of the existing pods.
-        kept: Number of pods whose logs to keep.
     """
     gone = [path for path in (state / "pods").glob("*") if path.name not in living]
     gone.sort(key=lambda path: path.stat().st_mtime, reverse=True)

@@ -21,11 +21,7 @@ MAX_PODS = 500
 
 
 def node(version: str) -> Object:
-    """Return the Node object.
-
-    Args:
-        version: Version of the API server.
-    """
+    """Return the Node object."""
     labels = {
         "kubernetes.io/hostname": NODE,
         "kubernetes.io/os": "linux",

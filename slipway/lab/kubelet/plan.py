@@ -106,11 +106,6 @@ def plan_container(
     """Return the process that stands for a container.
 
     Args:
-        container: Its spec.
-        pod: The pod that it belongs to.
-        table: Local command of each image.
-        sources: The Secrets and ConfigMaps that the pod refers to.
-        address: The pod's address.
         directory: The pod's own directory on this machine; `volumes/<name>` are in it.
         mounts: Mounts of every container, unless it has its own at the same place.
 

@@ -43,12 +43,7 @@ class Machine:
 
 
 class Pod:
-    """Pod of this node.
-
-    Args:
-        machine: The parts that it shares with the others.
-        pod: The object, as last read.
-    """
+    """Pod of this node."""
 
     def __init__(self, machine: Machine, pod: Object) -> None:
         self.machine, self.pod = machine, pod

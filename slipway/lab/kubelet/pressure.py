@@ -28,13 +28,7 @@ log = logging.getLogger("slipway.kubelet")
 
 
 class MemoryWatch:
-    """Monitor of the containers' and the machine's memory.
-
-    Args:
-        kube: The API server that has the node's condition.
-        pods: Returns the present pods.
-        meminfo: The kernel's figures of the machine's memory.
-    """
+    """Monitor of the containers' and the machine's memory."""
 
     def __init__(self, kube: Kube, pods: Callable[[], Sequence[Pod]], meminfo: Path) -> None:
         self._kube, self._pods, self._meminfo = kube, pods, meminfo

@@ -23,7 +23,6 @@ class Process:
     """Process of a running container.
 
     Args:
-        plan: Its command, environment and mounts.
         launcher: Its parent, which passes signals on.
         pid: Its process id in the kubelet's namespace.
     """

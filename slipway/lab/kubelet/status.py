@@ -43,9 +43,7 @@ class Observed:
     """Observation of one container.
 
     Args:
-        state: Its state now.
         last: The end of its previous run.
-        restarts: The number of its restarts.
         ready: Whether it can be sent requests.
         started: Whether its startup probe, if any, has succeeded.
     """
@@ -125,12 +123,7 @@ def pod_status(
     """Return the status for the API; conditions of other writers are kept.
 
     Args:
-        pod: The object.
-        init: Its init containers.
-        main: Its other containers.
         address: Its address, while it has one.
-        host: The node's address.
-        now: The time.
         started_at: Time when the kubelet first saw the pod.
         evicted: Reason of its eviction; empty without one.
     """

@@ -23,7 +23,6 @@ class NotReadyError(Exception):
     """Error of an object that exists but did not become ready.
 
     Args:
-        message: The reason, in one line.
         live: The object as last read.
     """
 
@@ -34,12 +33,7 @@ class NotReadyError(Exception):
 
 @dataclass(frozen=True)
 class Waiter:
-    """Waiter for objects of one cluster.
-
-    Args:
-        kube: The cluster.
-        cancelled: Set when the user cancels.
-    """
+    """Waiter for objects of one cluster."""
 
     kube: Kube
     cancelled: threading.Event

@@ -68,7 +68,6 @@ def autoname(name: str, seed: bytes, proposed: str) -> str:
     """Return the name of an unnamed object.
 
     Args:
-        name: The resource's name in the program.
         seed: The engine's seed, so that preview and `up` agree.
         proposed: The name from the stack's autonaming settings, or empty.
     """
@@ -79,7 +78,6 @@ def complete(inputs: Object, old_inputs: Object, name: str | None, namespace: st
     """Return inputs with name and namespace filled in; a Secret's values become secret.
 
     Args:
-        inputs: The program's inputs.
         old_inputs: Those of the last run: an automatic name stays.
         name: The automatic name of a new object.
         namespace: The default namespace; None for cluster-wide kinds.

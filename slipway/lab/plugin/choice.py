@@ -24,13 +24,7 @@ INSTALL_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Choice:
-    """Chosen plugin.
-
-    Args:
-        kind: The official plugin or the stand-in.
-        reason: The reason, for the user.
-        path: The executable.
-    """
+    """Chosen plugin."""
 
     kind: Literal["official", "stand-in"]
     reason: str

@@ -33,7 +33,6 @@ class Settings:
 
     Args:
         kubeconfig: Path or content; None for the usual places.
-        context: The context in it.
         cluster: The cluster in it, instead of the context's.
         namespace: The namespace of objects that name none.
         upsert: Whether creating an existing object updates it.

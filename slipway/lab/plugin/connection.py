@@ -23,13 +23,7 @@ _INCONCLUSIVE = (403, 404)
 
 
 class Connection:
-    """Connection of one provider resource to its cluster, which may be unreachable.
-
-    Args:
-        settings: The provider's settings.
-        cancelled: Set when the user cancels.
-        warn: Shows a warning.
-    """
+    """Connection of one provider resource to its cluster, which may be unreachable."""
 
     def __init__(self, settings: Settings, cancelled: threading.Event, warn: Callable[[str], None]) -> None:
         self.settings, self._warn = settings, warn

@@ -31,8 +31,6 @@ class Change:
     """Difference of one field.
 
     Args:
-        path: The field.
-        kind: The kind of difference.
         replace: Whether it requires a replacement of the object.
     """
 
@@ -62,9 +60,7 @@ def compare(live: Object, old_inputs: Object, new_inputs: Object, mutable: Mutab
     """Return the changes from the live object to the new inputs.
 
     Args:
-        live: The last known live object.
-        old_inputs: The inputs that it was made from.
-        new_inputs: The wanted inputs.
+        old_inputs: The inputs that the live object was made from.
         mutable: Exceptions from the replace rules.
     """
     old, new = (

@@ -10,11 +10,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
 class Engine:
-    """Engine that started this plugin.
-
-    Args:
-        address: Its gRPC address.
-    """
+    """Engine that started this plugin."""
 
     def __init__(self, address: str) -> None:
         self._address = address

@@ -33,7 +33,6 @@ class Task:
     """Call of the engine.
 
     Args:
-        urn: The resource.
         timeout: Seconds of `customTimeouts`, 0 without it.
         progress: Shows a passing status line.
     """
@@ -50,13 +49,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Cluster as configured by one provider resource.
-
-    Args:
-        kube: The client.
-        settings: The provider's settings.
-        cancelled: Set when the user cancels.
-    """
+    """Cluster as configured by one provider resource."""
 
     kube: Kube
     settings: Settings

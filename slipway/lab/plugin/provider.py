@@ -32,8 +32,6 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     Other calls (Handshake, GetSchema, Invoke, Construct …) stay unimplemented, which the engine accepts.
 
     Args:
-        version: The plugin's version.
-        engine: The receiver of warnings and progress.
         cancelled: Set when the user cancels.
     """
 

@@ -35,8 +35,6 @@ def write(given: Object, live: Object, manager: str, first_version: str = "") ->
 
     Args:
         given: The inputs, with secret marks; the same places become secret in the live object.
-        live: The object.
-        manager: Its field manager.
         first_version: The apiVersion that it was created with; empty for that of the inputs.
     """
     state = values.marked(live, given)
@@ -53,7 +51,6 @@ def inputs_of(live: Object, old_inputs: Object) -> Object:
     """Return inputs that would create the live object.
 
     Args:
-        live: The object.
         old_inputs: The inputs whose shape is kept; empty at an import, which takes all fields not added by the server.
     """
     if old_inputs:

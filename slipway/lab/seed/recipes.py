@@ -41,7 +41,6 @@ class Recipe:
     """Recipe of one version of one model.
 
     Args:
-        title: The version's description.
         build: Function that returns the unfitted estimator.
         trusted_types: Types inside it that skops loads only when they are named.
         alias: The alias that a new registry gives this version.

@@ -48,7 +48,6 @@ def seed_registry(tracking_uri: str, git_commit: str, models: Sequence[DemoModel
     Args:
         tracking_uri: The registry, as `sqlite:////home/me/slipway/.slipway/mlflow.db`.
         git_commit: The commit whose code trains the models; becomes the run tag `git_commit`.
-        models: The models to register.
     """
     with step("open the model registry", OPEN_SECONDS), quiet():
         client = connect(tracking_uri)
