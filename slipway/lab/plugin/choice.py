@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -70,6 +70,12 @@ def find_official(environ: Mapping[str, str]) -> Path | None:
     return None
 
 
+def hand_over(arguments: Sequence[str]) -> None:
+    """Execute the official plugin instead of this process, if it exists."""
+    if (official := find_official(os.environ)) is not None:
+        os.execv(official, [str(official), *arguments])
+
+
 def sdk_version() -> str | None:
     """Return the version of the installed pulumi-kubernetes; the engine requires the same of its plugin."""
     try:
@@ -81,7 +87,11 @@ def sdk_version() -> str | None:
 def write_launcher(directory: Path) -> Path:
     """Write an executable that starts the stand-in with this interpreter, from this checkout."""
     root = str(Path(__file__).resolve().parents[3])
-    code = f"import sys; sys.path.insert(0, {root!r}); from slipway.lab.plugin.server import main; sys.exit(main())"
+    # The server takes a second to load, which the official plugin must not wait for.
+    code = (
+        f"import sys; sys.path.insert(0, {root!r}); from slipway.lab.plugin.choice import hand_over;"
+        " hand_over(sys.argv[1:]); from slipway.lab.plugin.server import main; sys.exit(main(sys.argv[1:]))"
+    )
     text = f'#!/bin/sh\n# {MARK}\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)} "$@"\n'
     file = directory / BINARY
     directory.mkdir(parents=True, exist_ok=True)

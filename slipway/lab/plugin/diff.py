@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from slipway.lab.plugin import paths
+from slipway.lab.plugin.check import is_autonamed
 from slipway.lab.plugin.paths import Path
 from slipway.objects import Object
 
@@ -83,10 +84,9 @@ def without_ignored(changes: Sequence[Change], ignored: Sequence[str]) -> list[C
 def delete_before_replace(changes: Sequence[Change], live: Object, new_inputs: Object) -> bool:
     """Return whether the old object blocks the new one: same explicit name and namespace."""
     old, new = live["metadata"], new_inputs["metadata"]
-    autonamed = (new.get("annotations") or {}).get("pulumi.com/autonamed") == "true"
     return (
         any(change.replace for change in changes)
-        and not autonamed
+        and not is_autonamed(new)
         and all(old.get(key) == new.get(key) for key in ("name", "namespace"))
     )
 

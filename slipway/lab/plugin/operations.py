@@ -55,14 +55,6 @@ class Cluster:
     settings: Settings
     cancelled: threading.Event = field(default_factory=threading.Event)
 
-    def preview_create(self, inputs: Object, manager: str) -> Object:
-        """Return the object that a creation would make, by a dry run.
-
-        Raises:
-            KubeError: The API server would refuse it, or cannot decide.
-        """
-        return self._make(inputs, manager, dry_run=True)
-
     def create(self, inputs: Object, manager: str, task: Task) -> Object:
         """Create the object, then wait until it is ready.
 
@@ -71,8 +63,7 @@ class Cluster:
             NotReadyError: The object was created, but is not ready.
         """
         test = ready_test(inputs)
-        made = self._make_patiently(inputs, manager, task)
-        return self._awaited(inputs, made, test, task)
+        return self._awaited(inputs, self._make_patiently(inputs, manager, task), test, task)
 
     def preview_update(self, inputs: Object, live_name: str, ignored: list[str], manager: str) -> Object:
         """Return the object that an update would make, by a dry run."""
@@ -126,16 +117,21 @@ class Cluster:
     def _make_patiently(self, inputs: Object, manager: str, task: Task) -> Object:
         for delay in _RETRIES:
             try:
-                return self._make(inputs, manager, dry_run=False)
+                return self.make(inputs, manager, dry_run=False)
             except KubeError as error:
                 if error.status != 404:
                     raise
                 task.progress(f"trying again in {delay:.1f} s: {one_line(error)}")
                 if self.cancelled.wait(delay):
                     raise
-        return self._make(inputs, manager, dry_run=False)
+        return self.make(inputs, manager, dry_run=False)
 
-    def _make(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
+    def make(self, inputs: Object, manager: str, *, dry_run: bool) -> Object:
+        """Make the object, or return the one that a creation would make.
+
+        Raises:
+            KubeError: The API server refuses it, or cannot decide.
+        """
         if self.settings.upsert:
             # A dry run cannot decide whether the object is ours from an `up` that was killed.
             force = dry_run or self._forces(inputs, None)

@@ -122,7 +122,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if values.has_unknowns(request.properties):
                 return provider_pb2.CreateResponse(properties=request.properties)
             try:
-                made = self._connected().preview(lambda cluster: cluster.preview_create(inputs, manager))
+                made = self._connected().preview(lambda cluster: cluster.make(inputs, manager, dry_run=True))
             except _ERRORS as error:
                 fail(context, operations.explain(inputs, error))
             properties = state.write(given, made, manager) if made else request.properties

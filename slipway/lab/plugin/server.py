@@ -5,7 +5,6 @@ The engine reads the port from the first line of standard output.
 
 from __future__ import annotations
 
-import os
 import select
 import signal
 import sys
@@ -16,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from slipway.lab.plugin.choice import find_official, sdk_version
+from slipway.lab.plugin.choice import sdk_version
 from slipway.lab.plugin.engine import Engine
 from slipway.lab.plugin.provider import Provider
 
@@ -28,12 +27,8 @@ _MESSAGE_BYTES = 400 * 1024 * 1024
 _GRACE = 2.0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until the engine ends; where the official plugin exists, execute it instead."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    official = find_official(os.environ)
-    if official is not None:
-        os.execv(official, [str(official), *arguments])
+def main(arguments: Sequence[str]) -> int:
+    """Serve until the engine ends; return the exit code."""
     positional = [argument for argument in arguments if not argument.startswith("-")]
     if not positional:
         print(

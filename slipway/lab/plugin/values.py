@@ -7,6 +7,7 @@ with a fixed signature key (pulumi/pulumi: sdk/go/common/resource/{properties,pl
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
@@ -22,38 +23,15 @@ _UNKNOWN_BYTES = UNKNOWN_TEXT.encode()
 _DASHED, _UNDERSCORED = "x-kubernetes-", "x_kubernetes_"
 
 
+@dataclass(slots=True)
 class Secret:
-    """Value whose plain text must not be shown.
+    """Value whose plain text must not be shown."""
 
-    Args:
-        value: The plain value.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self.value == other.value
-
-    def __hash__(self) -> int:
-        return hash((Secret, repr(self.value)))
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
+    value: Any = field(repr=False)
 
 
-class Unknown:
-    """Value that is known only in a real run."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN = Unknown()
+#: Value that is known only in a real run.
+UNKNOWN: Any = object()
 
 
 def has_unknowns(struct: Struct) -> bool:
