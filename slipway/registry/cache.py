@@ -5,19 +5,12 @@ A cache that is lost, broken or read-only costs only time.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from functools import lru_cache
 from pathlib import Path
 
-
-def directory() -> Path:
-    """Return the cache directory: SLIPWAY_CACHE, else the user's (XDG Base Directory Specification)."""
-    chosen = os.environ.get("SLIPWAY_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
+from slipway.tools import toolchain
 
 
 class Cache:
@@ -58,7 +51,7 @@ def shared(file: Path) -> Cache:
 
 def registry_cache() -> Cache:
     """Return the cache of registry facts and artifact digests."""
-    return shared(directory() / "registry" / "v1.db")
+    return shared(toolchain.cache() / "registry" / "v1.db")
 
 
 def _opened(file: str) -> sqlite3.Connection:

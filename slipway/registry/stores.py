@@ -95,7 +95,9 @@ class S3Store:
 
     def read(self, path: str, *, keep: bool) -> tuple[str, int, str | None]:
         """Hash one object while streaming."""
-        return self._asked(lambda client: self._read(client, path, keep))
+        return self._asked(
+            lambda client: _hash(client.get_object(Bucket=self.bucket, Key=self.prefix + path)["Body"], keep)
+        )
 
     def _objects(self, client: Any) -> list[StoredObject]:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
@@ -110,9 +112,6 @@ class S3Store:
             if not (item["Key"].endswith("/") and item["Size"] == 0)
         ]
         return sorted(found)
-
-    def _read(self, client: Any, path: str, keep: bool) -> tuple[str, int, str | None]:
-        return _hash(client.get_object(Bucket=self.bucket, Key=self.prefix + path)["Body"], keep)
 
     def _asked(self, question: Callable[[Any], T]) -> T:
         from botocore import exceptions

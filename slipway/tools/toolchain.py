@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +36,7 @@ PULUMI = (3, 250, 0)
 
 
 def cache() -> Path:
-    """Return the directory of built tools: `$SLIPWAY_CACHE`, else `slipway` in the user's cache directory."""
+    """Return the cache directory: SLIPWAY_CACHE, else the user's (XDG Base Directory Specification)."""
     if given := os.environ.get("SLIPWAY_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway"
@@ -79,13 +78,12 @@ def venv(name: str) -> Path:
 def path_entries() -> list[Path]:
     """Return the directories for a user's PATH, besides the project's own environment."""
     entries = [binary("kubectl").parent]
-    return entries if _own_pulumi() else [binary("pulumi").parent, binary("pulumi-language-python").parent, *entries]
+    return entries if _own_pulumi() else [*(binary(name).parent for name in _PULUMI_BINARIES), *entries]
 
 
 def missing(*more: str) -> list[str]:
     """Return the names of the tools to build; of those on demand, only the requested ones."""
-    skip = {"pulumi", "pulumi-language-python"} if _own_pulumi() else set()
-    skip |= ON_DEMAND - set(more)
+    skip = (ON_DEMAND - set(more)).union(_PULUMI_BINARIES if _own_pulumi() else ())
     return [name for name in (*GO_TOOLS, *ENVIRONMENTS) if name not in skip and not _complete(name)]
 
 
@@ -232,17 +230,15 @@ def _install(name: str) -> None:
 def _make_environment(home: Path, packages: list[str]) -> None:
     """Make a virtual environment; one without its `complete` mark was interrupted and is made again."""
     shutil.rmtree(home, ignore_errors=True)
-    for command in _environment_commands(home, packages):
+    # Not sys.executable: inside a virtual environment it is a link, on which the new one would depend.
+    python = Path(sysconfig.get_config_var("BINDIR")) / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    options = ("--quiet", "--disable-pip-version-check", "--only-binary", ":all:")
+    for command in (
+        [str(python if python.exists() else sys.executable), "-m", "venv", str(home)],
+        [str(home / "bin" / "pip"), "install", *options, *packages],
+    ):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             reason = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
             raise SlipwayError(f"{home.parent.name}: environment not installed: {reason}", ExitCode.MACHINE)
     (home / "complete").touch()
-
-
-def _environment_commands(home: Path, packages: list[str]) -> Iterator[list[str]]:
-    # Not sys.executable: inside a virtual environment it is a link, on which the new one would depend.
-    python = Path(sysconfig.get_config_var("BINDIR")) / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    yield [str(python if python.exists() else sys.executable), "-m", "venv", str(home)]
-    options = ("--quiet", "--disable-pip-version-check", "--only-binary", ":all:")
-    yield [str(home / "bin" / "pip"), "install", *options, *packages]

@@ -15,9 +15,10 @@ from builders import a_release
 
 from slipway.errors import ExitCode, SlipwayError
 from slipway.models.digest import local_tree
-from slipway.registry import Registry, artifacts, cache, hash_artifact, stores, verify
+from slipway.registry import Registry, artifacts, hash_artifact, stores, verify
 from slipway.registry.artifacts import read_artifact
 from slipway.registry.connection import shown
+from slipway.tools import toolchain
 
 
 @pytest.fixture(autouse=True)
@@ -108,10 +109,10 @@ def test_a_cache_that_cannot_be_used_costs_only_time(
 def test_the_cache_is_where_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLIPWAY_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.directory() == tmp_path / "slipway"
+    assert toolchain.cache() == tmp_path / "slipway"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.directory() == tmp_path / ".cache" / "slipway"
+    assert toolchain.cache() == tmp_path / ".cache" / "slipway"
 
 
 def test_verify_accepts_what_was_pinned_and_names_what_was_not(bucket: Bucket) -> None:
