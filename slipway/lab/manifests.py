@@ -73,12 +73,8 @@ def definitions(data: Mapping[str, Path]) -> list[Definition]:
 
 def before_controllers(kserve: Path) -> list[Object]:
     """Return the objects that KServe's manager reads as it starts, in order."""
-    return [*namespaces(), inference_service_config(kserve)]
-
-
-def namespaces() -> list[Object]:
-    """Return the namespaces; policies audit there, as in every environment for experiments."""
-    return [namespace(name, AUDIT, {}) for name in NAMESPACES]
+    # Policies audit in the namespaces, as in every environment for experiments.
+    return [*(namespace(name, AUDIT, {}) for name in NAMESPACES), inference_service_config(kserve)]
 
 
 def inference_service_config(kserve: Path) -> Object:

@@ -70,12 +70,8 @@ class Join:
         self._entries, self._seconds = entries, seconds
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._truths: OrderedDict[str, Truth] = OrderedDict()
-        self._unlabelled = 0
-
-    @property
-    def unlabelled(self) -> int:
-        """Number of predictions that wait for their label."""
-        return self._unlabelled
+        #: Predictions that wait for their label.
+        self.unlabelled = 0
 
     @property
     def early_labels(self) -> int:
@@ -97,7 +93,7 @@ class Join:
         self._answers[key] = replace(answer, labelled=True) if truth else answer
         if truth:
             return Joined(answer.stream, answer.prediction, truth.label, 0.0)
-        self._unlabelled += 1
+        self.unlabelled += 1
         return None
 
     def label(self, key: str, truth: Truth) -> Joined | None:
@@ -107,7 +103,7 @@ class Join:
             self._truths[key] = truth
             return None
         self._answers[key] = replace(answer, labelled=True)
-        self._unlabelled -= 1
+        self.unlabelled -= 1
         return Joined(answer.stream, answer.prediction, truth.label, truth.at - answer.at)
 
     def expire(self, now: float) -> Expired:
@@ -116,7 +112,7 @@ class Join:
         for answer in self._leaving(self._answers, now):
             if not answer.labelled:
                 gone[answer.stream] += 1
-        self._unlabelled -= gone.total()
+        self.unlabelled -= gone.total()
         return Expired(gone, len(self._leaving(self._truths, now)))
 
     def _leaving(self, entries: OrderedDict[str, Entry], now: float) -> list[Entry]:
