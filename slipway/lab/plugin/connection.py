@@ -66,12 +66,7 @@ class Connection:
         except KubeError as error:
             if error.status == 0:
                 self._warn_once(one_line(error))
-            # Immutable: the present object will be deleted before this one is made.
-            elif (
-                error.status not in _INCONCLUSIVE
-                and error.reason != "AlreadyExists"
-                and not (error.status == 422 and "immutable" in str(error))
-            ):
+            elif not (error.status in _INCONCLUSIVE or error.reason == "AlreadyExists" or _would_replace(error)):
                 raise
             return None
         return {key: value for key, value in made.items() if key != "status"}
@@ -104,3 +99,8 @@ def _reach(kube: Kube) -> None:
             raise
     finally:
         kube.timeout = usual
+
+
+def _would_replace(error: KubeError) -> bool:
+    """Return whether a dry run failed on an object that will be deleted before this one is made."""
+    return error.status == 422 and "immutable" in str(error)
