@@ -14,6 +14,10 @@ of the recorded version. When that is right:
   `tests/states.py` there, run this, and bring the result back; the list of differences begins again from the entries
   that still occur.
 - when a case is added to `recording.py`: the same, in a checkout of the recorded version (b6f7db4).
+
+`recorded/local` is stack `local` as it ran in the lab: its state, its release, the bytes of its model.
+`tests/lab/record_local.py` writes it, under the same rules, in a checkout of the recorded version that has a copy of
+that file; `tests/lab/test_upgrade_local.py` deploys this checkout over it.
 """
 
 from __future__ import annotations

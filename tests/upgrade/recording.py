@@ -24,6 +24,8 @@ RECORDED = Path(__file__).resolve().parent / "recorded"
 MODELS, WHOLE = RECORDED / "models.json.xz", RECORDED / "environments.json.xz"
 #: What stands for a value that only AWS knows.
 UNKNOWN = "(unknown)"
+#: The case of tests/lab/test_upgrade_local.py.
+LAB_CASE = "local-in-the-lab"
 #: Options of a registration that decide what an engine does to a resource.
 OPTIONS = (
     "aliases",
