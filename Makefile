@@ -18,7 +18,7 @@ demo: setup ## From a registered model to a service that answers, on a real Kube
 
 test: setup-dev lint types tools ## Every check and every test
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -v -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -v -n 2 --dist loadfile --no-loadscope-reorder
 
 test-unit: setup-dev ## The tests that need neither network nor binaries, in seconds
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/program
