@@ -193,7 +193,7 @@ def next_steps(one: Deployed, gateway: str) -> list[tuple[str, str]]:
         (f"pulumi preview --stack {STACK}", "… and preview the change: version 2 beside the live one"),
         (f"slipway rehearse {model} --candidate 4", "rehearse its rollout here, predict the one in production"),
         ("kubectl get inferenceservices,canaries,httproutes", "the running objects"),
-        (f"pulumi destroy --stack {STACK} --yes", "delete all of it"),
+        (f"pulumi destroy --stack {STACK} --yes", "remove everything again"),
         ("slipway lab down", "stop the lab; its state stays, and `make demo` starts it again"),
     ]
 
