@@ -178,6 +178,8 @@ class Books:
         if only_from is not None and Connection(uri).aliases().get(model, {}).get(alias) != only_from:
             return ""
         before = move_alias(uri, model, alias, version)
+        if "_followed" in vars(self):
+            self._followed = replace(self._followed, wanted=version)
         was = f" (was {before})" if before else ""
         return "" if before == version else f"registry: {alias} names version {version}{was}"
 

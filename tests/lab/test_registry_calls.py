@@ -364,8 +364,10 @@ def test_a_rejected_version_is_never_followed_again_though_nothing_more_is_asked
     assert books.move_alias(1, only_from=2) == "registry: champion names version 1 (was 2)"
     assert books.move_alias(1, only_from=2) == ""
     assert asked().candidate is None
-    # what is queued is left alone
+    assert books.recorded().wanted == 1
+    # what is queued is left alone, by another command
     seeded.promote("tried", seeded.add("tried"))
+    books = Books(tmp_path, following, wanted)
     assert books.move_alias(1, only_from=2) == ""
     queued = asked()
     assert (queued.candidate and queued.candidate.version, books.recorded().wanted) == (3, 3)
